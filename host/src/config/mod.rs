@@ -1,0 +1,288 @@
+//! What the operator decided: the checked configuration, without options left open.
+//!
+//! [`raw`] is the file as written, [`resolve`] the one road from it to [`Config`], [`schema`] the JSON
+//! Schema of the file. Nothing past `resolve` reads the environment, the file or a default; only the
+//! secrets behind `file:` and `exec:` are read later, by `credential`, each time a login needs them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+mod name;
+mod pattern;
+mod secret;
+
+pub use name::{BackendName, BindingName, CredentialName, PluginName, TenantName};
+pub use pattern::{MethodPattern, RequestPattern, Segment};
+pub use secret::{Secret, SecretSource};
+
+/// The whole configuration, checked.
+#[derive(Debug)]
+pub struct Config {
+    /// Where and how the host listens.
+    pub server: Server,
+    /// The sandbox's engine: pool, threads, cache.
+    pub runtime: Runtime,
+    /// Every plugin to load, by name.
+    pub plugins: BTreeMap<PluginName, Arc<Plugin>>,
+    /// Every binding, by name. The binding's credential is resolved into it.
+    pub bindings: BTreeMap<BindingName, Arc<Binding>>,
+    /// What is allowed but unwise (a literal secret, `insecure` TLS), ready to print.
+    pub warnings: Vec<String>,
+}
+
+/// The transports.
+#[derive(Debug)]
+pub struct Server {
+    /// Default `127.0.0.1:8825`. Anything but loopback needs `allow-unauthenticated = true`.
+    pub listen: SocketAddr,
+    /// `Origin` values accepted besides those of the listening address itself.
+    pub allowed_origins: Vec<String>,
+    /// `Host` values accepted besides loopback names and the listening address.
+    pub allowed_hosts: Vec<String>,
+    /// Largest request body, bytes. Default 4 MiB.
+    pub max_request_bytes: usize,
+}
+
+/// The sandbox's engine.
+#[derive(Debug)]
+pub struct Runtime {
+    /// Where compiled components are kept; created with mode 0700.
+    pub cache_dir: PathBuf,
+    /// Instances alive at once over all plugins (the size of the pool). Default 64.
+    pub max_instances: u32,
+    /// Calls that may wait for an instance, over all plugins, before new ones are refused. Default 1024.
+    pub max_waiting: u32,
+    /// Threads that run guests. Default: the number of cores.
+    pub guest_threads: usize,
+}
+
+/// One plugin and what it was granted.
+#[derive(Debug)]
+pub struct Plugin {
+    /// The key of its table: `[plugins.NAME]`.
+    pub name: PluginName,
+    /// The component file; relative paths are resolved against the configuration file's folder.
+    pub component: PathBuf,
+    /// Imports granted beyond the harmless ones.
+    pub grants: Vec<Grant>,
+    /// The plugin's name for a backend → the binding that answers it.
+    pub backends: BTreeMap<BackendName, Arc<Binding>>,
+    /// The plugin's settings, handed to it as they are.
+    pub settings: serde_json::Map<String, serde_json::Value>,
+    /// Bounds on each of its calls.
+    pub limits: Limits,
+}
+
+/// An import that must be granted by name in `plugins.NAME.grant`.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Grant {
+    /// `"http"`: `wasi:http`, towards the plugin's backends only.
+    Http,
+}
+
+/// Bounds on one call, and on how many there may be.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Linear memory of the guest, bytes. Default 64 MiB.
+    pub memory: usize,
+    /// Memory the host may hold for the guest (handles, header fields, buffers), bytes. Default 16 MiB.
+    pub host_memory: usize,
+    /// CPU time of one call, summed over its polls. Default 5 s.
+    pub cpu_time: Duration,
+    /// Wall-clock time of one call. Default 60 s.
+    pub wall_time: Duration,
+    /// Calls of this plugin at once; more wait. Default 32.
+    pub concurrency: u32,
+    /// Largest result, bytes of JSON. Default 4 MiB.
+    pub result_bytes: usize,
+}
+
+/// The operator's answer to a backend that a plugin asks for by name.
+#[derive(Debug)]
+pub struct Binding {
+    /// The key of its table: `[bindings.NAME]`.
+    pub name: BindingName,
+    /// What stands behind it (`vbr`, `pve`), for plugins that serve several of a kind.
+    pub kind: String,
+    /// For people.
+    pub title: Option<String>,
+    /// Only GET, HEAD and OPTIONS leave, whatever `allow` says.
+    pub read_only: bool,
+    /// Non-secret facts for the plugin (a revision, a site), handed to it as they are.
+    pub facts: serde_json::Map<String, serde_json::Value>,
+    /// `https://host:port[/prefix]`, no query, no userinfo. The guest's path is appended to the prefix.
+    pub url: url::Url,
+    /// How the server proves who it is.
+    pub tls: Tls,
+    /// How the host proves who it is.
+    pub credential: Arc<Credential>,
+    /// Requests that may leave: method and path of the guest's request (below the URL's prefix).
+    pub allow: Vec<RequestPattern>,
+    /// Requests that never leave, whatever `allow` says: login and token-minting paths.
+    pub deny: Vec<RequestPattern>,
+    /// Time to connect, TLS included. Default 5 s.
+    pub connect_timeout: Duration,
+    /// Time from sending the request to the end of the answer. Default 30 s.
+    pub timeout: Duration,
+    /// Largest request body, bytes. Default 4 MiB.
+    pub max_request_bytes: u64,
+    /// Largest response body, bytes. Default 32 MiB.
+    pub max_response_bytes: u64,
+}
+
+/// How the backend's certificate is judged.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Tls {
+    /// The operating system's roots.
+    SystemRoots,
+    /// Only the authorities in this PEM file (its text, already read and checked).
+    CaFile {
+        /// Where it was read from, for messages.
+        path: PathBuf,
+        /// The PEM text.
+        pem: String,
+    },
+    /// The leaf certificate's SHA-256 digest; names and chain are then not looked at.
+    Fingerprint([u8; 32]),
+    /// No check at all. A warning every time.
+    Insecure,
+}
+
+/// How the host authenticates to a backend.
+#[derive(Debug)]
+pub struct Credential {
+    /// The key of its table: `[credentials.NAME]`.
+    pub name: CredentialName,
+    /// The kind and its parts.
+    pub kind: CredentialKind,
+}
+
+/// The kinds of DESIGN.md's «Credentials and the token cache».
+#[derive(Debug)]
+pub enum CredentialKind {
+    /// Nothing is added.
+    None,
+    /// A static header: `prefix` followed by the secret.
+    Header {
+        /// Header to set.
+        header: http::HeaderName,
+        /// Non-secret text before the value (`Bearer `, `PVEAPIToken=root@pam!mcp=`).
+        prefix: String,
+        /// The secret.
+        value: SecretSource,
+    },
+    /// HTTP Basic, RFC 7617.
+    Basic {
+        /// User name.
+        username: SecretSource,
+        /// Password.
+        password: SecretSource,
+    },
+    /// OAuth 2.0 token endpoint, RFC 6749.
+    OAuth2(OAuth2),
+    /// A declared exchange.
+    Login(Login),
+}
+
+/// An OAuth 2.0 credential. The access token goes out as `Authorization: Bearer …`.
+#[derive(Debug)]
+pub struct OAuth2 {
+    /// Path of the token endpoint below the binding's URL (`/api/oauth2/token`).
+    pub token_path: String,
+    /// How the first token is got. A refresh token in an answer is used for the renewal.
+    pub grant: OAuth2Grant,
+    /// `scope`, when the server wants one.
+    pub scope: Option<String>,
+    /// Extra headers of the token request (`x-api-version`).
+    pub headers: Vec<(http::HeaderName, http::HeaderValue)>,
+    /// Lifetime of a token whose answer has no `expires_in`.
+    pub default_lifetime: Duration,
+}
+
+/// RFC 6749 section 4.3, 4.4 and 6.
+#[derive(Debug)]
+pub enum OAuth2Grant {
+    /// Resource owner password.
+    Password {
+        /// User name.
+        username: SecretSource,
+        /// Password.
+        password: SecretSource,
+    },
+    /// Client credentials.
+    ClientCredentials {
+        /// Client id.
+        client_id: SecretSource,
+        /// Client secret.
+        client_secret: SecretSource,
+        /// `true`: HTTP Basic (RFC 6749 section 2.3.1); `false`: in the form.
+        in_header: bool,
+    },
+    /// A long-lived refresh token.
+    RefreshToken {
+        /// The refresh token to begin with.
+        refresh_token: SecretSource,
+        /// Client id, when the server wants one.
+        client_id: Option<SecretSource>,
+        /// Client secret, when the server wants one.
+        client_secret: Option<SecretSource>,
+    },
+}
+
+/// A login declared as data. Texts may hold `{placeholders}`: the names of `values` (secrets) and, after the
+/// login, those of `answer`.
+#[derive(Debug)]
+pub struct Login {
+    /// Placeholder → secret.
+    pub values: BTreeMap<String, SecretSource>,
+    /// The login request.
+    pub request: LoginRequest,
+    /// Placeholder → JSON pointer (RFC 6901) into the answer.
+    pub answer: BTreeMap<String, String>,
+    /// JSON pointer to the lifetime in seconds, when the answer has one.
+    pub lifetime_pointer: Option<String>,
+    /// Lifetime when the answer tells none.
+    pub lifetime: Duration,
+    /// What goes on later requests.
+    pub apply: Vec<ApplyHeader>,
+    /// How a login is renewed before it ends; without it the login is repeated.
+    pub renewal: Option<LoginRequest>,
+}
+
+/// One request of a login.
+#[derive(Debug)]
+pub struct LoginRequest {
+    /// Method, `POST` by default.
+    pub method: http::Method,
+    /// Path below the binding's URL.
+    pub path: String,
+    /// Headers; values may hold placeholders.
+    pub headers: Vec<(http::HeaderName, String)>,
+    /// The body.
+    pub body: LoginBody,
+}
+
+/// The body of a login request.
+#[derive(Debug)]
+pub enum LoginBody {
+    /// No body.
+    Empty,
+    /// `application/x-www-form-urlencoded`; values may hold placeholders.
+    Form(BTreeMap<String, String>),
+    /// `application/json`; strings anywhere in it may hold placeholders.
+    Json(serde_json::Value),
+}
+
+/// A header put on every later request.
+#[derive(Debug)]
+pub struct ApplyHeader {
+    /// Header to set.
+    pub header: http::HeaderName,
+    /// Its value, with placeholders.
+    pub value: String,
+    /// Only on these methods; empty: on all.
+    pub methods: Vec<http::Method>,
+}
