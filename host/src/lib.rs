@@ -1,1 +1,5 @@
 //! toolward
+
+pub mod config;
+pub mod credential;
+pub mod egress;
