@@ -1,1 +1,106 @@
-fn main() {}
+//! `cargo xtask …`: everything that is done to this repository by command.
+//!
+//! This file only parses and dispatches; each command has its own file. Progress goes to stderr.
+
+mod failure;
+mod licences;
+mod plugins;
+mod process;
+mod project;
+mod setup;
+mod stale;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use failure::Failure;
+use project::Project;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Set-up, builds and checks of toolward"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Provide the WebAssembly target that plugins are built for
+    Setup(SetupArguments),
+    /// Build and pack the plugins into target/plugins
+    Plugins(PluginsArguments),
+    /// Install the test tools (Node.js, MCP clients, componentizers) into target/tools
+    Tools,
+    /// Run everything that CI runs
+    Test(TestArguments),
+}
+
+#[derive(Args, Debug)]
+struct SetupArguments {
+    /// Install again, even if the target is there and works
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Args, Debug)]
+struct PluginsArguments {
+    /// Also build the plugins that only tests use (tests/fixtures)
+    #[arg(long)]
+    fixtures: bool,
+}
+
+#[derive(Args, Debug)]
+struct TestArguments {
+    /// Run only these steps, separated by commas
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "STEP")]
+    only: Vec<test::Step>,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(&cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(command: &Command) -> Result<(), Failure> {
+    let project = Project::find();
+    match command {
+        Command::Setup(arguments) if arguments.force => setup::reinstall(&project),
+        Command::Setup(_) => setup::ensure(&project),
+        Command::Plugins(arguments) => {
+            setup::ensure(&project)?;
+            let which = if arguments.fixtures {
+                plugins::Which::WithFixtures
+            } else {
+                plugins::Which::Shipped
+            };
+            plugins::build(&project, which)
+        }
+        Command::Tools => tools::install(&project),
+        Command::Test(arguments) => test::run(&project, &arguments.only),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}
