@@ -5,18 +5,45 @@
 //! secrets behind `file:` and `exec:` are read later, by `credential`, each time a login needs them.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod at;
+mod defaults;
+mod diagnostic;
+mod find;
+mod findings;
+mod inline;
+mod load;
+mod mask;
 mod name;
+mod nearest;
+mod origin;
 mod pattern;
+mod placeholder;
+mod quantity;
+mod raw;
+mod resolve;
+mod schema;
 mod secret;
+mod shape;
+mod source;
+mod syntax;
 
+pub use diagnostic::Diagnostics;
+pub use find::{FindError, find};
+pub use load::{Checked, Overrides, check, load, show_origin};
 pub use name::{BackendName, BindingName, CredentialName, PluginName, TenantName};
-pub use pattern::{MethodPattern, RequestPattern, Segment};
+pub use pattern::{BadPattern, MethodPattern, RequestPattern, Segment};
+pub use placeholder::placeholders;
+pub use schema::schema;
 pub use secret::{Secret, SecretSource};
+
+/// The environment, as a parameter so that tests are pure. The real one: `&|name| std::env::var_os(name)`.
+pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// The whole configuration, checked.
 #[derive(Debug)]

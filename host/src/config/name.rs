@@ -5,22 +5,29 @@ use std::str::FromStr;
 
 /// Why a text is not a name.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{text}` is not a {what} name: use lowercase letters, digits and single hyphens, a letter first, at most 48 bytes")]
+#[error(
+    "`{text}` is not a {what} name: use lowercase letters, digits and single hyphens, a letter first, at most 48 bytes"
+)]
 pub struct BadName {
     what: &'static str,
     text: String,
 }
 
-fn check(what: &'static str, text: &str) -> Result<Box<str>, BadName> {
+pub(super) fn check(what: &'static str, text: &str) -> Result<Box<str>, BadName> {
     let fits = text.len() <= 48
         && text.starts_with(|c: char| c.is_ascii_lowercase())
         && !text.ends_with('-')
         && !text.contains("--")
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if fits {
         Ok(text.into())
     } else {
-        Err(BadName { what, text: text.chars().take(64).collect() })
+        Err(BadName {
+            what,
+            text: text.chars().take(64).collect(),
+        })
     }
 }
 
@@ -86,9 +93,23 @@ mod tests {
     #[test]
     fn names_are_lowercase_words_joined_by_hyphens() {
         for good in ["a", "backup-jobs", "vbr01", "x-1"] {
-            assert_eq!(good.parse::<PluginName>().map(|n| n.to_string()), Ok(good.to_owned()));
+            assert_eq!(
+                good.parse::<PluginName>().map(|n| n.to_string()),
+                Ok(good.to_owned())
+            );
         }
-        for bad in ["", "A", "1a", "a--b", "a-", "-a", "a_b", "a.b", "ä", &"a".repeat(49)] {
+        for bad in [
+            "",
+            "A",
+            "1a",
+            "a--b",
+            "a-",
+            "-a",
+            "a_b",
+            "a.b",
+            "ä",
+            &"a".repeat(49),
+        ] {
             assert!(bad.parse::<PluginName>().is_err(), "{bad:?} was taken");
         }
     }

@@ -1,0 +1,23 @@
+//! Every default of the file, as one would write it there: used by `resolve`, by the schema and by the reference.
+
+pub(super) const LISTEN: &str = "127.0.0.1:8825";
+pub(super) const MAX_REQUEST_SIZE: &str = "4 MiB";
+
+pub(super) const MAX_INSTANCES: u32 = 64;
+pub(super) const MAX_WAITING: u32 = 1024;
+
+pub(super) const MEMORY: &str = "64 MiB";
+pub(super) const HOST_MEMORY: &str = "16 MiB";
+pub(super) const CPU_TIME: &str = "5 s";
+pub(super) const WALL_TIME: &str = "60 s";
+pub(super) const CONCURRENCY: u32 = 32;
+pub(super) const RESULT_SIZE: &str = "4 MiB";
+
+pub(super) const CONNECT_TIMEOUT: &str = "5 s";
+pub(super) const TIMEOUT: &str = "30 s";
+pub(super) const BINDING_MAX_REQUEST_SIZE: &str = "4 MiB";
+pub(super) const BINDING_MAX_RESPONSE_SIZE: &str = "32 MiB";
+
+/// Short, because it only counts where the server tells no lifetime: too short costs a login, too long costs calls.
+pub(super) const TOKEN_LIFETIME: &str = "5 min";
+pub(super) const LOGIN_METHOD: &str = "POST";

@@ -1,0 +1,271 @@
+//! Which values are secret, and what is shown instead of them.
+//!
+//! Errs on the side of hiding: a password under a misspelt key is a password still.
+
+use serde_json::Value;
+use serde_spanned::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::inline;
+use super::schema;
+use super::source::Source;
+
+/// A value of the file that is not a table.
+#[derive(Debug)]
+pub(super) struct Leaf {
+    /// `bindings.vbr01.url`.
+    pub(super) path: String,
+    /// The value as TOML, safe to show.
+    pub(super) shown: String,
+    /// The line it begins on.
+    pub(super) line: usize,
+}
+
+/// Masks every secret in `source`, and lists what the file sets.
+pub(super) fn survey(source: &mut Source<'_>, root: &DeTable<'_>) -> Vec<Leaf> {
+    let mut leaves = Vec::new();
+    table(
+        source,
+        &mut leaves,
+        root,
+        Some(schema::shared()),
+        &mut Vec::new(),
+    );
+    leaves
+}
+
+fn table(
+    source: &mut Source<'_>,
+    leaves: &mut Vec<Leaf>,
+    table: &DeTable<'_>,
+    known: Option<&'static Value>,
+    path: &mut Vec<String>,
+) {
+    for (key, value) in table {
+        let below = known.and_then(|schema| schema::child(schema, key.get_ref()));
+        path.push(key.get_ref().to_string());
+        if let DeValue::Table(inner) = value.get_ref() {
+            self::table(source, leaves, inner, below, path);
+        } else {
+            let shown = show(source, value, below.is_some(), path);
+            let path = path
+                .iter()
+                .fold(String::new(), |path, name| inline::join(&path, name));
+            leaves.push(Leaf {
+                path,
+                shown,
+                line: source.line(value.span().start),
+            });
+        }
+        path.pop();
+    }
+}
+
+/// The value as it may be shown; masks in `source` what may not.
+fn show(
+    source: &mut Source<'_>,
+    value: &Spanned<DeValue<'_>>,
+    known: bool,
+    path: &mut Vec<String>,
+) -> String {
+    match value.get_ref() {
+        DeValue::Array(items) => {
+            let items: Vec<_> = items
+                .iter()
+                .map(|item| show(source, item, known, path))
+                .collect();
+            format!("[{}]", items.join(", "))
+        }
+        DeValue::Table(table) => {
+            let fields = table.iter().map(|(key, field)| {
+                path.push(key.get_ref().to_string());
+                let shown = show(source, field, known, path);
+                path.pop();
+                format!("{} = {shown}", inline::key(key.get_ref()))
+            });
+            format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))
+        }
+        DeValue::Boolean(value) => value.to_string(),
+        DeValue::String(text) => match hidden(path, text, known) {
+            None => inline::string(text),
+            Some(instead) => {
+                let instead = inline::string(&instead);
+                source.mask(value.span(), instead.clone());
+                instead
+            }
+        },
+        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_) => {
+            let text = source
+                .text()
+                .get(value.span())
+                .unwrap_or_default()
+                .to_owned();
+            match hidden(path, &text, known) {
+                None => text,
+                Some(_) => {
+                    source.mask(value.span(), "…".to_owned());
+                    "…".to_owned()
+                }
+            }
+        }
+    }
+}
+
+/// What to show instead of `text`, if it must not be shown.
+fn hidden(path: &[String], text: &str, known: bool) -> Option<String> {
+    let names: Vec<_> = path.iter().map(String::as_str).collect();
+    let secret = !known
+        || holds_login(text)
+        || match names.as_slice() {
+            ["credentials", _, fields @ ..] => is_secret_field(fields, text),
+            ["bindings", _, "credential", ..] => false,
+            _ => names.last().is_some_and(|name| sounds_secret(name)),
+        };
+    if secret { instead_of(text) } else { None }
+}
+
+/// `https://user:password@host`.
+fn holds_login(text: &str) -> bool {
+    text.split_once("://")
+        .is_some_and(|(_, rest)| rest.contains('@'))
+}
+
+fn is_secret_field(fields: &[&str], text: &str) -> bool {
+    match fields {
+        [
+            "kind" | "header" | "prefix" | "grant" | "token-path" | "client-auth" | "scope"
+            | "default-lifetime" | "lifetime" | "lifetime-pointer",
+        ]
+        | ["answer", _]
+        | ["request" | "renewal", "method" | "path"]
+        | ["apply", "header" | "methods"] => false,
+        ["apply", "value"] => !text.contains('{'),
+        ["headers", name] | ["request" | "renewal", "headers" | "form", name] => {
+            is_literal_secret(name, text)
+        }
+        ["request" | "renewal", "json", .., name] => is_literal_secret(name, text),
+        _ => true,
+    }
+}
+
+/// A text under a secret's name without a placeholder in it: the secret itself.
+pub(super) fn is_literal_secret(name: &str, text: &str) -> bool {
+    sounds_secret(name) && !text.contains('{') && !text.is_empty()
+}
+
+fn sounds_secret(name: &str) -> bool {
+    const WORDS: [&str; 10] = [
+        "password",
+        "passwd",
+        "passphrase",
+        "pwd",
+        "secret",
+        "token",
+        "authorization",
+        "cookie",
+        "apikey",
+        "key",
+    ];
+    let name = name.to_lowercase().replace(['-', '_'], "");
+    WORDS.iter().any(|word| name.contains(word))
+}
+
+/// A reference is no secret, but for the arguments of a command. `None`: the text may be shown.
+fn instead_of(text: &str) -> Option<String> {
+    if text.starts_with("env:") || text.starts_with("file:") {
+        return None;
+    }
+    match text.strip_prefix("exec:") {
+        Some(command) => match command.trim_start().split_once(char::is_whitespace) {
+            Some((program, _)) => Some(format!("exec:{program} …")),
+            None => None,
+        },
+        None => Some("…".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(document: &str, expected: &str) {
+        let parsed = DeTable::parse(document).unwrap();
+        let mut source = Source::new(document);
+        let leaves = survey(&mut source, parsed.get_ref());
+        let shown: Vec<_> = leaves
+            .iter()
+            .map(|leaf| format!("{} = {}", leaf.path, leaf.shown))
+            .collect();
+        assert_eq!(shown.join("\n"), expected, "{document}");
+    }
+
+    #[test]
+    fn secrets_are_hidden_wherever_they_are_written() {
+        check(
+            "[credentials.a]\npassword = \"hunter2\"",
+            "credentials.a.password = \"…\"",
+        );
+        check(
+            "[credentials.a]\nusername = \"root\"",
+            "credentials.a.username = \"…\"",
+        );
+        check(
+            "[credentials.a]\npassword = 12345",
+            "credentials.a.password = …",
+        );
+        check(
+            "[credentials.a]\npasword = \"hunter2\"",
+            "credentials.a.pasword = \"…\"",
+        );
+        check(
+            "[credential.a]\nuser = \"hunter2\"",
+            "credential.a.user = \"…\"",
+        );
+        check(
+            "[credentials.a.values]\nx = \"hunter2\"",
+            "credentials.a.values.x = \"…\"",
+        );
+        check(
+            "[bindings.a]\nheaders = { x = \"hunter2\" }",
+            "bindings.a.headers.x = \"…\"",
+        );
+        check(
+            "[bindings.a]\nurl = \"https://u:hunter2@h\"",
+            "bindings.a.url = \"…\"",
+        );
+        check(
+            "[plugins.a.settings]\napi-key = \"hunter2\"",
+            "plugins.a.settings.api-key = \"…\"",
+        );
+        check(
+            "[credentials.a.request]\nform = { user = \"root\", password = \"hunter2\" }",
+            "credentials.a.request.form.password = \"…\"\ncredentials.a.request.form.user = \"root\"",
+        );
+        check(
+            "[[credentials.a.apply]]\nheader = \"cookie\"\nvalue = \"s=hunter2\"",
+            "credentials.a.apply = [{ header = \"cookie\", value = \"…\" }]",
+        );
+        check(
+            "[credentials.a]\nvalue = \"exec:vault -token=hunter2 x\"",
+            "credentials.a.value = \"exec:vault …\"",
+        );
+    }
+
+    #[test]
+    fn references_and_plain_values_are_shown() {
+        for document in [
+            "credentials.a.password = \"env:VBR_PASSWORD\"",
+            "credentials.a.password = \"file:secret\"",
+            "credentials.a.password = \"exec:pass\"",
+            "credentials.a.token-path = \"/api/oauth2/token\"",
+            "credentials.a.request.form.password = \"{password}\"",
+            "credentials.a.headers.x-api-version = \"1.2-rev1\"",
+            "bindings.a.credential = \"vbr\"",
+            "bindings.a.allow = [\"GET /**\"]",
+            "server.listen = \"127.0.0.1:1\"",
+            "runtime.max-instances = 64",
+        ] {
+            check(document, document);
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! The file as written: every key optional, nothing checked but the type.
+//!
+//! The doc comments here are the descriptions in the JSON Schema and in `docs/configuration.md`. Required keys
+//! are options too, so that [`resolve`](super::resolve) can report all that is missing at once.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::at::At;
+use super::defaults;
+
+/// Names and texts of the operator's choice.
+pub(super) type Texts = BTreeMap<At<String>, At<String>>;
+
+/// Configuration of the toolward host.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct File {
+    /// Where and how the host listens.
+    pub(super) server: Option<Server>,
+    /// The sandbox's engine.
+    pub(super) runtime: Option<Runtime>,
+    /// Bounds on each call, for every plugin that does not set its own.
+    pub(super) limits: Option<Limits>,
+    /// How the host logs in to backends, by name.
+    pub(super) credentials: Option<BTreeMap<At<String>, Credential>>,
+    /// What stands behind the backends that plugins ask for, by name.
+    pub(super) bindings: Option<BTreeMap<At<String>, Binding>>,
+    /// The plugins to load, by name.
+    pub(super) plugins: Option<BTreeMap<At<String>, Plugin>>,
+}
+
+/// Where and how the host listens.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Server {
+    /// Address and port of the HTTP transport. Anything but loopback needs `allow-unauthenticated = true`.
+    #[schemars(extend("default" = defaults::LISTEN, "examples" = ["127.0.0.1:8825", "[::1]:8825"]))]
+    pub(super) listen: Option<At<String>>,
+    /// Whether everybody who reaches the address may call the tools. The host does not know its callers yet, so
+    /// that is what listening on anything but loopback means.
+    #[schemars(extend("default" = false, "examples" = [true]))]
+    pub(super) allow_unauthenticated: Option<At<bool>>,
+    /// `Origin` values accepted besides those of the listening address, each `scheme://host[:port]`.
+    #[schemars(extend("default" = [], "examples" = [["https://agents.example"]]))]
+    pub(super) allowed_origins: Option<Vec<At<String>>>,
+    /// `Host` values accepted besides loopback names and the listening address, each `host[:port]`.
+    #[schemars(extend("default" = [], "examples" = [["toolward.example:8825"]]))]
+    pub(super) allowed_hosts: Option<Vec<At<String>>>,
+    /// Largest request body.
+    #[schemars(extend("default" = defaults::MAX_REQUEST_SIZE, "examples" = ["4 MiB"]))]
+    pub(super) max_request_size: Option<At<Size>>,
+}
+
+/// The sandbox's engine.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Runtime {
+    /// Folder for compiled components, created with mode 0700. Default: `$XDG_CACHE_HOME/toolward`, or
+    /// `~/.cache/toolward`.
+    #[schemars(extend("format" = "path", "examples" = ["/var/cache/toolward"]))]
+    pub(super) cache_dir: Option<At<String>>,
+    /// Instances alive at once over all plugins: the size of the pool.
+    #[schemars(extend("default" = defaults::MAX_INSTANCES, "minimum" = 1, "examples" = [64]))]
+    pub(super) max_instances: Option<At<i64>>,
+    /// Calls that may wait for an instance, over all plugins, before new ones are refused.
+    #[schemars(extend("default" = defaults::MAX_WAITING, "minimum" = 1, "examples" = [1024]))]
+    pub(super) max_waiting: Option<At<i64>>,
+    /// Threads that run guests. Default: the number of cores.
+    #[schemars(extend("minimum" = 1, "examples" = [2]))]
+    pub(super) guest_threads: Option<At<i64>>,
+}
+
+/// Bounds on each call of a plugin.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Limits {
+    /// Linear memory of the guest, at most 4 GiB.
+    #[schemars(extend("default" = defaults::MEMORY, "examples" = ["64 MiB"]))]
+    pub(super) memory: Option<At<Size>>,
+    /// Memory that the host may hold for the guest: handles, header fields, buffers.
+    #[schemars(extend("default" = defaults::HOST_MEMORY, "examples" = ["16 MiB"]))]
+    pub(super) host_memory: Option<At<Size>>,
+    /// CPU time of one call.
+    #[schemars(extend("default" = defaults::CPU_TIME, "examples" = ["5 s"]))]
+    pub(super) cpu_time: Option<At<Duration>>,
+    /// Time of one call by the clock on the wall, waiting for backends included.
+    #[schemars(extend("default" = defaults::WALL_TIME, "examples" = ["60 s"]))]
+    pub(super) wall_time: Option<At<Duration>>,
+    /// Calls of the plugin at once; more wait.
+    #[schemars(extend("default" = defaults::CONCURRENCY, "minimum" = 1, "examples" = [32]))]
+    pub(super) concurrency: Option<At<i64>>,
+    /// Largest result, as JSON.
+    #[schemars(extend("default" = defaults::RESULT_SIZE, "examples" = ["4 MiB"]))]
+    pub(super) result_size: Option<At<Size>>,
+}
+
+/// How the host logs in to a backend. Which keys have a meaning depends on `kind`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Credential {
+    /// `none`: nothing is added. `header`: a static header. `basic`: HTTP Basic. `oauth2`: a token endpoint.
+    /// `login`: an exchange declared here.
+    #[schemars(required, extend("examples" = ["oauth2"]))]
+    pub(super) kind: Option<At<CredentialKind>>,
+
+    /// Kind `header`: the header to set.
+    #[schemars(extend("examples" = ["authorization"]))]
+    pub(super) header: Option<At<String>>,
+    /// Kind `header`: text before the secret, not secret itself.
+    #[schemars(extend("default" = "", "examples" = ["Bearer "]))]
+    pub(super) prefix: Option<At<String>>,
+    /// Kind `header`: the secret.
+    #[schemars(extend("examples" = ["file:token"]))]
+    pub(super) value: Option<At<SecretText>>,
+
+    /// Kinds `basic` and `oauth2` with `grant = "password"`: the user's name.
+    #[schemars(extend("examples" = ["env:VBR_USERNAME"]))]
+    pub(super) username: Option<At<SecretText>>,
+    /// Kinds `basic` and `oauth2` with `grant = "password"`: the password.
+    #[schemars(extend("examples" = ["file:vbr-password"]))]
+    pub(super) password: Option<At<SecretText>>,
+
+    /// Kind `oauth2`: how the first token is got.
+    #[schemars(extend("examples" = ["password"]))]
+    pub(super) grant: Option<At<OAuth2Grant>>,
+    /// Kind `oauth2`: path of the token endpoint below the binding's URL. Plugins never reach it.
+    #[schemars(extend("examples" = ["/api/oauth2/token"]))]
+    pub(super) token_path: Option<At<String>>,
+    /// Kind `oauth2` with `grant = "client-credentials"` or `"refresh-token"`: the client's id.
+    #[schemars(extend("examples" = ["env:CLIENT_ID"]))]
+    pub(super) client_id: Option<At<SecretText>>,
+    /// Kind `oauth2` with `grant = "client-credentials"` or `"refresh-token"`: the client's secret.
+    #[schemars(extend("examples" = ["file:client-secret"]))]
+    pub(super) client_secret: Option<At<SecretText>>,
+    /// Kind `oauth2` with `grant = "client-credentials"`: whether id and secret go in the `Authorization` header
+    /// or in the form.
+    #[schemars(extend("default" = "header", "examples" = ["form"]))]
+    pub(super) client_auth: Option<At<ClientAuth>>,
+    /// Kind `oauth2` with `grant = "refresh-token"`: the refresh token to begin with.
+    #[schemars(extend("examples" = ["file:refresh-token"]))]
+    pub(super) refresh_token: Option<At<SecretText>>,
+    /// Kind `oauth2`: the scope to ask for, when the server wants one.
+    #[schemars(extend("examples" = ["jobs.read"]))]
+    pub(super) scope: Option<At<String>>,
+    /// Kind `oauth2`: more headers of the token request.
+    #[schemars(extend("examples" = [{"x-api-version": "1.2-rev1"}]))]
+    pub(super) headers: Option<At<Texts>>,
+    /// Kind `oauth2`: lifetime of a token whose answer does not tell one.
+    #[schemars(extend("default" = defaults::TOKEN_LIFETIME, "examples" = ["15 min"]))]
+    pub(super) default_lifetime: Option<At<Duration>>,
+
+    /// Kind `login`: the secrets, by the name under which requests use them: `{name}`.
+    #[schemars(extend("examples" = [{"password": "file:pve-password"}]))]
+    pub(super) values: Option<At<BTreeMap<At<String>, At<SecretText>>>>,
+    /// Kind `login`: the login request. Its texts may hold `{name}` for each of `values`.
+    pub(super) request: Option<At<LoginRequest>>,
+    /// Kind `login`: what to take from the answer: a name for later use, and the JSON pointer to it.
+    #[schemars(extend("examples" = [{"ticket": "/data/ticket"}]))]
+    pub(super) answer: Option<At<Texts>>,
+    /// Kind `login`: JSON pointer to the lifetime in seconds, when the answer has one.
+    #[schemars(extend("examples" = ["/expires_in"]))]
+    pub(super) lifetime_pointer: Option<At<String>>,
+    /// Kind `login`: lifetime when the answer does not tell one. Required without `lifetime-pointer`; with it,
+    /// 5 min by default.
+    #[schemars(extend("examples" = ["2 h"]))]
+    pub(super) lifetime: Option<At<Duration>>,
+    /// Kind `login`: headers of every later request.
+    pub(super) apply: Option<At<Vec<ApplyHeader>>>,
+    /// Kind `login`: the request that renews a login before it ends. Its texts may hold the names of `values` and
+    /// `answer`. Default: `request` is sent again.
+    pub(super) renewal: Option<At<LoginRequest>>,
+}
+
+/// A kind of credential.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum CredentialKind {
+    None,
+    Header,
+    Basic,
+    OAuth2,
+    Login,
+}
+
+/// A way to the first token.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum OAuth2Grant {
+    Password,
+    ClientCredentials,
+    RefreshToken,
+}
+
+/// Where the client's id and secret go.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum ClientAuth {
+    Header,
+    Form,
+}
+
+/// One request of a login.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct LoginRequest {
+    /// The method.
+    #[schemars(extend("default" = defaults::LOGIN_METHOD, "examples" = ["POST"]))]
+    pub(super) method: Option<At<String>>,
+    /// Path below the binding's URL, without placeholders. Plugins never reach it.
+    #[schemars(required, extend("examples" = ["/api2/json/access/ticket"]))]
+    pub(super) path: Option<At<String>>,
+    /// Headers.
+    #[schemars(extend("default" = {}, "examples" = [{"accept": "application/json"}]))]
+    pub(super) headers: Option<At<Texts>>,
+    /// The body, as `application/x-www-form-urlencoded`.
+    #[schemars(extend("examples" = [{"username": "root@pam", "password": "{password}"}]))]
+    pub(super) form: Option<At<Texts>>,
+    /// The body, as `application/json`. Not together with `form`.
+    #[schemars(extend("examples" = [{"user": "api", "password": "{password}"}]))]
+    pub(super) json: Option<At<Value>>,
+}
+
+/// A header of every request after the login.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct ApplyHeader {
+    /// The header to set.
+    #[schemars(required, extend("examples" = ["cookie"]))]
+    pub(super) header: Option<At<String>>,
+    /// Its value. May hold `{name}` for each of `values` and `answer`.
+    #[schemars(required, extend("examples" = ["PVEAuthCookie={ticket}"]))]
+    pub(super) value: Option<At<String>>,
+    /// Only on requests with these methods. Default: on all.
+    #[schemars(extend("default" = [], "examples" = [["POST", "PUT", "DELETE"]]))]
+    pub(super) methods: Option<Vec<At<String>>>,
+}
+
+/// The operator's answer to a backend that a plugin asks for by name.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Binding {
+    /// What stands behind it, for plugins that serve several of a kind.
+    #[schemars(required, extend("examples" = ["vbr"]))]
+    pub(super) kind: Option<At<String>>,
+    /// A name for people.
+    #[schemars(extend("examples" = ["Backup server, Berlin"]))]
+    pub(super) title: Option<At<String>>,
+    /// `https://host[:port][/prefix]`. The path of a plugin's request is appended to the prefix.
+    #[schemars(required, extend("examples" = ["https://vbr01.example:9419"]))]
+    pub(super) url: Option<At<String>>,
+    /// How the server's certificate is judged. Default: by the operating system's roots.
+    pub(super) tls: Option<At<Tls>>,
+    /// Which of `[credentials]` to log in with. Default: none.
+    #[schemars(extend("examples" = ["vbr"]))]
+    pub(super) credential: Option<At<String>>,
+    /// Requests that may leave: `METHOD /path`, where `*` is any method or any one segment and `**` at the end is
+    /// any rest. Nothing else leaves.
+    #[schemars(extend("default" = [], "examples" = [["GET /api/v1/**", "POST /api/v1/jobs/*/start"]]))]
+    pub(super) allow: Option<Vec<At<String>>>,
+    /// Requests that never leave, whatever `allow` says: paths where a caller who is logged in gets a token of
+    /// its own. The path of the credential's own login is always among them.
+    #[schemars(extend("default" = [], "examples" = [["* /api/oauth2/**"]]))]
+    pub(super) deny: Option<Vec<At<String>>>,
+    /// Whether only `GET`, `HEAD` and `OPTIONS` leave, whatever `allow` says.
+    #[schemars(extend("default" = false, "examples" = [true]))]
+    pub(super) read_only: Option<At<bool>>,
+    /// Facts for the plugin, not secret: a revision, a site.
+    #[schemars(extend("default" = {}, "examples" = [{"revision": "1.2-rev1"}]))]
+    pub(super) facts: Option<Map<String, Value>>,
+    /// Time to connect, TLS included.
+    #[schemars(extend("default" = defaults::CONNECT_TIMEOUT, "examples" = ["5 s"]))]
+    pub(super) connect_timeout: Option<At<Duration>>,
+    /// Time from sending a request to the end of its answer.
+    #[schemars(extend("default" = defaults::TIMEOUT, "examples" = ["30 s"]))]
+    pub(super) timeout: Option<At<Duration>>,
+    /// Largest request body.
+    #[schemars(extend("default" = defaults::BINDING_MAX_REQUEST_SIZE, "examples" = ["4 MiB"]))]
+    pub(super) max_request_size: Option<At<Size>>,
+    /// Largest answer body.
+    #[schemars(extend("default" = defaults::BINDING_MAX_RESPONSE_SIZE, "examples" = ["32 MiB"]))]
+    pub(super) max_response_size: Option<At<Size>>,
+}
+
+/// How the server's certificate is judged: one of the three.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Tls {
+    /// Only by the authorities in this PEM file.
+    #[schemars(extend("format" = "path", "examples" = ["vbr01.pem"]))]
+    pub(super) ca_file: Option<At<String>>,
+    /// Only by the SHA-256 digest of the server's certificate: `sha256:` and 64 hexadecimal digits.
+    #[schemars(extend("examples" = [EXAMPLE_FINGERPRINT]))]
+    pub(super) fingerprint: Option<At<String>>,
+    /// Not at all. Whoever stands between host and backend then reads everything, the login included.
+    #[schemars(extend("default" = false, "examples" = [true]))]
+    pub(super) insecure: Option<At<bool>>,
+}
+
+const EXAMPLE_FINGERPRINT: &str =
+    "sha256:6f1ed002ab5595859014ebf0951522d9f3ad28f6d5f8d8a2b5c0c1f1f1b3a0c4";
+
+/// A plugin and what it is granted.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Plugin {
+    /// The component file.
+    #[schemars(required, extend("format" = "path", "examples" = ["plugins/backup-jobs.wasm"]))]
+    pub(super) component: Option<At<String>>,
+    /// Imports granted beyond the harmless ones. `http`: requests to the backends below, and nowhere else.
+    #[schemars(extend("default" = [], "examples" = [["http"]]))]
+    pub(super) grant: Option<Vec<At<Grant>>>,
+    /// The plugin's name for a backend, and which of `[bindings]` answers it.
+    #[schemars(extend("default" = {}, "examples" = [{"vbr": "vbr01"}]))]
+    pub(super) backends: Option<At<Texts>>,
+    /// Settings, handed to the plugin as they are. Not for secrets: the plugin reads them.
+    #[schemars(extend("default" = {}, "examples" = [{"page-size": 200}]))]
+    pub(super) settings: Option<Map<String, Value>>,
+    /// Bounds on each call, instead of those of `[limits]`.
+    pub(super) limits: Option<Limits>,
+}
+
+/// An import that must be granted.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum Grant {
+    Http,
+}
+
+// A number and a unit, `64 MiB`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(inline, extend("format" = "size"))]
+pub(super) struct Size(pub(super) String);
+
+// A number and a unit, `5 s`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(inline, extend("format" = "duration-text"))]
+pub(super) struct Duration(pub(super) String);
+
+// `env:NAME`, `file:PATH`, `exec:COMMAND ARG…`, or the secret itself.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(inline, extend("format" = "secret"))]
+pub(super) struct SecretText(pub(super) String);
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretText(…)")
+    }
+}

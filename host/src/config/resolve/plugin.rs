@@ -1,0 +1,158 @@
+//! `[plugins.NAME]`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::value::Key;
+use super::{Cx, Named, limits};
+use crate::config::at::At;
+use crate::config::nearest::nearest;
+use crate::config::{BackendName, Binding, Grant, Limits, Plugin, inline, raw};
+
+pub(super) fn resolve(
+    cx: &mut Cx<'_>,
+    name: &At<String>,
+    raw: raw::Plugin,
+    defaults: &Limits,
+    bindings: &mut Named<Binding>,
+) -> Option<Plugin> {
+    let path = inline::join("plugins", &name.value);
+    let key = |name| Key { table: &path, name };
+    let parsed = cx.name(name);
+    let example = format!("\"plugins/{}.wasm\"", name.value);
+    // Whether the file is there is the loader's question: one missing plugin must not stop the others.
+    let component = cx
+        .required(
+            raw.component.as_ref(),
+            &name.span,
+            key("component"),
+            &example,
+        )
+        .map(|at| cx.path(&at.value));
+    cx.origins.default(&key("grant").path(), "[]");
+    let grants = grants(raw.grant.as_deref());
+    let backends = backends(cx, raw.backends.as_ref(), bindings);
+    http_and_backends(cx, name, &raw, &grants, key("grant"));
+    let limits = limits::of_plugin(
+        cx,
+        &key("limits").path(),
+        raw.limits.as_ref().unwrap_or(&raw::Limits::default()),
+        defaults,
+    );
+    Some(Plugin {
+        name: parsed?,
+        component: component?,
+        grants,
+        backends,
+        settings: raw.settings.unwrap_or_default(),
+        limits,
+    })
+}
+
+fn grants(raw: Option<&[At<raw::Grant>]>) -> Vec<Grant> {
+    let mut grants: Vec<_> = raw
+        .into_iter()
+        .flatten()
+        .map(|at| match at.value {
+            raw::Grant::Http => Grant::Http,
+        })
+        .collect();
+    grants.sort_unstable();
+    grants.dedup();
+    grants
+}
+
+/// Backends are reached by `http` and by nothing else, so one without the other is a mistake.
+fn http_and_backends(
+    cx: &mut Cx<'_>,
+    name: &At<String>,
+    raw: &raw::Plugin,
+    grants: &[Grant],
+    grant: Key<'_>,
+) {
+    let backends = raw.backends.as_ref().filter(|at| !at.value.is_empty());
+    match (grants.contains(&Grant::Http), backends) {
+        (true, Some(_)) | (false, None) => {}
+        (false, Some(at)) => {
+            if !cx.findings.is_spoiled(&grant.path()) {
+                cx.findings
+                    .error(
+                        &at.span,
+                        format!(
+                            "plugin `{}` has backends, but no grant to reach them",
+                            name.value
+                        ),
+                    )
+                    .hint("grant = [\"http\"]");
+            }
+        }
+        (true, None) => {
+            if !cx.findings.is_spoiled(
+                &Key {
+                    name: "backends",
+                    ..grant
+                }
+                .path(),
+            ) {
+                cx.findings
+                    .warning(
+                        &name.span,
+                        format!(
+                            "plugin `{}` is granted http, but has no backends",
+                            name.value
+                        ),
+                    )
+                    .hint("backends = { vbr = \"vbr01\" }");
+            }
+        }
+    }
+}
+
+fn backends(
+    cx: &mut Cx<'_>,
+    raw: Option<&At<raw::Texts>>,
+    bindings: &mut Named<Binding>,
+) -> BTreeMap<BackendName, Arc<Binding>> {
+    let mut backends = BTreeMap::new();
+    for (backend, binding) in raw.into_iter().flat_map(|at| &at.value) {
+        let name = cx.name(backend);
+        let binding = find(cx, backend, binding, bindings);
+        if let (Some(name), Some(binding)) = (name, binding) {
+            backends.insert(name, binding);
+        }
+    }
+    backends
+}
+
+fn find(
+    cx: &mut Cx<'_>,
+    backend: &At<String>,
+    at: &At<String>,
+    bindings: &mut Named<Binding>,
+) -> Option<Arc<Binding>> {
+    if let Some(entry) = bindings.get_mut(&at.value) {
+        entry.used = true;
+        return entry.thing.clone();
+    }
+    if cx.findings.is_spoiled("bindings")
+        || cx.findings.is_spoiled(&inline::join("bindings", &at.value))
+    {
+        return None;
+    }
+    let near = nearest(&at.value, bindings.keys().map(String::as_str));
+    let diagnostic = cx
+        .findings
+        .error(&at.span, format!("there is no binding `{}`", at.value));
+    match near {
+        Some(near) => diagnostic.label(format!("nearest: `{near}`")).hint(format!(
+            "{} = {}",
+            inline::key(&backend.value),
+            inline::string(near)
+        )),
+        None => diagnostic.hint(format!(
+            "add a table [{}]",
+            inline::join("bindings", &at.value)
+        )),
+    };
+    None
+}

@@ -1,0 +1,133 @@
+//! `[runtime]`.
+
+use std::path::PathBuf;
+
+use super::Cx;
+use super::value::Key;
+use crate::config::at::At;
+use crate::config::diagnostic::Spot;
+use crate::config::{Runtime, defaults, find, inline, raw};
+
+const TABLE: &str = "runtime";
+/// More instances than this do not fit into the address space.
+const MOST_INSTANCES: u32 = 10_000;
+const MOST_WAITING: u32 = 1_000_000;
+const MOST_THREADS: u32 = 1_024;
+
+pub(super) fn resolve(cx: &mut Cx<'_>, raw: &raw::Runtime) -> Runtime {
+    let overrides = cx.overrides;
+    let cores = std::thread::available_parallelism()
+        .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
+    Runtime {
+        cache_dir: cache_dir(cx, raw.cache_dir.as_ref()),
+        max_instances: count(
+            cx,
+            raw.max_instances.as_ref(),
+            &Count {
+                name: "max-instances",
+                default: defaults::MAX_INSTANCES,
+                most: MOST_INSTANCES,
+                flag: "--max-instances",
+                variable: "TOOLWARD_MAX_INSTANCES",
+            },
+            overrides.max_instances.clone(),
+        ),
+        max_waiting: count(
+            cx,
+            raw.max_waiting.as_ref(),
+            &Count {
+                name: "max-waiting",
+                default: defaults::MAX_WAITING,
+                most: MOST_WAITING,
+                flag: "--max-waiting",
+                variable: "TOOLWARD_MAX_WAITING",
+            },
+            overrides.max_waiting.clone(),
+        ),
+        guest_threads: count(
+            cx,
+            raw.guest_threads.as_ref(),
+            &Count {
+                name: "guest-threads",
+                default: cores.min(MOST_THREADS),
+                most: MOST_THREADS,
+                flag: "--guest-threads",
+                variable: "TOOLWARD_GUEST_THREADS",
+            },
+            overrides.guest_threads.clone(),
+        ) as usize,
+    }
+}
+
+/// From the file, relative to its folder; from outside, relative to the working directory, as in any shell.
+fn cache_dir(cx: &mut Cx<'_>, raw: Option<&At<String>>) -> PathBuf {
+    let key = Key {
+        table: TABLE,
+        name: "cache-dir",
+    };
+    let flag = cx.overrides.cache_dir.clone();
+    if let Some(given) = cx.outside(key, flag, "--cache-dir", "TOOLWARD_CACHE_DIR") {
+        return given.text.into();
+    }
+    match raw {
+        Some(at) if at.value.is_empty() => {
+            cx.findings
+                .error(&at.span, "a path cannot be empty")
+                .hint("cache-dir = \"/var/cache/toolward\"");
+            PathBuf::new()
+        }
+        Some(at) => cx.path(&at.value),
+        None => match find::base(cx.env, "XDG_CACHE_HOME", ".cache") {
+            Some(base) => {
+                let folder = base.join("toolward");
+                cx.origins
+                    .default(&key.path(), inline::string(&folder.to_string_lossy()));
+                folder
+            }
+            None => {
+                cx.findings
+                    .error_of(
+                        Spot::File,
+                        "there is no folder for compiled components: neither XDG_CACHE_HOME nor HOME is set",
+                    )
+                    .hint("cache-dir = \"/var/cache/toolward\" in [runtime]");
+                PathBuf::new()
+            }
+        },
+    }
+}
+
+struct Count {
+    name: &'static str,
+    default: u32,
+    most: u32,
+    flag: &'static str,
+    variable: &'static str,
+}
+
+fn count(cx: &mut Cx<'_>, raw: Option<&At<i64>>, count: &Count, flag: Option<String>) -> u32 {
+    let key = Key {
+        table: TABLE,
+        name: count.name,
+    };
+    cx.origins.default(&key.path(), count.default.to_string());
+    let Some(given) = cx.outside(key, flag, count.flag, count.variable) else {
+        return cx.count_or(key, raw, count.default, count.most);
+    };
+    match given.text.parse() {
+        Ok(number) if (1..=count.most).contains(&number) => number,
+        _ => {
+            cx.findings
+                .error_of(
+                    given.spot(),
+                    format!(
+                        "`{}` must be a number between 1 and {}",
+                        key.path(),
+                        count.most
+                    ),
+                )
+                .hint(format!("{}={}", given.name(), count.default));
+            count.default
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! `[server]`.
+
+use std::net::SocketAddr;
+
+use super::Cx;
+use super::limits::to_usize;
+use super::value::Key;
+use crate::config::at::At;
+use crate::config::diagnostic::{Diagnostic, Spot};
+use crate::config::{Server, defaults, inline, raw};
+
+const TABLE: &str = "server";
+const MOST_REQUEST: u64 = 1 << 30;
+
+pub(super) fn resolve(cx: &mut Cx<'_>, raw: &raw::Server) -> Server {
+    let key = |name| Key { table: TABLE, name };
+    let listen = listen(cx, raw);
+    for name in ["allowed-origins", "allowed-hosts"] {
+        cx.origins.default(&key(name).path(), "[]");
+    }
+    Server {
+        listen,
+        allowed_origins: texts(cx, raw.allowed_origins.as_deref(), check_origin),
+        allowed_hosts: texts(cx, raw.allowed_hosts.as_deref(), check_host),
+        max_request_bytes: to_usize(cx.size(
+            key("max-request-size"),
+            raw.max_request_size.as_ref(),
+            defaults::MAX_REQUEST_SIZE,
+            MOST_REQUEST,
+        )),
+    }
+}
+
+fn listen(cx: &mut Cx<'_>, raw: &raw::Server) -> SocketAddr {
+    let key = Key {
+        table: TABLE,
+        name: "listen",
+    };
+    cx.origins
+        .default(&key.path(), inline::string(defaults::LISTEN));
+    cx.origins.default(
+        &Key {
+            table: TABLE,
+            name: "allow-unauthenticated",
+        }
+        .path(),
+        "false",
+    );
+    let default = defaults::LISTEN.parse().expect("a default is an address");
+    let flag = cx.overrides.listen.clone();
+    let outside = cx.outside(key, flag, "--listen", "TOOLWARD_LISTEN");
+    let Some(text) = outside
+        .as_ref()
+        .map(|given| &given.text)
+        .or(raw.listen.as_ref().map(|at| &at.value))
+    else {
+        return default;
+    };
+    let complain = |cx: &mut Cx<'_>, message: String, hint: &str| {
+        let diagnostic: &mut Diagnostic = match (&outside, &raw.listen) {
+            (Some(given), _) => cx.findings.error_of(given.spot(), message),
+            (None, Some(at)) => cx.findings.error(&at.span, message),
+            (None, None) => cx.findings.error_of(Spot::File, message),
+        };
+        diagnostic.hint(hint);
+    };
+    let Ok(address) = text.parse::<SocketAddr>() else {
+        let message = "not an address and port: a host name is not enough, and an IPv6 address stands in brackets";
+        complain(cx, message.to_owned(), "listen = \"127.0.0.1:8825\"");
+        return default;
+    };
+    let allowed = raw
+        .allow_unauthenticated
+        .as_ref()
+        .is_some_and(|at| at.value);
+    if !address.ip().is_loopback() && !allowed {
+        let message =
+            format!("listening on {address} would let everybody on the network call the tools");
+        complain(
+            cx,
+            message,
+            "listen = \"127.0.0.1:8825\" behind a proxy that authenticates, or allow-unauthenticated = true in [server]",
+        );
+    }
+    address
+}
+
+fn texts(
+    cx: &mut Cx<'_>,
+    raw: Option<&[At<String>]>,
+    check: fn(&str) -> Result<(), &'static str>,
+) -> Vec<String> {
+    let mut texts = Vec::new();
+    for text in raw.unwrap_or_default() {
+        match check(&text.value) {
+            Ok(()) => texts.push(text.value.clone()),
+            Err(what) => {
+                let (message, hint) = what.split_once("; ").unwrap_or((what, ""));
+                cx.findings.error(&text.span, message).hint(hint);
+            }
+        }
+    }
+    texts
+}
+
+fn check_origin(text: &str) -> Result<(), &'static str> {
+    let origin = ::url::Url::parse(text).ok().map(|url| url.origin());
+    match origin {
+        Some(origin) if origin.is_tuple() && origin.ascii_serialization() == text => Ok(()),
+        _ => Err(
+            "not an origin as browsers send it: scheme, host, and a port unless it is the scheme's own; \
+                  write it like \"https://agents.example\"",
+        ),
+    }
+}
+
+fn check_host(text: &str) -> Result<(), &'static str> {
+    let authority = text.parse::<http::uri::Authority>();
+    match authority {
+        Ok(authority) if !text.contains(['@', '*']) && !authority.host().is_empty() => Ok(()),
+        _ => Err("not a host as clients send it; write it like \"toolward.example:8825\""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_what_browsers_send() {
+        for good in [
+            "https://a.example",
+            "http://localhost:3000",
+            "https://[::1]:8443",
+        ] {
+            assert!(check_origin(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "*",
+            "null",
+            "a.example",
+            "https://a.example/",
+            "https://a.example:443",
+            "https://u@a.example",
+        ] {
+            assert!(check_origin(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_what_clients_send() {
+        for good in ["a.example", "a.example:8825", "[::1]:8825"] {
+            assert!(check_host(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "*",
+            "*.example",
+            "https://a.example",
+            "u@a.example",
+            "a b",
+        ] {
+            assert!(check_host(bad).is_err(), "{bad}");
+        }
+    }
+}
