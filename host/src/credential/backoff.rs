@@ -76,8 +76,7 @@ impl Budget {
     /// Takes one, if there is one.
     pub(super) fn take(&mut self, now: Instant) -> bool {
         let since = *self.counted_at.get_or_insert(now);
-        let refills =
-            now.saturating_duration_since(since).as_millis() / Self::REFILL.as_millis();
+        let refills = now.saturating_duration_since(since).as_millis() / Self::REFILL.as_millis();
         let refills = u32::try_from(refills).unwrap_or(u32::MAX);
         if refills >= Self::FULL - self.left {
             self.left = Self::FULL;
@@ -140,7 +139,13 @@ mod tests {
             code: None,
         };
         let away = LoginError::TimedOut(Duration::ZERO);
-        let table = [(1, 10, 1), (2, 20, 2), (3, 40, 4), (7, 600, 60), (u32::MAX, 600, 60)];
+        let table = [
+            (1, 10, 1),
+            (2, 20, 2),
+            (3, 40, 4),
+            (7, 600, 60),
+            (u32::MAX, 600, 60),
+        ];
         for (count, after_rejection, after_absence) in table {
             assert_eq!(delay(&rejected, count).as_secs(), after_rejection);
             assert_eq!(delay(&away, count).as_secs(), after_absence);

@@ -203,9 +203,7 @@ async fn oauth2_token(
     session
 }
 
-async fn client(
-    grant: &OAuth2Grant,
-) -> Result<(Option<Secret>, Option<Secret>, bool), LoginError> {
+async fn client(grant: &OAuth2Grant) -> Result<(Option<Secret>, Option<Secret>, bool), LoginError> {
     Ok(match grant {
         OAuth2Grant::Password { .. } => (None, None, false),
         OAuth2Grant::ClientCredentials {

@@ -234,10 +234,22 @@ mod tests {
 
     #[test]
     fn secrets_that_share_text_are_both_covered() {
-        check(&["abcdefgh", "abcdefghijkl"], "xabcdefghijklx", "x************x");
-        check(&["abcdefgh", "efghijkl"], "xabcdefghijklx", "x************x");
+        check(
+            &["abcdefgh", "abcdefghijkl"],
+            "xabcdefghijklx",
+            "x************x",
+        );
+        check(
+            &["abcdefgh", "efghijkl"],
+            "xabcdefghijklx",
+            "x************x",
+        );
         check(&["abcdefgh", "efghijkl"], "xabcdefghijkx", "x********ijkx");
-        check(&["abcdefgh", "fghXfghX"], "abcdefghXfghXz", "*************z");
+        check(
+            &["abcdefgh", "fghXfghX"],
+            "abcdefghXfghXz",
+            "*************z",
+        );
     }
 
     #[test]

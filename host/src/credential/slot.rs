@@ -110,11 +110,7 @@ impl Slot {
     ///
     /// Only the current token is thrown away. A refusal that comes late, for a token that has been replaced
     /// since, just gets the newer one.
-    pub(super) fn replace(
-        self: &Arc<Self>,
-        endpoint: &Endpoint,
-        rejected: &Token,
-    ) -> Option<Step> {
+    pub(super) fn replace(self: &Arc<Self>, endpoint: &Endpoint, rejected: &Token) -> Option<Step> {
         if !is_replaceable(&endpoint.binding.credential) {
             return None;
         }
@@ -204,7 +200,9 @@ impl State {
                 });
                 self.current = Some(Current {
                     token: Arc::clone(&token),
-                    schedule: session.lifetime.map(|lifetime| schedule(asked_at, lifetime)),
+                    schedule: session
+                        .lifetime
+                        .map(|lifetime| schedule(asked_at, lifetime)),
                 });
                 tracing::debug!(
                     binding = %binding.name,

@@ -8,11 +8,27 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{BackendName, Binding, BindingName, PluginName, TenantName};
+use http::{HeaderMap, Method, StatusCode};
+use tokio::time::Instant;
+use url::Url;
 
+use crate::config::{BackendName, Binding, BindingName, PluginName, TenantName};
+use crate::credential::{Cache, LoginError, LoginFailure, Token, chain};
+
+mod answer;
+mod destination;
+mod failure;
+mod headers;
+mod matcher;
+mod path;
 mod refusal;
+mod request_body;
+mod tls;
 
 pub use refusal::{Refusal, Trouble};
+
+use destination::Exit;
+use request_body::{Bounds, Prepared};
 
 /// Why a body breaks off.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -44,13 +60,23 @@ pub struct Deadlines {
     pub between_bytes: Option<Duration>,
 }
 
+impl Deadlines {
+    /// From sending the request to the head of the answer. Whether a connection is new cannot be seen from here,
+    /// so the time for it is part of the time for the head.
+    fn head(&self, binding: &Binding) -> Duration {
+        let connect = self.connect.unwrap_or(binding.connect_timeout);
+        match self.first_byte {
+            Some(first_byte) => binding.timeout.min(connect.saturating_add(first_byte)),
+            None => binding.timeout,
+        }
+    }
+}
+
 /// Why the way out cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum EgressError {
     /// The credential's own request path cannot be kept from guests because it is not a plain path.
-    #[error(
-        "credential `{credential}` of binding `{binding}` has the request path `{path}`: {reason}"
-    )]
+    #[error("credential `{credential}` of binding `{binding}` cannot log in at `{path}`: {reason}")]
     CredentialPath {
         /// The binding.
         binding: BindingName,
@@ -83,30 +109,421 @@ pub enum EgressError {
 /// The way out of the host: one HTTP client per binding, and the tokens of all of them.
 #[derive(Debug)]
 pub struct Egress {
-    bindings: BTreeMap<BindingName, Arc<Binding>>,
+    exits: BTreeMap<BindingName, Exit>,
+    tokens: Cache,
+}
+
+/// A request that has passed every check.
+struct Checked<'a> {
+    origin: &'a Origin,
+    backend: &'a BackendName,
+    exit: &'a Exit,
+    method: Method,
+    /// As the guest wrote it.
+    scheme: String,
+    url: Url,
+    headers: HeaderMap,
+    deadlines: Deadlines,
+}
+
+/// A refusal, and what only the log may know about it.
+struct Failed {
+    refusal: Refusal,
+    detail: Option<String>,
+}
+
+impl From<Refusal> for Failed {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            refusal,
+            detail: None,
+        }
+    }
 }
 
 impl Egress {
     /// Sets up a client for each binding. Connects to nothing and reads no secret.
     pub fn new(bindings: impl Iterator<Item = Arc<Binding>>) -> Result<Self, EgressError> {
+        let system = tls::SystemRoots::default();
+        let exits = bindings
+            .map(|binding| Ok((binding.name.clone(), Exit::new(binding, &system)?)))
+            .collect::<Result<_, _>>()?;
         Ok(Self {
-            bindings: bindings
-                .map(|binding| (binding.name.clone(), binding))
-                .collect(),
+            exits,
+            tokens: Cache::new(),
         })
     }
 
-    /// Sends a guest's request to the backend that its authority names. Dropping the future cancels the request.
+    /// Sends a guest's request to the backend that its authority names: `http://BACKEND/path?query`, with either
+    /// scheme, whatever the backend speaks. Dropping the future, or later the answer's body, cancels the request.
+    #[tracing::instrument(
+        name = "http.egress",
+        skip_all,
+        fields(
+            plugin = %origin.plugin,
+            tenant = %origin.tenant,
+            binding = tracing::field::Empty,
+            method = tracing::field::Empty,
+            status = tracing::field::Empty,
+        )
+    )]
     pub async fn send(
         &self,
         origin: &Origin,
         request: http::Request<Body>,
         deadlines: Deadlines,
     ) -> Result<http::Response<Body>, Refusal> {
-        let _ = (request, deadlines, self.bindings.len());
-        Err(Refusal::unavailable(format!(
-            "plugin \"{}\" has no way out",
-            origin.plugin
-        )))
+        let outcome = self.try_send(origin, request, deadlines).await;
+        match outcome {
+            Ok(answer) => {
+                tracing::Span::current().record("status", answer.status().as_u16());
+                tracing::debug!("request answered");
+                Ok(answer)
+            }
+            Err(Failed { refusal, detail }) => {
+                match refusal.trouble {
+                    Trouble::Denied | Trouble::InvalidInput => {
+                        tracing::info!(trouble = %refusal.trouble, reason = refusal.message, "request refused");
+                    }
+                    Trouble::Unavailable | Trouble::TimedOut | Trouble::Internal => {
+                        tracing::warn!(
+                            trouble = %refusal.trouble,
+                            reason = refusal.message,
+                            error = detail,
+                            "request failed"
+                        );
+                    }
+                }
+                Err(refusal)
+            }
+        }
+    }
+
+    async fn try_send(
+        &self,
+        origin: &Origin,
+        request: http::Request<Body>,
+        deadlines: Deadlines,
+    ) -> Result<http::Response<Body>, Failed> {
+        let (checked, declared, body) = self.check(origin, request, deadlines)?;
+        let binding = checked.exit.binding();
+        let bounds = Bounds {
+            backend: checked.backend.to_string(),
+            declared,
+            most: binding.max_request_bytes,
+        };
+        let prepared = tokio::time::timeout(binding.timeout, request_body::prepare(body, bounds))
+            .await
+            .map_err(|_| {
+                Refusal::timed_out(format!(
+                    "the body of a request to backend \"{}\" did not come within {} s",
+                    checked.backend,
+                    binding.timeout.as_secs_f64()
+                ))
+            })??;
+        match prepared {
+            Prepared::Whole(body) => self.send_whole(&checked, body).await,
+            Prepared::Long(body) => self.send_long(&checked, *body).await,
+        }
+    }
+
+    /// Every check that needs nothing but the head of the request.
+    fn check<'a>(
+        &'a self,
+        origin: &'a Origin,
+        request: http::Request<Body>,
+        deadlines: Deadlines,
+    ) -> Result<(Checked<'a>, Option<u64>, Body), Refusal> {
+        let (parts, body) = request.into_parts();
+        let (method, uri) = (parts.method, parts.uri);
+        let (backend, binding) = destination::backend(origin, &method, &uri)?;
+        let span = tracing::Span::current();
+        span.record("binding", binding.name.as_str());
+        let Some(exit) = self.exits.get(&binding.name) else {
+            return Err(Refusal::internal(format!(
+                "the host has no client for binding \"{}\"",
+                binding.name
+            )));
+        };
+        let path = destination::permit(exit, origin, backend, &method, &uri)?;
+        // Recorded here, where it is one of few: guests invent methods.
+        span.record("method", method.as_str());
+        let (headers, declared) = headers::admit(parts.headers, &exit.reserved, backend.as_str())?;
+        let url = address(exit.binding(), &path.text, uri.query())?;
+        let checked = Checked {
+            origin,
+            backend,
+            exit,
+            scheme: uri.scheme_str().unwrap_or("http").to_owned(),
+            method,
+            url,
+            headers,
+            deadlines,
+        };
+        Ok((checked, declared, body))
+    }
+
+    /// Sends a body that is at hand, and once more if the backend no longer takes the token.
+    async fn send_whole(
+        &self,
+        checked: &Checked<'_>,
+        body: bytes::Bytes,
+    ) -> Result<http::Response<Body>, Failed> {
+        let endpoint = &checked.exit.endpoint;
+        let tenant = &checked.origin.tenant;
+        let token = self.tokens.token(endpoint, tenant).await;
+        let mut token = token.map_err(|failure| cannot_log_in(checked, &failure))?;
+        let (mut response, mut until) = exchange(checked, &token, body.clone().into()).await?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            let newer = self.tokens.replace(endpoint, tenant, &token).await;
+            if let Some(newer) = newer.map_err(|failure| cannot_log_in(checked, &failure))? {
+                // The first answer is given up before the second request needs its connection.
+                drop(response);
+                token = newer;
+                (response, until) = exchange(checked, &token, body.into()).await?;
+            }
+        }
+        deliver(checked, &token, response, until)
+    }
+
+    /// Sends a body that can be sent but once.
+    async fn send_long(
+        &self,
+        checked: &Checked<'_>,
+        body: request_body::LongBody,
+    ) -> Result<http::Response<Body>, Failed> {
+        let endpoint = &checked.exit.endpoint;
+        let tenant = &checked.origin.tenant;
+        let token = self.tokens.token(endpoint, tenant).await;
+        let token = token.map_err(|failure| cannot_log_in(checked, &failure))?;
+        let fault = body.fault();
+        let mut checked_headers = checked.headers.clone();
+        if let Some(declared) = body.declared() {
+            checked_headers.insert(http::header::CONTENT_LENGTH, declared.into());
+        }
+        let sent = exchange_with(
+            checked,
+            checked_headers,
+            &token,
+            reqwest::Body::wrap_stream(body),
+        )
+        .await;
+        // When the guest's body is at fault, what the connection says about it is beside the point.
+        if let Some(refusal) = fault.get() {
+            return Err(refusal.into());
+        }
+        let (response, until) = sent?;
+        if response.status() == StatusCode::UNAUTHORIZED
+            && self.tokens.discard(endpoint, tenant, &token)
+        {
+            return Err(Refusal::unavailable(format!(
+                "backend \"{}\" no longer took the host's token, and the request's body is too long to be sent again by itself (more than {} KiB): send the request again",
+                checked.backend,
+                request_body::KEPT / 1024
+            ))
+            .into());
+        }
+        deliver(checked, &token, response, until)
+    }
+}
+
+/// The backend's address for a path. What was matched is what is sent: a URL library that would change the path
+/// is an error, not a surprise.
+fn address(binding: &Binding, path: &str, query: Option<&str>) -> Result<Url, Refusal> {
+    let mut url = binding.url.clone();
+    let path = format!("{}{path}", url.path().trim_end_matches('/'));
+    url.set_path(&path);
+    url.set_query(query);
+    if url.path() != path {
+        return Err(Refusal::invalid_input(format!(
+            "a request to binding \"{}\" has a path that cannot be sent as it is",
+            binding.name
+        )));
+    }
+    Ok(url)
+}
+
+async fn exchange(
+    checked: &Checked<'_>,
+    token: &Token,
+    body: reqwest::Body,
+) -> Result<(reqwest::Response, Instant), Failed> {
+    let mut headers = checked.headers.clone();
+    let is_empty = body.as_bytes().is_some_and(<[u8]>::is_empty);
+    if is_empty && matches!(checked.method, Method::POST | Method::PUT | Method::PATCH) {
+        // Some servers answer 411 without it.
+        headers.insert(http::header::CONTENT_LENGTH, 0.into());
+    }
+    exchange_with(checked, headers, token, body).await
+}
+
+/// One request and the head of its answer, and when the answer must have ended.
+async fn exchange_with(
+    checked: &Checked<'_>,
+    mut headers: HeaderMap,
+    token: &Token,
+    body: reqwest::Body,
+) -> Result<(reqwest::Response, Instant), Failed> {
+    let binding = checked.exit.binding();
+    let mut request = reqwest::Request::new(checked.method.clone(), checked.url.clone());
+    token.apply(&checked.method, &mut headers);
+    *request.headers_mut() = headers;
+    *request.body_mut() = Some(body);
+
+    let started = Instant::now();
+    let limit = checked.deadlines.head(binding);
+    let sent = tokio::time::timeout(limit, checked.exit.endpoint.client.execute(request)).await;
+    match sent {
+        Ok(Ok(response)) => Ok((response, started + binding.timeout)),
+        Ok(Err(error)) => {
+            let error = error.without_url();
+            Err(Failed {
+                refusal: Refusal::unavailable(format!(
+                    "backend \"{}\" {}",
+                    checked.backend,
+                    failure::cause(&error, binding)
+                )),
+                detail: Some(chain(&error)),
+            })
+        }
+        Err(_) => Err(Refusal::timed_out(format!(
+            "backend \"{}\" did not answer within {} s",
+            checked.backend,
+            limit.as_secs_f64()
+        ))
+        .into()),
+    }
+}
+
+fn deliver(
+    checked: &Checked<'_>,
+    token: &Token,
+    response: reqwest::Response,
+    until: Instant,
+) -> Result<http::Response<Body>, Failed> {
+    let asked = answer::Asked {
+        backend: checked.backend.as_str(),
+        binding: checked.exit.binding(),
+        method: &checked.method,
+        scheme: &checked.scheme,
+        url: &checked.url,
+        patterns: token.patterns(),
+        until,
+        between: checked.deadlines.between_bytes,
+    };
+    Ok(answer::deliver(response, &asked)?)
+}
+
+/// The login itself was logged where it failed.
+fn cannot_log_in(checked: &Checked<'_>, failure: &LoginFailure) -> Refusal {
+    let binding = checked.exit.binding();
+    let credential = &binding.credential.name;
+    let reason = &failure.reason;
+    let (what, hint) = match &**reason {
+        LoginError::Transport(error) => {
+            let cause = failure::cause(error, binding);
+            (format!("it {}", cause.what), cause.hint)
+        }
+        LoginError::Secret(_) | LoginError::Unfit(_) | LoginError::Placeholder(_) => (
+            reason.to_string(),
+            Some(format!(
+                "check credentials.{credential}; the host's log says more"
+            )),
+        ),
+        LoginError::Rejected { .. } => (
+            reason.to_string(),
+            Some(format!("check the secrets of credentials.{credential}")),
+        ),
+        LoginError::NoLoginThere { .. } | LoginError::Answer(_) | LoginError::TooLarge(_) => (
+            reason.to_string(),
+            Some(format!(
+                "check credentials.{credential} and bindings.{}.url",
+                binding.name
+            )),
+        ),
+        LoginError::Busy { .. } | LoginError::TimedOut(_) | LoginError::Broken => {
+            (reason.to_string(), None)
+        }
+    };
+    let hint = hint.map_or_else(String::new, |hint| format!("\nhint: {hint}"));
+    Refusal::unavailable(format!(
+        "the host cannot log in to backend \"{}\" with credential \"{credential}\": {what}; the next login is tried in {} s{hint}",
+        checked.backend,
+        failure.retry_in.as_millis().div_ceil(1000)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Credential, CredentialKind, Tls};
+
+    /// A binding that allows nothing and has no credential.
+    pub(super) fn binding(url: &str) -> Binding {
+        Binding {
+            name: "vbr01".parse().unwrap(),
+            kind: "vbr".to_owned(),
+            title: None,
+            read_only: false,
+            facts: serde_json::Map::new(),
+            url: url.parse().unwrap(),
+            tls: Tls::SystemRoots,
+            credential: Arc::new(Credential {
+                name: "vbr".parse().unwrap(),
+                kind: CredentialKind::None,
+            }),
+            allow: Vec::new(),
+            deny: Vec::new(),
+            connect_timeout: Duration::from_secs(5),
+            timeout: Duration::from_secs(30),
+            max_request_bytes: 4 << 20,
+            max_response_bytes: 32 << 20,
+        }
+    }
+
+    #[test]
+    fn the_bindings_prefix_goes_before_the_path() {
+        let table = [
+            ("https://host:1", "/a/b", None, "https://host:1/a/b"),
+            ("https://host:1/", "/", None, "https://host:1/"),
+            (
+                "https://host/p/q",
+                "/a/",
+                Some("x=1"),
+                "https://host/p/q/a/?x=1",
+            ),
+            ("https://host/p/", "/", Some(""), "https://host/p/?"),
+            ("https://host", "/a%3Ab:c", None, "https://host/a%3Ab:c"),
+        ];
+        for (base, path, query, expected) in table {
+            let url = address(&binding(base), path, query).unwrap();
+            assert_eq!(url.as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn a_path_that_the_url_library_would_change_is_not_sent() {
+        for path in ["/a/../b", "/a/%2e%2e/b", "/a b", "/a\\b"] {
+            assert!(address(&binding("https://host/p"), path, None).is_err());
+        }
+    }
+
+    #[test]
+    fn the_guests_time_limits_only_shorten_the_bindings() {
+        let seconds = Duration::from_secs;
+        let head = |connect, first_byte| {
+            let deadlines = Deadlines {
+                connect,
+                first_byte,
+                between_bytes: None,
+            };
+            deadlines.head(&binding("http://host"))
+        };
+        assert_eq!(head(None, None), seconds(30));
+        assert_eq!(head(None, Some(seconds(2))), seconds(7));
+        assert_eq!(head(Some(seconds(1)), None), seconds(30));
+        assert_eq!(head(Some(seconds(1)), Some(seconds(2))), seconds(3));
+        assert_eq!(head(Some(seconds(600)), Some(seconds(600))), seconds(30));
+        assert_eq!(head(Some(Duration::MAX), Some(seconds(1))), seconds(30));
     }
 }
