@@ -1,0 +1,41 @@
+/// Shows one job.
+///
+/// And more.
+pub(crate) fn job_get(cx: &Context, args: JobArgs) -> Result<Job> {
+    client::job(cx, &args.id)
+}
+#[doc(hidden)]
+#[allow(non_camel_case_types, reason = "it carries the function's name")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct job_get {}
+#[automatically_derived]
+impl ::toolward_sdk::Tool for job_get {
+    const NAME: &'static str = "job_get";
+    fn definition() -> ::toolward_sdk::Definition {
+        ::toolward_sdk::Definition {
+            name: "job_get",
+            title: ::core::option::Option::Some("One job"),
+            description: "Shows one job.\n\nAnd more.",
+            input_schema: ::toolward_sdk::__private::input_schema::<JobArgs>(),
+            output_schema: ::toolward_sdk::__private::output_schema::<Result<Job>>(),
+            hints: ::toolward_sdk::Hints {
+                read_only: ::core::option::Option::Some(true),
+                destructive: ::core::option::Option::Some(false),
+                idempotent: ::core::option::Option::None,
+                open_world: ::core::option::Option::None,
+            },
+        }
+    }
+    #[allow(
+        unused_variables,
+        reason = "not every tool uses the context or takes arguments"
+    )]
+    fn call(
+        cx: &::toolward_sdk::Context,
+        arguments: &str,
+    ) -> ::toolward_sdk::Result<::toolward_sdk::Output> {
+        ::toolward_sdk::__private::finish::<
+            Result<Job>,
+        >(job_get(cx, ::toolward_sdk::__private::arguments::<JobArgs>(arguments)?))
+    }
+}

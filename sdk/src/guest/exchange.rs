@@ -1,0 +1,201 @@
+//! One request and its answer over `wasi:http`.
+
+use super::bindings::wasi::http::outgoing_handler;
+use super::bindings::wasi::http::types::{
+    ErrorCode, Fields, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest,
+    Scheme, http_error_code,
+};
+use super::bindings::wasi::io::poll::Pollable;
+use super::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
+use super::wait;
+use crate::call::{Broken, Incoming, Outgoing, Source};
+use crate::error::Trouble;
+
+pub(super) fn exchange(
+    cancelled: Pollable,
+    outgoing: &Outgoing,
+) -> Result<Incoming<Stream>, Broken> {
+    let request = request(outgoing)?;
+    let body = request.body().map_err(|()| IMPOSSIBLE)?;
+    let future = outgoing_handler::handle(request, None).map_err(broken)?;
+    // A body that cannot be delivered often means that the answer is there already: refused, or too large.
+    match deliver(body, &outgoing.body, &cancelled) {
+        Delivery::Cancelled => return Err(Broken::Cancelled),
+        Delivery::Whole | Delivery::Partial => {}
+    }
+    if !wait(&future.subscribe(), &cancelled) {
+        return Err(Broken::Cancelled);
+    }
+    let response = match future.get() {
+        Some(Ok(answer)) => answer.map_err(broken)?,
+        Some(Err(())) | None => return Err(IMPOSSIBLE),
+    };
+    incoming(&response, cancelled)
+}
+
+/// The interface allows it, the order of our calls does not.
+const IMPOSSIBLE: Broken = Broken::Fault(Trouble::Internal, "the host answered out of order");
+
+fn request(outgoing: &Outgoing) -> Result<OutgoingRequest, Broken> {
+    let mut headers: Vec<(String, Vec<u8>)> = outgoing
+        .headers
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone().into_bytes()))
+        .collect();
+    if !outgoing.body.is_empty() || matches!(outgoing.method, "POST" | "PUT" | "PATCH") {
+        headers.push((
+            "content-length".to_owned(),
+            outgoing.body.len().to_string().into_bytes(),
+        ));
+    }
+    let headers = Fields::from_list(&headers).map_err(|_| {
+        Broken::Fault(
+            Trouble::Denied,
+            "the host does not let a plugin set one of its headers",
+        )
+    })?;
+    let request = OutgoingRequest::new(headers);
+    let set = request
+        .set_method(&method(outgoing.method))
+        .and_then(|()| request.set_scheme(Some(&Scheme::Http)))
+        .and_then(|()| request.set_path_with_query(Some(&outgoing.path_and_query)));
+    set.map_err(|()| Broken::Fault(Trouble::InvalidInput, "the host does not take its path"))?;
+    request
+        .set_authority(Some(&outgoing.backend))
+        .map_err(|()| Broken::Fault(Trouble::NotFound, "this cannot be the name of a backend"))?;
+    Ok(request)
+}
+
+fn method(name: &str) -> Method {
+    match name {
+        "GET" => Method::Get,
+        "HEAD" => Method::Head,
+        "POST" => Method::Post,
+        "PUT" => Method::Put,
+        "PATCH" => Method::Patch,
+        "DELETE" => Method::Delete,
+        other => Method::Other(other.to_owned()),
+    }
+}
+
+enum Delivery {
+    Whole,
+    Partial,
+    Cancelled,
+}
+
+fn deliver(body: OutgoingBody, bytes: &[u8], cancelled: &Pollable) -> Delivery {
+    if !bytes.is_empty() {
+        let Ok(stream) = body.write() else {
+            return Delivery::Partial;
+        };
+        match write(&stream, bytes, cancelled) {
+            Delivery::Whole => {}
+            other => return other,
+        }
+    }
+    match OutgoingBody::finish(body, None) {
+        Ok(()) => Delivery::Whole,
+        Err(_) => Delivery::Partial,
+    }
+}
+
+fn write(stream: &OutputStream, mut bytes: &[u8], cancelled: &Pollable) -> Delivery {
+    let ready = stream.subscribe();
+    while !bytes.is_empty() {
+        let room = match stream.check_write() {
+            Ok(0) if wait(&ready, cancelled) => continue,
+            Ok(0) => return Delivery::Cancelled,
+            Ok(room) => usize::try_from(room).unwrap_or(usize::MAX),
+            Err(_) => return Delivery::Partial,
+        };
+        let (now, later) = bytes.split_at(room.min(bytes.len()));
+        if stream.write(now).is_err() {
+            return Delivery::Partial;
+        }
+        bytes = later;
+    }
+    if stream.flush().is_err() {
+        Delivery::Partial
+    } else {
+        Delivery::Whole
+    }
+}
+
+fn incoming(response: &IncomingResponse, cancelled: Pollable) -> Result<Incoming<Stream>, Broken> {
+    let headers = response.headers().entries();
+    let headers = headers
+        .into_iter()
+        .map(|(name, value)| (name, String::from_utf8_lossy(&value).into_owned()))
+        .collect();
+    let body = response.consume().map_err(|()| IMPOSSIBLE)?;
+    let stream = body.stream().map_err(|()| IMPOSSIBLE)?;
+    let ready = stream.subscribe();
+    Ok(Incoming {
+        status: response.status(),
+        headers,
+        body: Stream {
+            ready,
+            stream,
+            _body: body,
+            cancelled,
+        },
+    })
+}
+
+/// The body of an answer. Its parts are dropped in this order: children before what they are part of.
+pub(crate) struct Stream {
+    ready: Pollable,
+    stream: InputStream,
+    _body: IncomingBody,
+    cancelled: Pollable,
+}
+
+impl Source for Stream {
+    fn next(&mut self, at_most: usize) -> Result<Option<Vec<u8>>, Broken> {
+        loop {
+            match self.stream.read(at_most as u64) {
+                Ok(piece) if !piece.is_empty() => return Ok(Some(piece)),
+                Ok(_) if wait(&self.ready, &self.cancelled) => {}
+                Ok(_) => return Err(Broken::Cancelled),
+                Err(StreamError::Closed) => return Ok(None),
+                Err(StreamError::LastOperationFailed(error)) => {
+                    let cut = Broken::Fault(Trouble::Unavailable, "the answer breaks off");
+                    return Err(http_error_code(&error).map_or(cut, broken));
+                }
+            }
+        }
+    }
+}
+
+/// What the host's error code means. Few words each: their texts are part of every component.
+fn broken(code: ErrorCode) -> Broken {
+    let (kind, what) = match code {
+        ErrorCode::InternalError(text) => return Broken::told(text.as_deref()),
+        ErrorCode::DnsTimeout
+        | ErrorCode::ConnectionTimeout
+        | ErrorCode::ConnectionReadTimeout
+        | ErrorCode::ConnectionWriteTimeout
+        | ErrorCode::HttpResponseTimeout => (Trouble::TimedOut, "it took too long"),
+        ErrorCode::DnsError(_) | ErrorCode::DestinationNotFound => {
+            (Trouble::Unavailable, "its address is not known")
+        }
+        ErrorCode::DestinationUnavailable
+        | ErrorCode::DestinationIpUnroutable
+        | ErrorCode::ConnectionRefused
+        | ErrorCode::ConnectionTerminated
+        | ErrorCode::ConnectionLimitReached => (Trouble::Unavailable, "no connection"),
+        ErrorCode::TlsProtocolError
+        | ErrorCode::TlsCertificateError
+        | ErrorCode::TlsAlertReceived(_) => (Trouble::Unavailable, "no secure connection"),
+        ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => {
+            (Trouble::Denied, "it is not allowed")
+        }
+        ErrorCode::HttpResponseIncomplete => (Trouble::Unavailable, "the answer breaks off"),
+        ErrorCode::HttpRequestBodySize(_) | ErrorCode::HttpResponseBodySize(_) => {
+            (Trouble::Limited, "a body is too large")
+        }
+        _ => (Trouble::Internal, "HTTP went wrong"),
+    };
+    Broken::Fault(kind, what)
+}

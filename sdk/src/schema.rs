@@ -1,0 +1,186 @@
+//! JSON Schemas (2020-12) of arguments and answers, without what only takes up the model's context.
+
+use schemars::generate::{SchemaGenerator, SchemaSettings};
+use schemars::{JsonSchema, Schema};
+use serde_json::{Map, Value, json};
+
+/// The name under which an answer that is no object stands in one.
+pub(crate) const RESULT: &str = "result";
+
+/// Nested types are written where they are used: many clients do not follow `$ref`. Recursive types still use `$defs`.
+fn settings() -> SchemaSettings {
+    let mut settings = SchemaSettings::draft2020_12();
+    settings.meta_schema = None;
+    settings.inline_subschemas = true;
+    settings
+}
+
+fn generator(settings: SchemaSettings) -> SchemaGenerator {
+    SchemaGenerator::new(settings)
+}
+
+/// The schema of arguments.
+pub(crate) fn input<T: JsonSchema>() -> Value {
+    closed(trimmed(
+        generator(settings().for_deserialize()).into_root_schema_for::<T>(),
+    ))
+}
+
+/// The schema of what is returned.
+pub(crate) fn output<T: JsonSchema>() -> Value {
+    trimmed(generator(settings().for_serialize()).into_root_schema_for::<T>())
+}
+
+/// The arguments of a tool that takes none.
+pub(crate) fn no_arguments() -> Value {
+    json!({"type": "object", "additionalProperties": false})
+}
+
+/// Drops the title that schemars makes of the Rust type's name.
+fn trimmed(schema: Schema) -> Value {
+    let mut schema = schema.to_value();
+    if let Some(object) = schema.as_object_mut() {
+        object.remove("title");
+    }
+    schema
+}
+
+/// Refuses unknown arguments where the type does not say otherwise: a misspelt filter that is
+/// silently ignored answers another question than the one that was asked.
+fn closed(mut schema: Value) -> Value {
+    const OPEN: [&str; 6] = [
+        "additionalProperties",
+        "unevaluatedProperties",
+        "$ref",
+        "allOf",
+        "anyOf",
+        "oneOf",
+    ];
+    if let Some(object) = schema.as_object_mut()
+        && object.get("type") == Some(&json!("object"))
+        && !OPEN.iter().any(|key| object.contains_key(*key))
+    {
+        object.insert("additionalProperties".into(), false.into());
+    }
+    schema
+}
+
+/// The schema of the structured content made of a value of this schema; none where there may be none.
+pub(crate) fn of_answer(schema: Value) -> Option<Value> {
+    let object = schema.as_object()?;
+    match object.get("type") {
+        Some(Value::String(kind)) => match kind.as_str() {
+            "object" => Some(schema),
+            "string" | "null" => None,
+            _ => Some(wrapped(schema)),
+        },
+        Some(_) => None,
+        None => all_objects(object).then(|| with_object_type(schema)),
+    }
+}
+
+/// Whether this is a choice between objects, as an enum with named fields is.
+fn all_objects(schema: &Map<String, Value>) -> bool {
+    ["oneOf", "anyOf"]
+        .iter()
+        .filter_map(|key| schema.get(*key)?.as_array())
+        .any(|choices| {
+            choices
+                .iter()
+                .all(|choice| choice.get("type") == Some(&json!("object")))
+        })
+}
+
+fn with_object_type(mut schema: Value) -> Value {
+    schema["type"] = "object".into();
+    schema
+}
+
+/// `$defs` stay at the root, where the references look for them.
+fn wrapped(mut schema: Value) -> Value {
+    let definitions = schema
+        .as_object_mut()
+        .and_then(|object| object.remove("$defs"));
+    let mut outer = json!({"type": "object", "properties": {RESULT: schema}, "required": [RESULT]});
+    if let Some(definitions) = definitions {
+        outer["$defs"] = definitions;
+    }
+    outer
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    /// Not for the model.
+    #[derive(Deserialize, JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is used")]
+    struct Filter {
+        /// The page to show.
+        page: Option<Page>,
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is used")]
+    struct Page {
+        number: u32,
+    }
+
+    #[derive(Serialize, JsonSchema)]
+    struct Tree {
+        children: Vec<Tree>,
+    }
+
+    #[derive(Serialize, JsonSchema)]
+    #[serde(tag = "kind")]
+    #[expect(dead_code, reason = "only its schema is used")]
+    enum Shape {
+        Circle { radius: f64 },
+        Square { side: f64 },
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is used")]
+    struct Open {
+        #[serde(flatten)]
+        rest: HashMap<String, Value>,
+    }
+
+    #[test]
+    fn arguments_are_inlined_closed_and_without_noise() {
+        let schema = input::<Filter>();
+        assert_eq!(schema["additionalProperties"], false);
+        assert_eq!(
+            schema["properties"]["page"]["description"],
+            "The page to show."
+        );
+        for key in ["$schema", "$defs", "title"] {
+            assert!(schema.get(key).is_none(), "{key} in {schema}");
+        }
+        assert!(!schema.to_string().contains("$ref"), "{schema}");
+    }
+
+    #[test]
+    fn arguments_that_take_anything_stay_open() {
+        assert_ne!(input::<Open>()["additionalProperties"], false);
+    }
+
+    #[test]
+    fn a_recursive_list_keeps_its_definitions_at_the_root() {
+        let schema = of_answer(output::<Vec<Tree>>()).unwrap();
+        assert_eq!(schema["type"], "object");
+        assert!(schema["$defs"]["Tree"].is_object(), "{schema}");
+        assert!(schema["properties"][RESULT].get("$defs").is_none());
+    }
+
+    #[test]
+    fn an_enum_of_structs_is_an_object() {
+        let schema = of_answer(output::<Shape>()).unwrap();
+        assert_eq!(schema["type"], "object");
+        assert_eq!(schema["oneOf"].as_array().unwrap().len(), 2);
+    }
+}

@@ -1,0 +1,195 @@
+//! The world of a test: what the call finds, and what it leaves behind.
+
+use std::cell::{Cell, RefCell};
+use std::fmt::Write as _;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::call::{Logged, Notice, Progress};
+use super::script::{Exchange, Sent};
+use crate::call::{
+    Backend, Broken, Incoming, LogLevel, NoticeLevel, Outgoing, Principal, Source, World,
+};
+
+/// What a test's host knows, shared by all its calls.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) settings: Value,
+    pub(super) principal: Principal,
+    pub(super) backends: Vec<Backend>,
+    pub(super) script: RefCell<Vec<Exchange>>,
+    pub(super) in_order: bool,
+    pub(super) cancelled: Cell<bool>,
+    pub(super) time_left: Cell<Duration>,
+    pub(super) idempotency_key: String,
+}
+
+/// What one call left behind.
+#[derive(Debug, Default)]
+pub(super) struct Traces {
+    pub(super) progress: Vec<Progress>,
+    pub(super) notices: Vec<Notice>,
+    pub(super) logs: Vec<Logged>,
+    pub(super) requests: Vec<Sent>,
+}
+
+/// A call of a test.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(super) shared: Rc<Shared>,
+    pub(super) traces: RefCell<Traces>,
+}
+
+impl Call {
+    pub(super) fn new(shared: Rc<Shared>) -> Self {
+        Self {
+            shared,
+            traces: RefCell::default(),
+        }
+    }
+}
+
+impl World for Call {
+    type Body = Piecewise;
+
+    fn progress(&self, done: f64, total: Option<f64>, message: Option<&str>) {
+        self.traces.borrow_mut().progress.push(Progress {
+            done,
+            total,
+            message: message.map(str::to_owned),
+        });
+    }
+
+    fn notify(&self, level: NoticeLevel, _logger: Option<&str>, data: &str) {
+        let data = serde_json::from_str(data).unwrap_or(Value::Null);
+        self.traces
+            .borrow_mut()
+            .notices
+            .push(Notice { level, data });
+    }
+
+    fn log(&self, level: LogLevel, message: &str, fields: &[(String, String)]) {
+        self.traces.borrow_mut().logs.push(Logged {
+            level,
+            message: message.to_owned(),
+            fields: fields.to_owned(),
+        });
+    }
+
+    fn cancelled(&self) -> bool {
+        self.shared.cancelled.get()
+    }
+
+    fn time_left(&self) -> Duration {
+        self.shared.time_left.get()
+    }
+
+    fn principal(&self) -> Principal {
+        self.shared.principal.clone()
+    }
+
+    fn idempotency_key(&self) -> String {
+        self.shared.idempotency_key.clone()
+    }
+
+    fn settings(&self) -> String {
+        self.shared.settings.to_string()
+    }
+
+    fn backends(&self) -> Vec<Backend> {
+        self.shared.backends.clone()
+    }
+
+    fn sleep(&self, time: Duration) -> bool {
+        self.shared
+            .time_left
+            .set(self.shared.time_left.get().saturating_sub(time));
+        !self.shared.cancelled.get()
+    }
+
+    fn exchange(&self, request: &Outgoing) -> Result<Incoming<Self::Body>, Broken> {
+        if self.cancelled() {
+            return Err(Broken::Cancelled);
+        }
+        let sent = Sent::new(request);
+        let answer = self.shared.answer(&sent);
+        self.traces.borrow_mut().requests.push(sent);
+        answer.deliver()
+    }
+}
+
+impl Shared {
+    /// Fails the test when nothing of the script fits.
+    fn answer(&self, sent: &Sent) -> super::Answer {
+        let mut script = self.script.borrow_mut();
+        let candidates = if self.in_order {
+            script.len().min(1)
+        } else {
+            script.len()
+        };
+        let Some(at) = script[..candidates]
+            .iter()
+            .position(|exchange| exchange.matches(sent))
+        else {
+            let message = unexpected(sent, &script, self.in_order);
+            // A panic with the script borrowed would be followed by another one when the host is dropped.
+            drop(script);
+            panic!("{message}");
+        };
+        if script[at].always {
+            script[at].answer.clone()
+        } else {
+            script.remove(at).answer
+        }
+    }
+}
+
+fn unexpected(sent: &Sent, script: &[Exchange], in_order: bool) -> String {
+    let mut message = format!("nobody expected this request:\n  {sent}\n");
+    for (name, value) in &sent.headers {
+        let _ = writeln!(message, "    {name}: {value}");
+    }
+    if !sent.body.is_empty() {
+        let _ = writeln!(message, "    {}", String::from_utf8_lossy(&sent.body));
+    }
+    message.push_str(if in_order {
+        "expected next, in this order:\n"
+    } else {
+        "still expected:\n"
+    });
+    if script.is_empty() {
+        message.push_str("  no request\n");
+    }
+    for exchange in script {
+        let _ = writeln!(message, "  {exchange}");
+    }
+    message
+}
+
+/// A body that comes in small pieces, as one from a network does.
+#[derive(Debug)]
+pub(crate) struct Piecewise {
+    rest: Vec<u8>,
+    broken: Option<Broken>,
+}
+
+impl Piecewise {
+    const PIECE: usize = 1000;
+
+    pub(super) fn new(body: Vec<u8>, broken: Option<Broken>) -> Self {
+        Self { rest: body, broken }
+    }
+}
+
+impl Source for Piecewise {
+    fn next(&mut self, at_most: usize) -> Result<Option<Vec<u8>>, Broken> {
+        if self.rest.is_empty() {
+            return self.broken.clone().map_or(Ok(None), Err);
+        }
+        let piece = self.rest.len().min(at_most).min(Self::PIECE);
+        let later = self.rest.split_off(piece);
+        Ok(Some(std::mem::replace(&mut self.rest, later)))
+    }
+}
