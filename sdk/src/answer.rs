@@ -148,16 +148,17 @@ mod tests {
     #[track_caller]
     fn check<T: IntoOutput>(
         answer: T,
-        schema: Option<Value>,
-        structured: Option<Value>,
+        schema: Option<&Value>,
+        structured: Option<&Value>,
         text: Option<&str>,
     ) {
         let output = answer.into_output().unwrap();
-        assert_eq!(T::schema(), schema);
+        assert_eq!(T::schema().as_ref(), schema);
         assert_eq!(
             output
                 .structured
-                .map(|json| serde_json::from_str::<Value>(&json).unwrap()),
+                .map(|json| serde_json::from_str::<Value>(&json).unwrap())
+                .as_ref(),
             structured
         );
         assert_eq!(
@@ -169,16 +170,11 @@ mod tests {
     #[test]
     fn an_object_is_structured() {
         let schema = json!({"type": "object", "properties": {"x": {"type": "integer", "format": "int32"}}, "required": ["x"]});
-        check(
-            Point { x: 1 },
-            Some(schema.clone()),
-            Some(json!({"x": 1})),
-            None,
-        );
+        check(Point { x: 1 }, Some(&schema), Some(&json!({"x": 1})), None);
         check(
             Rendered::new(Point { x: 1 }, "one"),
-            Some(schema),
-            Some(json!({"x": 1})),
+            Some(&schema),
+            Some(&json!({"x": 1})),
             Some("one"),
         );
     }
@@ -192,8 +188,8 @@ mod tests {
         });
         check(
             vec![true],
-            Some(schema),
-            Some(json!({"result": [true]})),
+            Some(&schema),
+            Some(&json!({"result": [true]})),
             None,
         );
     }
@@ -211,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_type_that_may_or_may_not_be_an_object_has_no_schema() {
-        check(Some(Point { x: 2 }), None, Some(json!({"x": 2})), None);
+        check(Some(Point { x: 2 }), None, Some(&json!({"x": 2})), None);
         check(None::<Point>, None, None, None);
     }
 }

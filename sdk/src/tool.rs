@@ -82,7 +82,11 @@ pub struct Plugin {
 }
 
 impl Plugin {
-    /// A plugin of these tools. Two of the same name are an error when it is compiled.
+    /// A plugin of these tools.
+    ///
+    /// # Panics
+    ///
+    /// When two have the same name; in a constant, as `plugin!` makes one, this is an error when it is compiled.
     #[must_use]
     pub const fn new(entries: &'static [Entry]) -> Self {
         let mut first = 0;

@@ -1,3 +1,8 @@
+#[allow(
+    clippy::needless_pass_by_value,
+    clippy::unnecessary_wraps,
+    reason = "a tool's signature is not its author's choice"
+)]
 /// Shows one job.
 ///
 /// And more.

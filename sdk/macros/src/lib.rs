@@ -7,5 +7,5 @@ mod tool;
 /// See `toolward_sdk::tool`.
 #[proc_macro_attribute]
 pub fn tool(options: TokenStream, function: TokenStream) -> TokenStream {
-    tool::expand(options.into(), function.into()).into()
+    tool::expand(options.into(), &function.into()).into()
 }

@@ -15,18 +15,23 @@ use syn::{
 
 /// Writes the tool; a mistake becomes a compiler error at its place, beside the function itself, so that the
 /// compiler does not also complain about everything that calls it.
-pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
-    let function: ItemFn = match syn::parse2(item.clone()) {
-        Ok(function) => function,
-        Err(_) => {
-            let error =
-                Error::new(first_span(&item), "`#[tool]` goes on a function").into_compile_error();
-            return quote!(#error #item);
-        }
+pub(crate) fn expand(options: TokenStream, item: &TokenStream) -> TokenStream {
+    let Ok(function) = syn::parse2::<ItemFn>(item.clone()) else {
+        let error =
+            Error::new(first_span(item), "`#[tool]` goes on a function").into_compile_error();
+        return quote!(#error #item);
     };
     let tool = syn::parse2(options).and_then(|options| Tool::parse(options, &function));
     let tool = tool.map_or_else(Error::into_compile_error, Tool::into_tokens);
-    quote!(#function #tool)
+    quote! {
+        #[allow(
+            clippy::needless_pass_by_value,
+            clippy::unnecessary_wraps,
+            reason = "a tool's signature is not its author's choice"
+        )]
+        #function
+        #tool
+    }
 }
 
 fn first_span(tokens: &TokenStream) -> Span {
@@ -185,12 +190,10 @@ impl<'f> Tool<'f> {
         ]
         .map(|hint| option(hint.map(|hint| hint.value)));
 
-        let input_schema = match parameters.arguments {
-            Some(arguments) => {
-                quote_spanned!(arguments.span()=> ::toolward_sdk::__private::input_schema::<#arguments>())
-            }
-            None => quote!(::toolward_sdk::__private::empty_input_schema()),
-        };
+        let input_schema = parameters.arguments.map_or_else(
+            || quote!(::toolward_sdk::__private::empty_input_schema()),
+            |arguments| quote_spanned!(arguments.span()=> ::toolward_sdk::__private::input_schema::<#arguments>()),
+        );
         let output_schema =
             quote_spanned!(returns.span()=> ::toolward_sdk::__private::output_schema::<#returns>());
         let context = parameters.context.then(|| quote!(cx,));
@@ -241,10 +244,10 @@ impl<'f> Tool<'f> {
 }
 
 fn option(value: Option<impl ToTokens>) -> TokenStream {
-    match value {
-        Some(value) => quote!(::core::option::Option::Some(#value)),
-        None => quote!(::core::option::Option::None),
-    }
+    value.map_or_else(
+        || quote!(::core::option::Option::None),
+        |value| quote!(::core::option::Option::Some(#value)),
+    )
 }
 
 fn check_signature(function: &ItemFn) -> syn::Result<()> {
@@ -387,7 +390,7 @@ fn returns(function: &ItemFn) -> syn::Result<&Type> {
 mod tests {
     use super::*;
 
-    fn expanded(options: TokenStream, function: TokenStream) -> String {
+    fn expanded(options: TokenStream, function: &TokenStream) -> String {
         let file = syn::parse2(expand(options, function)).expect("the expansion is Rust");
         prettyplease::unparse(&file)
     }
@@ -396,7 +399,7 @@ mod tests {
     fn the_expansion_is_this() {
         let text = expanded(
             quote!(read_only, destructive = false, title = "One job"),
-            quote! {
+            &quote! {
                 /// Shows one job.
                 ///
                 /// And more.
@@ -412,7 +415,7 @@ mod tests {
     fn a_tool_without_parameters_has_an_empty_schema() {
         let text = expanded(
             quote!(name = "time.now"),
-            quote! { #[doc = "Now."] fn now() -> Result<String> { todo() } },
+            &quote! { #[doc = "Now."] fn now() -> Result<String> { clock() } },
         );
         assert!(
             text.contains("::toolward_sdk::__private::empty_input_schema()"),
@@ -429,7 +432,7 @@ mod tests {
     fn conditions_hold_for_the_tool_too() {
         let text = expanded(
             quote!(),
-            quote! { #[cfg(feature = "x")] #[doc = "Now."] fn now() -> Result<String> { f() } },
+            &quote! { #[cfg(feature = "x")] #[doc = "Now."] fn now() -> Result<String> { f() } },
         );
         assert_eq!(
             text.matches(r#"#[cfg(feature = "x")]"#).count(),
@@ -439,8 +442,8 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(options: TokenStream, function: TokenStream, message: &str) {
-        let text = expanded(options, function.clone());
+    fn check(options: TokenStream, function: &TokenStream, message: &str) {
+        let text = expanded(options, function);
         assert!(text.contains("compile_error!"), "no error: {text}");
         assert!(
             text.contains(&message.escape_default().to_string()) || text.contains(message),
@@ -472,7 +475,7 @@ mod tests {
             (quote!(name = "a b"), "`a b` is not the name of a tool"),
             (quote!(idempotent open_world), "expected `,`"),
         ] {
-            check(options, ok.clone(), message);
+            check(options, &ok, message);
         }
     }
 
@@ -533,7 +536,7 @@ mod tests {
             ),
             (quote! { struct Now; }, "`#[tool]` goes on a function"),
         ] {
-            check(quote!(), function, message);
+            check(quote!(), &function, message);
         }
     }
 }

@@ -136,7 +136,7 @@ fn incoming(response: &IncomingResponse, cancelled: Pollable) -> Result<Incoming
         headers,
         body: Stream {
             ready,
-            stream,
+            bytes: stream,
             _body: body,
             cancelled,
         },
@@ -146,7 +146,7 @@ fn incoming(response: &IncomingResponse, cancelled: Pollable) -> Result<Incoming
 /// The body of an answer. Its parts are dropped in this order: children before what they are part of.
 pub(crate) struct Stream {
     ready: Pollable,
-    stream: InputStream,
+    bytes: InputStream,
     _body: IncomingBody,
     cancelled: Pollable,
 }
@@ -154,7 +154,7 @@ pub(crate) struct Stream {
 impl Source for Stream {
     fn next(&mut self, at_most: usize) -> Result<Option<Vec<u8>>, Broken> {
         loop {
-            match self.stream.read(at_most as u64) {
+            match self.bytes.read(at_most as u64) {
                 Ok(piece) if !piece.is_empty() => return Ok(Some(piece)),
                 Ok(_) if wait(&self.ready, &self.cancelled) => {}
                 Ok(_) => return Err(Broken::Cancelled),

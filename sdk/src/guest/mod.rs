@@ -9,7 +9,7 @@ use crate::call::{Backend, Broken, Incoming, LogLevel, NoticeLevel, Outgoing, Pr
 use crate::context::Context;
 use crate::tool::Plugin;
 
-#[expect(missing_docs, reason = "generated; documented in the WIT")]
+#[allow(missing_docs, clippy::same_length_and_capacity, reason = "generated")]
 pub mod bindings;
 mod exchange;
 mod values;

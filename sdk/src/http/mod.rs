@@ -80,37 +80,31 @@ impl<'a> Http<'a> {
     }
 
     /// Starts a `GET` of a path, such as `/api/v1/jobs`.
-    #[must_use]
     pub fn get(&self, path: &str) -> Request<'a> {
         self.request("GET", path)
     }
 
     /// Starts a `HEAD`.
-    #[must_use]
     pub fn head(&self, path: &str) -> Request<'a> {
         self.request("HEAD", path)
     }
 
     /// Starts a `POST`.
-    #[must_use]
     pub fn post(&self, path: &str) -> Request<'a> {
         self.request("POST", path)
     }
 
     /// Starts a `PUT`.
-    #[must_use]
     pub fn put(&self, path: &str) -> Request<'a> {
         self.request("PUT", path)
     }
 
     /// Starts a `PATCH`.
-    #[must_use]
     pub fn patch(&self, path: &str) -> Request<'a> {
         self.request("PATCH", path)
     }
 
     /// Starts a `DELETE`.
-    #[must_use]
     pub fn delete(&self, path: &str) -> Request<'a> {
         self.request("DELETE", path)
     }

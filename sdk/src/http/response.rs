@@ -110,9 +110,9 @@ impl Response {
         let mut all = Vec::new();
         while let Some(piece) = self.body.next(PIECE)? {
             if all.is_empty() {
-                all = piece
+                all = piece;
             } else {
-                all.extend_from_slice(&piece)
+                all.extend_from_slice(&piece);
             }
         }
         Ok(all)
