@@ -1,1 +1,26 @@
-//! e2e
+//! What the end-to-end tests share: the real binary with a configuration of its own, and ways to talk to it.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | `paths` | where the binary, the packed plugins and the test tools are |
+//! | `deployment` | a configuration file in a folder that goes away with the test |
+//! | `host` | the binary serving over HTTP: started, waited for, stopped |
+//! | `echo` | what every echo plugin does, in whatever language |
+//! | `mcp` | requests as bytes on the wire, without a client library in between |
+//!
+//! Helpers panic when they cannot do their work: a test that cannot be set up is a failed test.
+#![warn(missing_docs)]
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "a helper that cannot do its work fails the test, and the message says why"
+)]
+
+mod deployment;
+pub mod echo;
+mod host;
+pub mod mcp;
+mod paths;
+
+pub use deployment::Deployment;
+pub use host::Host;
+pub use paths::{Tools, binary, plugin, repository, target};

@@ -1,0 +1,128 @@
+//! Requests of the new protocol as bytes on the wire, without a client library in between.
+
+use serde_json::{Value, json};
+
+const VERSION: &str = "2026-07-28";
+
+/// Somebody who sends requests to one endpoint.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    url: String,
+}
+
+/// What the server answers to a request that it does not serve.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProtocolError {
+    /// JSON-RPC's code.
+    pub code: i64,
+    /// For people.
+    pub message: String,
+}
+
+impl Client {
+    /// Towards `http://127.0.0.1:PORT/mcp`.
+    #[must_use]
+    pub fn new(url: &str) -> Self {
+        // A proxy of the machine has no business between a test and its own host.
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("a client without options can be built");
+        Self {
+            http,
+            url: url.to_owned(),
+        }
+    }
+
+    /// Sends one request and gives its result.
+    pub async fn request(&self, method: &str, params: Value) -> Result<Value, ProtocolError> {
+        let mut params = params;
+        params["_meta"] = json!({
+            "io.modelcontextprotocol/protocolVersion": VERSION,
+            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/clientInfo": { "name": "e2e", "version": "0" },
+        });
+        let mut request = self
+            .http
+            .post(&self.url)
+            .header("accept", "application/json, text/event-stream")
+            .header("mcp-protocol-version", VERSION)
+            .header("mcp-method", method);
+        if let Some(name) = params["name"].as_str().or_else(|| params["uri"].as_str()) {
+            request = request.header("mcp-name", name);
+        }
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        let response = request.json(&body).send().await.expect("the host answers");
+        let text = response.text().await.expect("the answer is complete");
+        outcome(&message(&text))
+    }
+
+    /// The names of all tools, in the order of the list.
+    pub async fn tools(&self) -> Vec<String> {
+        let result = self.request("tools/list", json!({})).await;
+        let result = result.expect("tools can be listed");
+        let tools = result["tools"].as_array().cloned().unwrap_or_default();
+        let names = tools
+            .iter()
+            .map(|tool| tool["name"].as_str().unwrap_or_default());
+        names.map(str::to_owned).collect()
+    }
+
+    /// Calls a tool.
+    pub async fn call(&self, tool: &str, arguments: Value) -> Result<Value, ProtocolError> {
+        let params = json!({ "name": tool, "arguments": arguments });
+        self.request("tools/call", params).await
+    }
+}
+
+/// The texts of a tool's result, one after the other.
+#[must_use]
+pub fn text(result: &Value) -> String {
+    let content = result["content"].as_array().cloned().unwrap_or_default();
+    let texts: Vec<&str> = content
+        .iter()
+        .filter_map(|item| item["text"].as_str())
+        .collect();
+    texts.join("\n")
+}
+
+/// The answer's message: the body itself, or the last event of a stream.
+fn message(text: &str) -> Value {
+    let last = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("data:"))
+        .next_back();
+    let body = last.unwrap_or(text);
+    serde_json::from_str(body).unwrap_or_else(|error| panic!("not JSON ({error}): {text}"))
+}
+
+fn outcome(message: &Value) -> Result<Value, ProtocolError> {
+    let error = &message["error"];
+    if let Some(code) = error["code"].as_i64() {
+        let message = error["message"].as_str().unwrap_or_default().to_owned();
+        return Err(ProtocolError { code, message });
+    }
+    Ok(message["result"].clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_a_body_or_the_last_event() {
+        let body = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[]}}"#;
+        let events =
+            format!(": hello\n\nevent: message\ndata: {{\"method\":\"x\"}}\n\ndata: {body}\n\n");
+        for text in [body, &events] {
+            assert_eq!(outcome(&message(text)), Ok(json!({ "tools": [] })));
+        }
+        let error = r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"no"}}"#;
+        let expected = ProtocolError {
+            code: -32602,
+            message: "no".to_owned(),
+        };
+        assert_eq!(outcome(&message(error)), Err(expected));
+    }
+}
