@@ -1,0 +1,49 @@
+//! `toolward:plugin/backends`: what the operator bound for this plugin. Names and facts only: no address, no
+//! credential.
+
+use super::State;
+use super::bindings::imports::backends as wit;
+use crate::config;
+use crate::egress::Trouble;
+
+impl wit::Host for State {
+    fn bound(&mut self) -> wasmtime::Result<Vec<wit::Backend>> {
+        Ok(bound(&self.plugin.origin.backends))
+    }
+
+    fn last_problem(&mut self) -> wasmtime::Result<Option<wit::Problem>> {
+        Ok(self.hooks.last_refusal().map(|refusal| wit::Problem {
+            kind: kind(refusal.trouble),
+            message: refusal.message,
+        }))
+    }
+}
+
+fn kind(trouble: Trouble) -> wit::Trouble {
+    match trouble {
+        Trouble::InvalidInput => wit::Trouble::InvalidInput,
+        Trouble::Denied => wit::Trouble::Denied,
+        Trouble::Unavailable => wit::Trouble::Unavailable,
+        Trouble::TimedOut => wit::Trouble::TimedOut,
+        Trouble::Internal => wit::Trouble::Internal,
+    }
+}
+
+fn bound(
+    backends: &std::collections::BTreeMap<config::BackendName, std::sync::Arc<config::Binding>>,
+) -> Vec<wit::Backend> {
+    backends
+        .iter()
+        .map(|(name, binding)| wit::Backend {
+            name: name.to_string(),
+            answers: name.to_string(),
+            kind: binding.kind.clone(),
+            title: binding.title.clone(),
+            read_only: binding.read_only,
+            // One binding answers each backend, so there is nothing to choose.
+            default: true,
+            facts: serde_json::Value::Object(binding.facts.clone()).to_string(),
+            extras: Vec::new(),
+        })
+        .collect()
+}
