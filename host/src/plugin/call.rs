@@ -1,0 +1,340 @@
+//! One call in a fresh instance: admitted, bounded, and gone afterwards.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
+use wasmtime::component::{InstancePre, Resource};
+use wasmtime::{Store, UpdateDeadline};
+
+use super::cpu::{Meter, Metered};
+use super::engine::Engine;
+use super::manifest::Manifest;
+use super::wit::tools::{Guest, GuestIndices, Listing, Outcome};
+use super::wit::values::Failure;
+use crate::capability::{CallInfo, Context, PluginFacts, State, Stderr};
+use crate::config::{Limits, PluginName};
+
+/// A loaded plugin. Cheap to share; every call gets an instance of its own.
+pub struct Plugin {
+    /// What it says of itself.
+    pub manifest: Manifest,
+    /// SHA-256 of the component file, hexadecimal.
+    pub digest: String,
+    pub(super) facts: Arc<PluginFacts>,
+    pub(super) engine: Arc<Engine>,
+    pub(super) pre: InstancePre<State>,
+    pub(super) tools: GuestIndices,
+    /// This plugin's calls at once.
+    pub(super) slots: Arc<Semaphore>,
+}
+
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plugin")
+            .field("manifest", &self.manifest)
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a call has no answer of the plugin's own. The text names the limit; it is safe for the model.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum CallError {
+    /// The client no longer wants the answer.
+    #[error("the call was cancelled")]
+    Cancelled,
+    /// Too many calls wait already.
+    #[error("the host is busy: too many calls wait for an instance; try again shortly")]
+    Busy,
+    /// `limits.wall-time`.
+    #[error(
+        "plugin `{plugin}` was stopped: the call took longer than its wall-time limit of {limit:?}"
+    )]
+    WallTime {
+        /// The plugin.
+        plugin: PluginName,
+        /// The limit.
+        limit: Duration,
+    },
+    /// `limits.cpu-time`.
+    #[error(
+        "plugin `{plugin}` was stopped: the call used more than its cpu-time limit of {limit:?}"
+    )]
+    CpuTime {
+        /// The plugin.
+        plugin: PluginName,
+        /// The limit.
+        limit: Duration,
+    },
+    /// `limits.memory`.
+    #[error(
+        "plugin `{plugin}` was stopped: the call needed more than its memory limit of {limit} bytes"
+    )]
+    Memory {
+        /// The plugin.
+        plugin: PluginName,
+        /// The limit, bytes.
+        limit: usize,
+    },
+    /// `limits.host-memory`.
+    #[error(
+        "plugin `{plugin}` was stopped: the call needed more than its host-memory limit of {limit} bytes"
+    )]
+    HostMemory {
+        /// The plugin.
+        plugin: PluginName,
+        /// The limit, bytes.
+        limit: usize,
+    },
+    /// `limits.result-size`.
+    #[error(
+        "plugin `{plugin}`: the result has more than its result-size limit of {limit} bytes; ask for less"
+    )]
+    ResultSize {
+        /// The plugin.
+        plugin: PluginName,
+        /// The limit, bytes.
+        limit: usize,
+    },
+    /// A trap: a bug in the plugin, ended here.
+    #[error("plugin `{plugin}` failed inside its sandbox; this is a defect of the plugin")]
+    Trap {
+        /// The plugin.
+        plugin: PluginName,
+    },
+}
+
+/// Raised in the epoch callback, recognized when the call has ended.
+#[derive(Debug, thiserror::Error)]
+#[error("CPU time is used up")]
+struct CpuExceeded;
+
+impl Plugin {
+    /// The plugin's name.
+    #[must_use]
+    pub fn name(&self) -> &PluginName {
+        &self.manifest.name
+    }
+
+    /// Bounds on each call.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.facts.limits
+    }
+
+    /// `tools.list-tools`.
+    pub async fn list_tools(&self, info: CallInfo) -> Result<Result<Listing, Failure>, CallError> {
+        self.run(info, move |store, guest, context| {
+            Box::pin(async move { guest.call_list_tools(store, context).await })
+        })
+        .await
+    }
+
+    /// `tools.call-tool`. `arguments` is a JSON object that fits the tool's input schema.
+    pub async fn call_tool(
+        &self,
+        info: CallInfo,
+        name: String,
+        arguments: String,
+    ) -> Result<Result<Outcome, Failure>, CallError> {
+        let outcome = self
+            .run(info, move |store, guest, context| {
+                Box::pin(async move {
+                    guest
+                        .call_call_tool(store, context, &name, &arguments)
+                        .await
+                })
+            })
+            .await?;
+        let limit = self.limits().result_bytes;
+        if outcome
+            .as_ref()
+            .map_or_else(super::size::of_failure, super::size::of_outcome)
+            > limit
+        {
+            return Err(CallError::ResultSize {
+                plugin: self.name().clone(),
+                limit,
+            });
+        }
+        Ok(outcome)
+    }
+
+    /// Runs `operation` in a fresh instance, on the guests' threads. Whatever ends the wait (the answer, a limit,
+    /// the client), the instance is gone when the permits are free again.
+    async fn run<T, F>(&self, info: CallInfo, operation: F) -> Result<T, CallError>
+    where
+        T: Send + 'static,
+        F: for<'a> FnOnce(
+                &'a mut Store<State>,
+                &'a Guest,
+                Resource<Context>,
+            ) -> BoxFuture<'a, wasmtime::Result<T>>
+            + Send
+            + 'static,
+    {
+        let info = Arc::new(info);
+        let deadline = tokio::time::sleep_until(info.deadline.into());
+        tokio::pin!(deadline);
+        let late = || CallError::WallTime {
+            plugin: self.name().clone(),
+            limit: self.limits().wall_time,
+        };
+
+        let permits = tokio::select! {
+            biased;
+            () = info.cancelled.cancelled() => return Err(CallError::Cancelled),
+            permits = self.admit() => permits?,
+            () = &mut deadline => return Err(late()),
+        };
+        let mut call = AbortOnDrop(self.spawn(permits, &info, operation));
+        tokio::select! {
+            biased;
+            ended = &mut call.0 => ended.unwrap_or_else(|_| Err(CallError::Trap { plugin: self.name().clone() })),
+            () = info.cancelled.cancelled() => Err(CallError::Cancelled),
+            () = &mut deadline => Err(late()),
+        }
+    }
+
+    async fn admit(&self) -> Result<[OwnedSemaphorePermit; 2], CallError> {
+        const NEVER_CLOSED: &str = "these semaphores are never closed";
+        let _place_in_the_queue = self
+            .engine
+            .waiting
+            .try_acquire()
+            .map_err(|_| CallError::Busy)?;
+        // The plugin's own slot first: one plugin's queue must not hold the pool's instances.
+        let slot = self
+            .slots
+            .clone()
+            .acquire_owned()
+            .await
+            .expect(NEVER_CLOSED);
+        let instance = self
+            .engine
+            .instances
+            .clone()
+            .acquire_owned()
+            .await
+            .expect(NEVER_CLOSED);
+        Ok([slot, instance])
+    }
+
+    fn spawn<T, F>(
+        &self,
+        permits: [OwnedSemaphorePermit; 2],
+        info: &Arc<CallInfo>,
+        operation: F,
+    ) -> JoinHandle<Result<T, CallError>>
+    where
+        T: Send + 'static,
+        F: for<'a> FnOnce(
+                &'a mut Store<State>,
+                &'a Guest,
+                Resource<Context>,
+            ) -> BoxFuture<'a, wasmtime::Result<T>>
+            + Send
+            + 'static,
+    {
+        let cpu = Arc::new(Meter::default());
+        let mut store = self.store(info, &cpu);
+        let (pre, tools) = (self.pre.clone(), self.tools.clone());
+        let facts = self.facts.clone();
+        let epochs = self.engine.epochs.run();
+        let call = async move {
+            // Dropped in reverse order: the instance goes before the permits that stand for it.
+            let _permits = permits;
+            let _epochs = epochs;
+            let ended = async {
+                let instance = pre.instantiate_async(&mut store).await?;
+                let guest = tools.load(&mut store, &instance)?;
+                let context = store.data_mut().context()?;
+                let borrowed = Resource::new_borrow(context.rep());
+                operation(&mut store, &guest, borrowed).await
+            }
+            .await;
+            let ended = ended.map_err(|error| explain(&error, &facts, store.data()));
+            drop(store);
+            ended
+        };
+        self.engine.guests.handle().spawn(Metered::new(call, cpu))
+    }
+
+    fn store(&self, info: &Arc<CallInfo>, cpu: &Arc<Meter>) -> Store<State> {
+        let limits = &self.facts.limits;
+        let state = State::new(
+            self.facts.clone(),
+            info.clone(),
+            self.engine.egress.clone(),
+            self.engine.io.clone(),
+        );
+        let mut store = Store::new(&self.engine.wasmtime, state);
+        store.limiter(|state| &mut state.meter);
+        // What one crossing of the boundary may make the host allocate.
+        store.set_hostcall_fuel(limits.host_memory);
+        store.set_max_component_handles(crate::capability::HANDLES);
+        store.set_epoch_deadline(1);
+        let (cpu, limit) = (cpu.clone(), limits.cpu_time);
+        store.epoch_deadline_callback(move |_| {
+            if cpu.used() > limit {
+                return Err(CpuExceeded.into());
+            }
+            Ok(UpdateDeadline::YieldCustom(
+                1,
+                Box::pin(tokio::task::yield_now()),
+            ))
+        });
+        store
+    }
+}
+
+/// Which limit a trap stands for. The plugin's own words go to the operator's log only.
+fn explain(error: &wasmtime::Error, facts: &PluginFacts, state: &State) -> CallError {
+    let plugin = facts.origin.plugin.clone();
+    let limits = &facts.limits;
+    let ended = if error.is::<CpuExceeded>() {
+        CallError::CpuTime {
+            plugin,
+            limit: limits.cpu_time,
+        }
+    } else if state.meter.refused() {
+        CallError::Memory {
+            plugin,
+            limit: limits.memory,
+        }
+    } else if is_host_memory(error) {
+        CallError::HostMemory {
+            plugin,
+            limit: limits.host_memory,
+        }
+    } else {
+        CallError::Trap { plugin }
+    };
+    log_trap(error, &ended, &state.stderr);
+    ended
+}
+
+/// wasmtime has no error types of their own for these, so its words are looked at. A changed wording would only
+/// make the message less exact; a test shows it.
+fn is_host_memory(error: &wasmtime::Error) -> bool {
+    let text = format!("{error:#}");
+    text.contains("fuel allocated for hostcalls has been exhausted")
+        || text.contains("resource table has no free keys")
+        || text.contains("maximum number of component handles")
+}
+
+fn log_trap(error: &wasmtime::Error, ended: &CallError, stderr: &Stderr) {
+    tracing::warn!(error = format!("{error:#}"), stderr = ?stderr.text(), "{ended}");
+}
+
+/// A task that does not outlive the one who waits for it.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,226 @@
+//! The engine every plugin shares: pool, epochs, the guests' own threads. One place builds it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use wasmtime::component::Linker;
+use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use super::cache::Cache;
+use crate::capability::{self, State};
+use crate::config;
+use crate::egress::Egress;
+
+/// Core instances, memories and tables that one component may have. A Rust plugin has 4, 1 and 2; a Python one
+/// about 40, 1 and 20.
+const CORE_INSTANCES: u32 = 100;
+const MEMORIES: u32 = 2;
+const TABLES: u32 = 32;
+const TABLE_ELEMENTS: usize = 20_000;
+
+/// How often running guests are looked at.
+const EPOCH: Duration = Duration::from_millis(1);
+
+/// The sandbox's engine and what every plugin shares.
+pub struct Engine {
+    pub(super) wasmtime: wasmtime::Engine,
+    pub(super) linker: Linker<State>,
+    pub(super) cache: Cache,
+    pub(super) egress: Arc<Egress>,
+    /// The runtime whose threads serve I/O.
+    pub(super) io: Handle,
+    /// The runtime whose threads run guests, at lower priority.
+    pub(super) guests: Guests,
+    /// Free instances of the pool: an exhausted pool would be an error, so calls wait here.
+    pub(super) instances: Arc<Semaphore>,
+    /// Calls that may wait for an instance.
+    pub(super) waiting: Arc<Semaphore>,
+    pub(super) epochs: Epochs,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("instances", &self.instances)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why the engine could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// wasmtime refused the configuration, most often for lack of address space.
+    #[error("cannot set up the WebAssembly engine for {instances} instances")]
+    Wasmtime {
+        /// `runtime.max-instances`.
+        instances: u32,
+        /// wasmtime's reason.
+        #[source]
+        source: wasmtime::Error,
+    },
+    /// The cache folder.
+    #[error("cannot use the cache of compiled components")]
+    Cache(#[from] super::cache::CacheError),
+    /// A thread or runtime.
+    #[error("cannot start the threads that run plugins")]
+    Threads(#[source] std::io::Error),
+}
+
+impl Engine {
+    /// Builds the engine. Call it on the I/O runtime.
+    pub fn new(runtime: &config::Runtime, egress: Arc<Egress>) -> Result<Arc<Self>, EngineError> {
+        let failed = |source| EngineError::Wasmtime {
+            instances: runtime.max_instances,
+            source,
+        };
+        let wasmtime = wasmtime::Engine::new(&settings(runtime.max_instances)).map_err(failed)?;
+        let mut linker = Linker::new(&wasmtime);
+        capability::link(&mut linker).map_err(failed)?;
+        let cache = Cache::open(&runtime.cache_dir, &wasmtime)?;
+        Ok(Arc::new(Self {
+            linker,
+            cache,
+            egress,
+            io: Handle::current(),
+            guests: Guests::start(runtime.guest_threads).map_err(EngineError::Threads)?,
+            instances: Arc::new(Semaphore::new(runtime.max_instances as usize)),
+            waiting: Arc::new(Semaphore::new(runtime.max_waiting as usize)),
+            epochs: Epochs::start(wasmtime.clone()).map_err(EngineError::Threads)?,
+            wasmtime,
+        }))
+    }
+}
+
+/// The engine's settings. Compiled components are only valid for the same settings, and wasmtime checks that.
+fn settings(max_instances: u32) -> Config {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(max_instances)
+        .total_core_instances(max_instances.saturating_mul(CORE_INSTANCES))
+        .total_memories(max_instances.saturating_mul(MEMORIES))
+        .total_tables(max_instances.saturating_mul(TABLES))
+        .total_stacks(max_instances)
+        .max_core_instances_per_component(CORE_INSTANCES)
+        .max_memories_per_component(MEMORIES)
+        .max_tables_per_component(TABLES)
+        .table_elements(TABLE_ELEMENTS)
+        .linear_memory_keep_resident(32 * 1024);
+    let mut settings = Config::new();
+    settings
+        .wasm_component_model(true)
+        .concurrency_support(false)
+        .epoch_interruption(true)
+        .memory_init_cow(true)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    settings
+}
+
+/// The runtime that guests run on. Dropped from inside an asynchronous context, it must not block.
+#[derive(Debug)]
+pub(super) struct Guests(Option<tokio::runtime::Runtime>);
+
+impl Guests {
+    fn start(threads: usize) -> std::io::Result<Self> {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
+            .thread_name("guest")
+            .enable_time()
+            // Guests must yield to I/O even when every core is busy with them. Without the right to lower the
+            // priority they still run on threads of their own.
+            .on_thread_start(|| {
+                let _ = rustix::process::setpriority_process(None, 10);
+            })
+            .build()
+            .map(|runtime| Self(Some(runtime)))
+    }
+
+    pub(super) fn handle(&self) -> &Handle {
+        self.0
+            .as_ref()
+            .expect("the runtime is only taken on drop")
+            .handle()
+    }
+}
+
+impl Drop for Guests {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// The thread that advances the engine's epoch while a call runs, and sleeps while none does.
+#[derive(Debug)]
+pub(super) struct Epochs {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    running: AtomicUsize,
+    stop: AtomicBool,
+}
+
+impl Epochs {
+    fn start(engine: wasmtime::Engine) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            running: AtomicUsize::new(0),
+            stop: AtomicBool::new(false),
+        });
+        let thread = std::thread::Builder::new()
+            .name("epochs".to_owned())
+            .spawn({
+                let shared = shared.clone();
+                move || {
+                    while !shared.stop.load(Ordering::Acquire) {
+                        if shared.running.load(Ordering::Acquire) == 0 {
+                            std::thread::park();
+                        } else {
+                            std::thread::sleep(EPOCH);
+                            engine.increment_epoch();
+                        }
+                    }
+                }
+            })?;
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+        })
+    }
+
+    /// Epochs pass as long as the guard lives.
+    pub(super) fn run(&self) -> Running {
+        if self.shared.running.fetch_add(1, Ordering::AcqRel) == 0
+            && let Some(thread) = &self.thread
+        {
+            thread.thread().unpark();
+        }
+        Running(self.shared.clone())
+    }
+}
+
+impl Drop for Epochs {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            // The thread only sleeps and increments; it cannot panic.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// See [`Epochs::run`].
+#[derive(Debug)]
+pub(super) struct Running(Arc<Shared>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,35 @@
+//! Plugins: reading what a component says of itself, compiling, loading, and calling it in the sandbox.
+//!
+//! With `capability`, this is the only place that knows wasmtime. What comes out of a plugin leaves this module as
+//! plain values ([`wit`]) that nobody has judged yet: `catalog` checks what is offered, `mcp` what is answered.
+
+mod cache;
+mod call;
+mod cpu;
+mod engine;
+mod load;
+pub mod manifest;
+mod size;
+
+pub use call::{CallError, Plugin};
+pub use engine::{Engine, EngineError};
+pub use load::{LoadError, load};
+
+pub use crate::capability::{CallInfo, Event, Principal};
+
+/// The values that cross the boundary, as `wit/` defines them.
+pub mod wit {
+    pub use crate::capability::bindings::exports::tools;
+    pub use crate::capability::bindings::imports::values;
+}
+
+/// Bytes as lowercase hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
