@@ -1,5 +1,30 @@
-//! toolward
+//! toolward, a tool host for AI agents: MCP outside, sandboxed WebAssembly components inside.
+//!
+//! The modules, from the outside in; each uses only those below it (`docs/architecture.md` has their invariants):
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`cli`] | the commands |
+//! | [`server`] | the transports: stdio and HTTP |
+//! | [`mcp`] | the only place that knows the protocol |
+//! | [`host`] | everything put together |
+//! | [`catalog`] | the snapshot of what is on offer |
+//! | [`plugin`] | components: manifest, cache, load, call |
+//! | [`capability`] | what a component can reach, one file per import |
+//! | [`egress`] | the only way out |
+//! | [`credential`] | logins and tokens |
+//! | [`config`] | `toolward.toml`, checked as a whole |
+//! | [`error`], [`telemetry`] | for all |
 
+pub mod capability;
+pub mod catalog;
+pub mod cli;
 pub mod config;
 pub mod credential;
 pub mod egress;
+pub mod error;
+pub mod host;
+pub mod mcp;
+pub mod plugin;
+pub mod server;
+pub mod telemetry;
