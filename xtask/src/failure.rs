@@ -60,10 +60,16 @@ impl Failure {
         self
     }
 
-    /// The failure in one line, for when there is another way to go on.
+    /// The failure in one line, for when there is another way to go on: with the error that a program named,
+    /// else with the last thing it said.
     pub(crate) fn summary(&self) -> String {
-        let last = self.details.as_deref().unwrap_or_default();
-        match last.lines().map(str::trim).rfind(|line| !line.is_empty()) {
+        let details = self.details.as_deref().unwrap_or_default();
+        let mut lines = details.lines().map(str::trim);
+        let line = lines
+            .clone()
+            .find(|line| line.starts_with("error") || line.starts_with("E: "))
+            .or_else(|| lines.rfind(|line| !line.is_empty()));
+        match line {
             Some(line) => format!("{} ({line})", self.what),
             None => self.what.clone(),
         }
@@ -102,5 +108,8 @@ mod tests {
             "error: cannot do it\n  one\n  two\nhint: run `this`"
         );
         assert_eq!(failure.summary(), "cannot do it (two)");
+        let failure =
+            Failure::new("cannot do it").with_details("error: no way\nfor more, see there");
+        assert_eq!(failure.summary(), "cannot do it (error: no way)");
     }
 }

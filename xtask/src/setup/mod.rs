@@ -46,7 +46,10 @@ pub(crate) fn ensure(project: &Project) -> Result<(), Failure> {
         }
     }
     let _lock = lock(&toolchain)?;
-    // Whoever held the lock before us may have done the work.
+    // Whoever held the lock before us may have done the work, here or for another checkout.
+    if stamp.fits(&toolchain) {
+        return Ok(());
+    }
     if target::is_installed(&toolchain) && target::probe(&toolchain, &work).is_ok() {
         return accept(project, &toolchain, &stamp);
     }

@@ -10,7 +10,7 @@ use super::target;
 use super::toolchain::Toolchain;
 use crate::failure::Failure;
 use crate::process;
-use crate::project::remove_folder;
+use crate::project::{make_folder, remove_folder};
 
 /// Long enough for 25 MB on a slow line, short enough to try another way when nothing comes at all.
 const LIMIT: Duration = Duration::from_mins(5);
@@ -25,6 +25,7 @@ pub(super) fn provide(toolchain: &Toolchain, work: &Path) -> Result<(), Failure>
         )));
     };
     if lists_the_target(toolchain) {
+        restore_missing_files(toolchain)?;
         run(work, &["target", "remove", "--toolchain", &name, TARGET])?;
     }
     remove_folder(&target::folder(toolchain))?;
@@ -46,7 +47,30 @@ fn lists_the_target(toolchain: &Toolchain) -> bool {
         .is_ok_and(|text| text.lines().any(|line| line.trim() == component))
 }
 
+/// Puts an empty file where one is missing: rustup does not remove a target that lacks a file, and would list
+/// it, and refuse to add it, for ever.
+fn restore_missing_files(toolchain: &Toolchain) -> Result<(), Failure> {
+    let manifest = toolchain
+        .libraries()
+        .join(format!("manifest-rust-std-{TARGET}"));
+    let text = fs::read_to_string(&manifest).unwrap_or_default();
+    for file in text.lines().filter_map(|line| line.strip_prefix("file:")) {
+        let path = toolchain.sysroot.join(file);
+        if path.exists() {
+            continue;
+        }
+        if let Some(parent) = path.parent() {
+            make_folder(parent)?;
+        }
+        fs::write(&path, "").map_err(|source| Failure::file("write", &path, &source))?;
+    }
+    Ok(())
+}
+
 fn run(work: &Path, arguments: &[&str]) -> Result<(), Failure> {
     let log = work.join("rustup.log");
-    process::quiet(Command::new("rustup").args(arguments), &log, LIMIT).map(drop)
+    let mut rustup = Command::new("rustup");
+    // A backtrace would bury the reason.
+    rustup.args(arguments).env("RUST_BACKTRACE", "0");
+    process::quiet(&mut rustup, &log, LIMIT).map(drop)
 }
