@@ -11,7 +11,8 @@ use super::mask;
 use super::origin::Origins;
 use super::resolve::{self, Cx};
 use super::source::Source;
-use super::{Config, Env, raw, shape, syntax};
+use super::syntax::{self, Syntax};
+use super::{Config, Env, raw, shape};
 
 /// What flags of the command line set, as they were written. They win over the environment and the file.
 #[derive(Clone, Debug, Default)]
@@ -127,10 +128,14 @@ fn resolve_text(
     let (mut root, errors) = DeTable::parse_recoverable(text);
     let leaves = mask::survey(&mut source, root.get_ref());
     let mut findings = Findings::new(source);
-    if !syntax::report(&mut findings, &errors) {
+    if syntax::report(&mut findings, &errors) == Syntax::Broken {
         return Err(findings.into_diagnostics(path));
     }
     shape::prune(&mut findings, root.get_mut());
+    if !errors.is_empty() {
+        // Of things that are there twice one is lost, and what the other lacks would be reported as missing.
+        return Err(findings.into_diagnostics(path));
+    }
     let file = match raw::File::deserialize(toml::de::Deserializer::from(root)) {
         Ok(file) => file,
         Err(error) => {

@@ -124,10 +124,10 @@ fn hidden(path: &[String], text: &str, known: bool) -> Option<String> {
     if secret { instead_of(text) } else { None }
 }
 
-/// `https://user:password@host`.
+/// `https://user:password@host`, `https://host/?token=…`.
 fn holds_login(text: &str) -> bool {
     text.split_once("://")
-        .is_some_and(|(_, rest)| rest.contains('@'))
+        .is_some_and(|(_, rest)| rest.contains(['@', '?', '#']))
 }
 
 fn is_secret_field(fields: &[&str], text: &str) -> bool {

@@ -33,6 +33,13 @@ mod shape;
 mod source;
 mod syntax;
 
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod tests;
+
 pub use diagnostic::Diagnostics;
 pub use find::{FindError, find};
 pub use load::{Checked, Overrides, check, load, show_origin};

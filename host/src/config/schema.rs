@@ -3,6 +3,7 @@
 //! It is also what the file's shape is checked against, so the published schema cannot say anything else than the
 //! host does.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use schemars::Schema;
@@ -33,7 +34,22 @@ fn generate() -> Value {
         .into_root_schema_for::<raw::File>();
     RecursiveTransform(without_null).transform(&mut schema);
     schema.insert("title".to_owned(), "toolward.toml".into());
-    schema.to_value()
+    sorted(&schema.to_value())
+}
+
+/// With the keys in alphabetical order, whatever features of `serde_json` somebody else in the build turns on.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields: BTreeMap<_, _> = fields
+                .iter()
+                .map(|(name, field)| (name.clone(), sorted(field)))
+                .collect();
+            Value::Object(fields.into_iter().collect())
+        }
+        Value::Array(items) => items.iter().map(sorted).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
 }
 
 /// TOML has no null: what schemars says of an `Option` is taken back.
@@ -108,4 +124,15 @@ pub(super) fn keys(table: &'static Value) -> impl Iterator<Item = &'static str> 
     properties
         .into_iter()
         .flat_map(|properties| properties.keys().map(String::as_str))
+}
+
+/// Whether any table has such a key.
+pub(super) fn is_known_anywhere(key: &str) -> bool {
+    fn search(schema: &Value, key: &str) -> bool {
+        schema["properties"].get(key).is_some()
+            || schema
+                .as_object()
+                .is_some_and(|fields| fields.values().any(|field| search(field, key)))
+    }
+    search(shared(), key)
 }

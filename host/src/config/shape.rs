@@ -76,7 +76,10 @@ fn fits(
         ("integer", DeValue::Integer(number)) => {
             let fits = i64::from_str_radix(number.as_str(), number.radix()).is_ok();
             if !fits {
-                findings.error(&span, format!("`{path}` is too large"));
+                let hint = example(schema, narrow, path);
+                findings
+                    .error(&span, format!("`{path}` is too large"))
+                    .hint(hint);
             }
             fits
         }
@@ -87,10 +90,7 @@ fn fits(
                 article(found.type_str())
             );
             let hint = example(schema, narrow, path);
-            let diagnostic = findings.error(&span, message);
-            if let Some(hint) = hint {
-                diagnostic.hint(hint);
-            }
+            findings.error(&span, message).hint(hint);
             false
         }
     }
@@ -142,7 +142,7 @@ fn is_one_of(
         return true;
     }
     let near = nearest(text, choices.iter().copied());
-    let diagnostic = findings.error(span, format!("`{path}` cannot be this"));
+    let diagnostic = findings.error(span, format!("unknown value for `{path}`"));
     if let Some(near) = near {
         diagnostic.label(format!("nearest: {}", inline::string(near)));
     }
@@ -166,7 +166,7 @@ fn unknown_key(
     path: &str,
 ) {
     let table: Cow<'_, str> = if path.is_empty() {
-        "the file".into()
+        "the top level of the file".into()
     } else {
         format!("[{path}]").into()
     };
@@ -200,15 +200,13 @@ fn home(key: &str) -> Option<String> {
 }
 
 /// A line that shows how a value of the right type looks.
-fn example(schema: &Value, narrow: &Value, path: &str) -> Option<String> {
-    let name = path.rsplit('.').next()?;
-    if let Some(example) = schema["examples"].get(0) {
-        return Some(format!("{name} = {}", inline::value(example)));
-    }
-    match narrow["type"].as_str() {
-        Some("object") => Some(format!("[{path}]")),
-        Some("string") => Some("write it in quotes".to_owned()),
-        _ => None,
+fn example(schema: &Value, narrow: &Value, path: &str) -> String {
+    let name = path.rsplit('.').next().unwrap_or(path);
+    match (schema["examples"].get(0), narrow["type"].as_str()) {
+        (Some(example), _) => format!("{name} = {}", inline::value(example)),
+        (None, Some("object")) => format!("[{path}]"),
+        (None, Some("string")) => "write it in quotes".to_owned(),
+        (None, _) => format!("docs/configuration.md, `{path}`"),
     }
 }
 

@@ -36,6 +36,11 @@ impl<'a> Source<'a> {
         self.masks.push((span, instead));
     }
 
+    /// Forget what was masked, before masking anew.
+    pub(super) fn unmask(&mut self) {
+        self.masks.clear();
+    }
+
     pub(super) fn text(&self) -> &'a str {
         self.text
     }

@@ -114,7 +114,7 @@ fn tls(cx: &mut Cx<'_>, raw: &raw::Binding, server: Option<&::url::Url>) -> Opti
             .hint("write https:// in `url`, or delete `tls`");
         return None;
     }
-    tls::resolve(cx, at)
+    tls::resolve(cx, at, server)
 }
 
 fn credential(

@@ -4,8 +4,8 @@ use http::{HeaderName, HeaderValue};
 
 use super::Cx;
 use crate::config::at::At;
+use crate::config::mask;
 use crate::config::raw::Texts;
-use crate::config::{inline, mask};
 
 /// Headers that belong to one connection (RFC 9110 section 7.6.1) or that the host computes.
 const OURS: [&str; 11] = [
@@ -78,11 +78,9 @@ impl Cx<'_> {
         self.findings
             .error(
                 &text.span,
-                "a header's value cannot hold control characters",
+                "a header's value is made of visible ASCII characters and spaces",
             )
-            .hint(
-                inline::string(&text.value.replace(char::is_control, "")).replace(&text.value, "…"),
-            );
+            .hint("delete line ends and control characters; percent-encode what is not ASCII");
         None
     }
 }

@@ -70,8 +70,11 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
             plugins.insert(plugin.name.clone(), Arc::new(plugin));
         }
     }
-    warn_of_unused(cx, &credentials, "credential", "binding");
-    warn_of_unused(cx, &bindings, "binding", "plugin");
+    // What uses them may be what is wrong.
+    if !cx.findings.has_errors() {
+        warn_of_unused(cx, &credentials, "credential", "binding");
+        warn_of_unused(cx, &bindings, "binding", "plugin");
+    }
     let bindings: BTreeMap<BindingName, _> = bindings
         .into_values()
         .filter_map(|entry| entry.thing)

@@ -1,6 +1,7 @@
 //! `[plugins.NAME]`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::value::Key;
@@ -28,7 +29,7 @@ pub(super) fn resolve(
             key("component"),
             &example,
         )
-        .map(|at| cx.path(&at.value));
+        .and_then(|at| component(cx, at));
     cx.origins.default(&key("grant").path(), "[]");
     let grants = grants(raw.grant.as_deref());
     let backends = backends(cx, raw.backends.as_ref(), bindings);
@@ -47,6 +48,16 @@ pub(super) fn resolve(
         settings: raw.settings.unwrap_or_default(),
         limits,
     })
+}
+
+fn component(cx: &mut Cx<'_>, at: &At<String>) -> Option<PathBuf> {
+    if at.value.is_empty() {
+        cx.findings
+            .error(&at.span, "a path cannot be empty")
+            .hint("component = \"plugins/backup-jobs.wasm\"");
+        return None;
+    }
+    Some(cx.path(&at.value))
 }
 
 fn grants(raw: Option<&[At<raw::Grant>]>) -> Vec<Grant> {

@@ -78,7 +78,7 @@ impl Cx<'_> {
             return None;
         }
         let path = self.path(text);
-        if let Err(error) = std::fs::File::open(&path) {
+        if let Err(error) = std::fs::metadata(&path) {
             let message = format!(
                 "secret file `{}` cannot be read now: {error}",
                 path.display()

@@ -82,6 +82,18 @@ fn listen(cx: &mut Cx<'_>, raw: &raw::Server) -> SocketAddr {
             "listen = \"127.0.0.1:8825\" behind a proxy that authenticates, or allow-unauthenticated = true in [server]",
         );
     }
+    if let Some(at) = raw
+        .allow_unauthenticated
+        .as_ref()
+        .filter(|at| at.value && !address.ip().is_loopback())
+    {
+        cx.findings
+            .warning(
+                &at.span,
+                format!("everybody who reaches {address} can call every tool"),
+            )
+            .hint("listen = \"127.0.0.1:8825\" behind a proxy that authenticates");
+    }
     address
 }
 

@@ -2,6 +2,7 @@
 
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use url::Url;
 
 use super::Cx;
 use crate::config::at::At;
@@ -10,16 +11,20 @@ use crate::config::{Tls, raw};
 /// The longest CA file that is read: a list of all public authorities is a quarter of a megabyte.
 const LONGEST_CA_FILE: u64 = 16 << 20;
 
-pub(super) fn resolve(cx: &mut Cx<'_>, raw: &At<raw::Tls>) -> Option<Tls> {
+/// `server` is the binding's URL, for hints.
+pub(super) fn resolve(cx: &mut Cx<'_>, raw: &At<raw::Tls>, server: Option<&Url>) -> Option<Tls> {
     let insecure = raw.value.insecure.as_ref().filter(|at| at.value);
     match (&raw.value.ca_file, &raw.value.fingerprint, insecure) {
         (None, None, None) => Some(Tls::SystemRoots),
-        (Some(path), None, None) => ca_file(cx, path),
-        (None, Some(text), None) => fingerprint(cx, text),
+        (Some(path), None, None) => ca_file(cx, path, server),
+        (None, Some(text), None) => fingerprint(cx, text, server),
         (None, None, Some(at)) => {
             cx.findings
-                .warning(&at.span, "the server's certificate is not checked: anybody in between can read the login")
-                .hint("tls = { fingerprint = \"sha256:…\" } or tls = { ca-file = \"ca.pem\" }");
+                .warning(
+                    &at.span,
+                    "the server's certificate is not checked: anybody in between can read the login",
+                )
+                .hint(format!("tls = {{ fingerprint = \"sha256:…\" }}, from: {}", ask(server)));
             Some(Tls::Insecure)
         }
         (_, _, _) => {
@@ -34,16 +39,21 @@ pub(super) fn resolve(cx: &mut Cx<'_>, raw: &At<raw::Tls>) -> Option<Tls> {
     }
 }
 
-fn ca_file(cx: &mut Cx<'_>, at: &At<String>) -> Option<Tls> {
+fn ca_file(cx: &mut Cx<'_>, at: &At<String>, server: Option<&Url>) -> Option<Tls> {
     let path = cx.path(&at.value);
     match read_certificates(&path) {
         Ok(pem) => Some(Tls::CaFile { path, pem }),
         Err(problem) => {
             let name = path.display();
-            cx.findings.error(&at.span, format!("CA file `{name}` cannot be used: {problem}")).hint(format!(
-                "openssl s_client -connect HOST:PORT -showcerts </dev/null | openssl x509 >{name} \
-                 (then compare it with the server's own certificate)"
-            ));
+            cx.findings
+                .error(
+                    &at.span,
+                    format!("CA file `{name}` cannot be used: {problem}"),
+                )
+                .hint(format!(
+                    "put the authority's certificate there as PEM, or pin the server's: {}",
+                    ask(server)
+                ));
             None
         }
     }
@@ -71,17 +81,29 @@ fn read_certificates(path: &std::path::Path) -> Result<String, String> {
     Ok(pem)
 }
 
-fn fingerprint(cx: &mut Cx<'_>, at: &At<String>) -> Option<Tls> {
+fn fingerprint(cx: &mut Cx<'_>, at: &At<String>, server: Option<&Url>) -> Option<Tls> {
     let digest = parse_fingerprint(&at.value);
     if digest.is_none() {
         cx.findings
-            .error(&at.span, "not a fingerprint: `sha256:` and 64 hexadecimal digits, with colons or without")
-            .hint(
-                "openssl s_client -connect HOST:PORT </dev/null | openssl x509 -noout -fingerprint -sha256 \
-                 (compare it with the server's own)",
-            );
+            .error(
+                &at.span,
+                "not a fingerprint: `sha256:` and 64 hexadecimal digits, with colons or without",
+            )
+            .hint(ask(server));
     }
     digest.map(Tls::Fingerprint)
+}
+
+/// The command that tells a server's fingerprint.
+fn ask(server: Option<&Url>) -> String {
+    let place = server.and_then(|url| {
+        let port = url.port_or_known_default()?;
+        Some(format!("{}:{port}", url.host_str()?))
+    });
+    let place = place.unwrap_or_else(|| "HOST:PORT".to_owned());
+    format!(
+        "openssl s_client -connect {place} </dev/null | openssl x509 -noout -fingerprint -sha256"
+    )
 }
 
 fn parse_fingerprint(text: &str) -> Option<[u8; 32]> {

@@ -114,7 +114,7 @@ impl Cx<'_> {
                 &field.span,
                 "duration",
                 bad,
-                &["500 ms", "5 s", "2 min", "1 h"],
+                &["5 s", "500 ms", "2 min", "1 h"],
             );
             default
         })
