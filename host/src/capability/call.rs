@@ -132,7 +132,7 @@ impl wit::HostContext for State {
     ) -> wasmtime::Result<Resource<DynPollable>> {
         let watch = Cancelled(self.table.get(&this)?.0.cancelled.clone());
         let watch = self.table.push(watch)?;
-        Ok(subscribe(&mut self.table, watch)?)
+        subscribe(&mut self.table, watch)
     }
 
     fn time_left_ms(&mut self, this: Resource<Context>) -> wasmtime::Result<u32> {

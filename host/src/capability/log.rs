@@ -45,19 +45,19 @@ impl wit::Host for State {
         // `Debug` escapes control characters: a plugin cannot forge lines of the operator's log.
         match level {
             wit::Level::Trace => {
-                tracing::trace!(target: "toolward::guest", %plugin, ?fields, "{message:?}")
+                tracing::trace!(target: "toolward::guest", %plugin, ?fields, "{message:?}");
             }
             wit::Level::Debug => {
-                tracing::debug!(target: "toolward::guest", %plugin, ?fields, "{message:?}")
+                tracing::debug!(target: "toolward::guest", %plugin, ?fields, "{message:?}");
             }
             wit::Level::Info => {
-                tracing::info!(target: "toolward::guest", %plugin, ?fields, "{message:?}")
+                tracing::info!(target: "toolward::guest", %plugin, ?fields, "{message:?}");
             }
             wit::Level::Warn => {
-                tracing::warn!(target: "toolward::guest", %plugin, ?fields, "{message:?}")
+                tracing::warn!(target: "toolward::guest", %plugin, ?fields, "{message:?}");
             }
             wit::Level::Error => {
-                tracing::error!(target: "toolward::guest", %plugin, ?fields, "{message:?}")
+                tracing::error!(target: "toolward::guest", %plugin, ?fields, "{message:?}");
             }
         }
         Ok(())

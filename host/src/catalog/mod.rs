@@ -99,6 +99,7 @@ impl Catalog {
     }
 
     /// All tools, in the order of their names.
+    #[must_use]
     pub fn tools(&self) -> impl ExactSizeIterator<Item = &Arc<Tool>> {
         self.tools.values()
     }

@@ -88,7 +88,7 @@ impl StopOnSignal {
                     Ok(mut signal) => drop(signal.recv().await),
                     Err(error) => {
                         tracing::warn!(%error, "cannot listen for SIGTERM");
-                        std::future::pending().await
+                        std::future::pending::<()>().await;
                     }
                 }
             };

@@ -30,7 +30,7 @@ pub(super) fn tool(tool: &catalog::Tool) -> Tool {
     shown.description = Some(tool.description.clone().into());
     shown.input_schema = tool.input.json.clone();
     shown.output_schema = tool.output.as_ref().map(|schema| schema.json.clone());
-    shown.annotations = hints(&tool.hints);
+    shown.annotations = hints(tool.hints);
     shown.icons = icons(&tool.icons);
     if !tool.meta.is_empty() {
         shown.meta = Some(MetaObject(tool.meta.iter().cloned().collect()));
@@ -38,13 +38,13 @@ pub(super) fn tool(tool: &catalog::Tool) -> Tool {
     shown
 }
 
-fn hints(hints: &tools::Hints) -> Option<ToolAnnotations> {
+fn hints(hints: tools::Hints) -> Option<ToolAnnotations> {
     let tools::Hints {
         read_only,
         destructive,
         idempotent,
         open_world,
-    } = *hints;
+    } = hints;
     [read_only, destructive, idempotent, open_world]
         .iter()
         .any(Option::is_some)
@@ -98,13 +98,14 @@ pub(super) fn output(
 
 /// A tool error: the model reads it.
 pub(super) fn tool_error(error: values::ToolError) -> Result<CallToolResult, Defect> {
-    let mut text = error.message;
-    if let Some(wait) = error.retry_after_ms {
-        text.push_str(&format!(
-            " (try again in {} s)",
+    let text = match error.retry_after_ms {
+        Some(wait) => format!(
+            "{} (try again in {} s)",
+            error.message,
             u64::from(wait).div_ceil(1000)
-        ));
-    }
+        ),
+        None => error.message,
+    };
     let mut blocks = vec![ContentBlock::text(text)];
     blocks.extend(contents(error.content)?);
     let mut result = CallToolResult::error(blocks);

@@ -95,7 +95,7 @@ impl Cache {
             match unsafe { Component::deserialize(engine, &code) } {
                 Ok(component) => return Ok(component),
                 Err(error) => {
-                    tracing::warn!(%error, entry = name, "a cached component does not load; compiling it anew")
+                    tracing::warn!(%error, entry = name, "a cached component does not load; compiling it anew");
                 }
             }
         }

@@ -99,6 +99,12 @@ pub enum CallError {
         /// The limit, bytes.
         limit: usize,
     },
+    /// The engine's bound on nested calls.
+    #[error("plugin `{plugin}` was stopped: its calls nest too deep")]
+    Stack {
+        /// The plugin.
+        plugin: PluginName,
+    },
     /// A trap: a bug in the plugin, ended here.
     #[error("plugin `{plugin}` failed inside its sandbox; this is a defect of the plugin")]
     Trap {
@@ -300,6 +306,8 @@ fn explain(error: &wasmtime::Error, facts: &PluginFacts, state: &State) -> CallE
             plugin,
             limit: limits.cpu_time,
         }
+    } else if error.downcast_ref::<wasmtime::Trap>() == Some(&wasmtime::Trap::StackOverflow) {
+        CallError::Stack { plugin }
     } else if state.meter.refused() {
         CallError::Memory {
             plugin,
@@ -321,9 +329,13 @@ fn explain(error: &wasmtime::Error, facts: &PluginFacts, state: &State) -> CallE
 /// make the message less exact; a test shows it.
 fn is_host_memory(error: &wasmtime::Error) -> bool {
     let text = format!("{error:#}");
-    text.contains("fuel allocated for hostcalls has been exhausted")
-        || text.contains("resource table has no free keys")
-        || text.contains("maximum number of component handles")
+    [
+        "fuel allocated for hostcalls has been exhausted",
+        "store handle limit exceeded",
+        "resource table has no free keys",
+    ]
+    .iter()
+    .any(|words| text.contains(words))
 }
 
 fn log_trap(error: &wasmtime::Error, ended: &CallError, stderr: &Stderr) {

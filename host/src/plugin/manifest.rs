@@ -169,7 +169,7 @@ pub fn pack(component: &[u8], manifest: &Manifest) -> Result<Vec<u8>, ManifestEr
 
 fn leb128(out: &mut Vec<u8>, mut value: usize) {
     loop {
-        let byte = (value & 0x7f) as u8;
+        let byte = value.to_le_bytes()[0] & 0x7f;
         value >>= 7;
         if value == 0 {
             out.push(byte);
