@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use e2e::echo;
+use e2e::{echo, mcp};
+use serde_json::json;
 
 /// `tests/compat/VERSION/*.wasm`, oldest version first.
 fn components() -> Vec<PathBuf> {
@@ -35,8 +36,17 @@ async fn components_of_released_versions_are_served() {
     assert!(!components.is_empty(), "no component was kept");
     for component in components {
         eprintln!("{}", component.display());
-        let host = echo::serve("echo", &component).await;
+        let host = echo::serve("interface", &component).await;
         echo::check(&host).await;
+        // Calls every function of the imports that are always granted.
+        let context = mcp::Client::new(host.url())
+            .call("context", json!({}))
+            .await;
+        let context = context.expect("`context` is served");
+        assert!(
+            context["structuredContent"]["idempotency_key"].is_string(),
+            "{context}"
+        );
         host.stop().await;
     }
 }
