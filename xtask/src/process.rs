@@ -147,15 +147,20 @@ fn not_started(command: &Command, source: &io::Error) -> Failure {
     Failure::new(format!("cannot run {}", describe(command))).because(source)
 }
 
-/// The command as a person would type it, cut after a few arguments.
+/// The command as a person would type it: without apt's many `-o` settings, cut after a few arguments.
 fn describe(command: &Command) -> String {
     let program = Path::new(command.get_program())
         .file_name()
         .unwrap_or(command.get_program());
-    let words: Vec<_> = std::iter::once(program)
-        .chain(command.get_args())
-        .map(OsStr::to_string_lossy)
-        .collect();
+    let mut words = vec![program.to_string_lossy()];
+    let mut arguments = command.get_args().map(OsStr::to_string_lossy);
+    while let Some(argument) = arguments.next() {
+        if argument == "-o" && program == "apt-get" {
+            arguments.next();
+        } else {
+            words.push(argument);
+        }
+    }
     let shown = words.len().min(6);
     let more = if shown < words.len() { " …" } else { "" };
     format!("`{}{more}`", words[..shown].join(" "))

@@ -124,7 +124,7 @@ impl JavaScript {
     }
 }
 
-/// The packages from PyPI, in a virtual environment.
+/// The packages from `PyPI`, in a virtual environment.
 #[derive(Debug)]
 struct Python {
     requirements: PathBuf,

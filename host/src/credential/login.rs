@@ -366,11 +366,14 @@ fn declared_session(
 
 /// Seconds, as a number or, as some servers have it, as a text.
 fn seconds(value: &Value) -> Option<Duration> {
-    let seconds = match value {
+    let seconds: f64 = match value {
         Value::Number(number) => number.as_f64()?,
         Value::String(text) => text.trim().parse().ok()?,
         _ => return None,
     };
+    if seconds.is_nan() {
+        return None;
+    }
     // Longer than any schedule believes; it keeps the conversion in range.
     Duration::try_from_secs_f64(seconds.min(1e9)).ok()
 }

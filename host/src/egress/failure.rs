@@ -6,7 +6,7 @@ use std::io;
 
 use rustls::CertificateError;
 
-use crate::config::Binding;
+use crate::config::{Binding, Tls};
 
 /// A failed connection or exchange, said so that a guest may read it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -88,7 +88,13 @@ fn tls_cause(error: &rustls::Error, binding: &Binding) -> Cause {
     let name = &binding.name;
     let (what, hint) = match error {
         rustls::Error::InvalidCertificate(certificate) => match certificate {
-            CertificateError::UnknownIssuer => (
+            CertificateError::BadSignature if matches!(binding.tls, Tls::Fingerprint(_)) => (
+                "does not hold the key of the certificate that it shows",
+                "somebody may be between the host and the backend: check the address and the network"
+                    .to_owned(),
+            ),
+            // A bad signature: an authority of the same name is known, but it is another one.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => (
                 "has a certificate of an unknown authority",
                 format!(
                     "set tls = {{ ca-file = \"ca.pem\" }} or tls = {{ fingerprint = \"sha256:…\" }} in bindings.{name}"

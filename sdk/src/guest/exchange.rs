@@ -1,5 +1,6 @@
 //! One request and its answer over `wasi:http`.
 
+use super::bindings::toolward::plugin::backends::last_problem;
 use super::bindings::wasi::http::outgoing_handler;
 use super::bindings::wasi::http::types::{
     ErrorCode, Fields, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest,
@@ -7,7 +8,7 @@ use super::bindings::wasi::http::types::{
 };
 use super::bindings::wasi::io::poll::Pollable;
 use super::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
-use super::wait;
+use super::{values, wait};
 use crate::call::{Broken, Incoming, Outgoing, Source};
 use crate::error::Trouble;
 
@@ -160,12 +161,19 @@ impl Source for Stream {
                 Ok(_) => return Err(Broken::Cancelled),
                 Err(StreamError::Closed) => return Ok(None),
                 Err(StreamError::LastOperationFailed(error)) => {
-                    let cut = Broken::Fault(Trouble::Unavailable, "the answer breaks off");
-                    return Err(http_error_code(&error).map_or(cut, broken));
+                    return Err(http_error_code(&error).map_or_else(cut_short, broken));
                 }
             }
         }
     }
+}
+
+/// Why a body has no end. wasmtime 48 does not find its own error code again here; the host's last problem is that one.
+fn cut_short() -> Broken {
+    last_problem().map_or(
+        Broken::Fault(Trouble::Unavailable, "the answer breaks off"),
+        |problem| Broken::Told(values::from_trouble(problem.kind), problem.message),
+    )
 }
 
 /// What the host's error code means. Few words each: their texts are part of every component.

@@ -88,6 +88,20 @@ fn trouble(kind: Trouble) -> wit::Trouble {
     }
 }
 
+pub(super) fn from_trouble(kind: wit::Trouble) -> Trouble {
+    match kind {
+        wit::Trouble::InvalidInput => Trouble::InvalidInput,
+        wit::Trouble::NotFound => Trouble::NotFound,
+        wit::Trouble::Denied => Trouble::Denied,
+        wit::Trouble::Conflict => Trouble::Conflict,
+        wit::Trouble::Unsupported => Trouble::Unsupported,
+        wit::Trouble::Limited => Trouble::Limited,
+        wit::Trouble::Unavailable => Trouble::Unavailable,
+        wit::Trouble::TimedOut => Trouble::TimedOut,
+        wit::Trouble::Internal => Trouble::Internal,
+    }
+}
+
 fn millis(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }

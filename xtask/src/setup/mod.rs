@@ -24,9 +24,9 @@ use toolchain::Toolchain;
 /// The one target of plugins.
 pub(crate) const TARGET: &str = "wasm32-wasip2";
 
-const BY_HAND: &str = "install the target by hand with `rustup target add wasm32-wasip2` on a machine that \
-    reaches Rust's download server (or copy lib/rustlib/wasm32-wasip2 from a toolchain of the same version), \
-    then run `cargo xtask setup` again";
+const BY_HAND: &str = "run `rustup target add wasm32-wasip2` where Rust's download server can be reached, or \
+    copy the folder lib/rustlib/wasm32-wasip2 from a toolchain of the same version; then run \
+    `cargo xtask setup` again";
 
 /// Makes sure that the target is there and works. Quick when it is.
 pub(crate) fn ensure(project: &Project) -> Result<(), Failure> {
