@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::answer::{IntoOutput, Outcome};
+use crate::call::Backend;
 use crate::context::Context;
 use crate::error::{Cause, RequestError, Result, ToolError};
 use crate::output::Output;
@@ -111,6 +112,15 @@ impl Plugin {
             .iter()
             .map(|entry| (entry.definition)())
             .collect()
+    }
+
+    /// Its tools as the host offers them: where every backend is bound for reading only, those that may
+    /// write are left out. A tool that does not say that it only reads may write.
+    pub(crate) fn offered(&self, backends: &[Backend]) -> Vec<Definition> {
+        let read_only = !backends.is_empty() && backends.iter().all(|backend| backend.read_only);
+        let mut definitions = self.definitions();
+        definitions.retain(|tool| !read_only || tool.hints.read_only == Some(true));
+        definitions
     }
 
     /// Runs a tool on arguments in JSON.

@@ -24,21 +24,26 @@ use bindings::wasi::io::poll::{Pollable, poll};
 #[repr(transparent)]
 pub(crate) struct Call(call::Context);
 
-/// Answers the host's question for the tools. Where every backend is bound for reading only,
-/// the tools that may write are left out.
+/// Answers the host's question for the tools.
 pub fn list_tools(plugin: &Plugin) -> Listing {
-    let backends = backends::bound();
-    let read_only = !backends.is_empty() && backends.iter().all(|backend| backend.read_only);
-    let tools = plugin
-        .definitions()
-        .into_iter()
-        .filter(|definition| !read_only || definition.hints.read_only == Some(true))
-        .map(values::tool)
-        .collect();
+    let offered = plugin.offered(&bound());
     Listing {
-        tools,
+        tools: offered.into_iter().map(values::tool).collect(),
         freshness: None,
     }
+}
+
+fn bound() -> Vec<Backend> {
+    let from_host = |backend: backends::Backend| Backend {
+        name: backend.name,
+        answers: backend.answers,
+        kind: backend.kind,
+        title: backend.title,
+        read_only: backend.read_only,
+        default: backend.default,
+        facts: serde_json::from_str(&backend.facts).unwrap_or(Value::Null),
+    };
+    backends::bound().into_iter().map(from_host).collect()
 }
 
 /// Runs one tool for the host.
@@ -117,16 +122,7 @@ impl World for Call {
     }
 
     fn backends(&self) -> Vec<Backend> {
-        let from_host = |backend: backends::Backend| Backend {
-            name: backend.name,
-            answers: backend.answers,
-            kind: backend.kind,
-            title: backend.title,
-            read_only: backend.read_only,
-            default: backend.default,
-            facts: serde_json::from_str(&backend.facts).unwrap_or(Value::Null),
-        };
-        backends::bound().into_iter().map(from_host).collect()
+        bound()
     }
 
     fn sleep(&self, time: Duration) -> bool {

@@ -13,7 +13,7 @@ use super::script::Exchange;
 use super::world::{Call, Shared};
 use crate::call::{Backend, Principal};
 use crate::context::Context;
-use crate::tool::Plugin;
+use crate::tool::{Definition, Plugin};
 
 /// Calls a plugin's tools. A backend that an [`Exchange`] names is bound by itself; give a [`Backend`] where the
 /// tool looks at more than its name.
@@ -121,6 +121,12 @@ impl Host {
     /// Cancels the calls from here on, those that run included.
     pub fn cancel(&self) {
         self.shared.cancelled.set(true);
+    }
+
+    /// The tools as the host offers them, given the bound backends.
+    #[must_use]
+    pub fn tools(&self) -> Vec<Definition> {
+        self.plugin.offered(&self.shared.backends)
     }
 
     /// Calls a tool.
