@@ -113,6 +113,11 @@ pub mod prelude {
     };
 }
 
+/// The examples of the guide, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/plugin-authors.md")]
+mod plugin_authors {}
+
 /// What the macros use; not for anyone else.
 #[doc(hidden)]
 pub mod __private {
