@@ -10,9 +10,14 @@ use crate::mcp;
 
 /// A host that serves the component as the plugin `name`, granted nothing.
 pub async fn serve(name: &str, component: &Path) -> Host {
+    Host::start(&deployment(name, component)).await
+}
+
+/// The configuration of such a host.
+#[must_use]
+pub fn deployment(name: &str, component: &Path) -> Deployment {
     let component = component.display();
-    let tables = format!("[plugins.{name}]\ncomponent = \"{component}\"\n");
-    Host::start(&Deployment::new(&tables)).await
+    Deployment::new(&format!("[plugins.{name}]\ncomponent = \"{component}\"\n"))
 }
 
 /// Calls its tools `add` and `echo`, rightly and wrongly.

@@ -24,6 +24,8 @@ impl Client {
     /// Towards `http://127.0.0.1:PORT/mcp`.
     #[must_use]
     pub fn new(url: &str) -> Self {
+        // Wanted even for plain HTTP. An error says that another test of this process was first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         // A proxy of the machine has no business between a test and its own host.
         let http = reqwest::Client::builder()
             .no_proxy()

@@ -1,14 +1,12 @@
 //! Public MCP clients list and call the tools of a sandboxed plugin: three libraries, both eras of the protocol,
 //! over stdio and over HTTP. The programs are in `tests/clients`.
-#![expect(clippy::unwrap_used, reason = "a test's helpers are tests")]
 
 use std::process::Stdio;
 use std::time::Duration;
 
-use e2e::{Deployment, Host, Tools};
+use e2e::{Tools, echo};
 use serde_json::{Value, json};
 use tokio::process::Command;
-use vbr_simulator::{Options, Simulator};
 
 const ERAS: [&str; 2] = ["legacy", "modern"];
 
@@ -65,9 +63,14 @@ impl Client {
 fn plan(era: &str, reach: &Value) -> Value {
     let mut plan = json!({
         "era": era,
-        "tools": ["list_jobs"],
-        "call": { "name": "list_jobs", "arguments": {}, "structured": {}, "text": "" },
-        "invalid": { "name": "list_jobs", "arguments": { "limit": "many" }, "text": "limit" },
+        "tools": ["add", "echo"],
+        "call": {
+            "name": "add",
+            "arguments": { "a": 1, "b": 2.5 },
+            "structured": { "sum": 3.5 },
+            "text": "3.5",
+        },
+        "invalid": { "name": "add", "arguments": { "a": 1 }, "text": "b" },
         "unknown": "no_such_tool",
     });
     for (key, value) in reach.as_object().expect("it is an object") {
@@ -77,16 +80,14 @@ fn plan(era: &str, reach: &Value) -> Value {
 }
 
 async fn over_http(client: Client) {
-    let simulator = Simulator::start(Options::default()).await.unwrap();
-    let host = Host::start(&Deployment::backup_jobs(&simulator)).await;
+    let host = echo::serve("echo", &e2e::plugin("echo")).await;
     for era in ERAS {
         client.run(&plan(era, &json!({ "url": host.url() }))).await;
     }
 }
 
 async fn over_stdio(client: Client) {
-    let simulator = Simulator::start(Options::default()).await.unwrap();
-    let deployment = Deployment::backup_jobs(&simulator);
+    let deployment = echo::deployment("echo", &e2e::plugin("echo"));
     for era in ERAS {
         let reach = json!({ "command": deployment.stdio_command() });
         client.run(&plan(era, &reach)).await;

@@ -4,7 +4,7 @@
 use e2e::{Deployment, Host, mcp};
 use serde_json::{Value, json};
 
-/// The plugin, with a setting, a backend that is never asked, and nothing granted.
+/// The plugin, with a setting, and a backend that is never asked.
 async fn serve() -> Host {
     let tables = format!(
         r#"
@@ -12,11 +12,13 @@ async fn serve() -> Host {
 kind = "vbr"
 title = "Backup server"
 url = "https://vbr01.example:9419"
+allow = ["GET /**"]
 read-only = true
 facts = {{ revision = "1.2-rev1" }}
 
 [plugins.interface]
 component = "{}"
+grant = ["http"]
 backends = {{ vbr = "vbr01" }}
 settings = {{ greeting = "hello" }}
 "#,
