@@ -27,9 +27,15 @@ pub struct Host {
 impl Host {
     /// Starts it and returns when it accepts connections.
     pub async fn start(deployment: &Deployment) -> Self {
+        Self::start_with(deployment, &[]).await
+    }
+
+    /// The same with some variables of the environment set.
+    pub async fn start_with(deployment: &Deployment, env: &[(&str, &str)]) -> Self {
         let mut child = Command::new(paths::binary())
             .args(["serve", "--config"])
             .arg(deployment.config())
+            .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
