@@ -211,7 +211,7 @@ impl Diagnostic {
             }
             Spot::File => writeln!(out, " {dim}-->{reset} {}", file.display())?,
             Spot::Environment(name) => {
-                writeln!(out, " {dim}-->{reset} environment variable {name}")?
+                writeln!(out, " {dim}-->{reset} environment variable {name}")?;
             }
             Spot::Flag(name) => writeln!(out, " {dim}-->{reset} flag {name}")?,
         }

@@ -9,6 +9,10 @@ pub(super) fn repository(path: &str) -> PathBuf {
 
 /// Fails when the file does not hold exactly `text`.
 #[track_caller]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a switch for people who run tests, not a setting of the host"
+)]
 pub(super) fn check(path: &Path, text: &str) {
     if std::env::var_os("TOOLWARD_UPDATE").is_some() {
         std::fs::write(path, text).unwrap();

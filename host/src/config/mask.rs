@@ -7,6 +7,7 @@ use serde_spanned::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::inline;
+use super::placeholder::{is_name, placeholders};
 use super::schema;
 use super::source::Source;
 
@@ -100,13 +101,11 @@ fn show(
                 .get(value.span())
                 .unwrap_or_default()
                 .to_owned();
-            match hidden(path, &text, known) {
-                None => text,
-                Some(_) => {
-                    source.mask(value.span(), "…".to_owned());
-                    "…".to_owned()
-                }
-            }
+            let Some(instead) = hidden(path, &text, known) else {
+                return text;
+            };
+            source.mask(value.span(), instead.clone());
+            instead
         }
     }
 }
@@ -118,7 +117,7 @@ fn hidden(path: &[String], text: &str, known: bool) -> Option<String> {
         || holds_login(text)
         || match names.as_slice() {
             ["credentials", _, fields @ ..] => is_secret_field(fields, text),
-            ["bindings", _, "credential", ..] => false,
+            ["bindings", _, "credential", ..] | ["plugins", _, "backends", _] => false,
             _ => names.last().is_some_and(|name| sounds_secret(name)),
         };
     if secret { instead_of(text) } else { None }
@@ -139,7 +138,7 @@ fn is_secret_field(fields: &[&str], text: &str) -> bool {
         | ["answer", _]
         | ["request" | "renewal", "method" | "path"]
         | ["apply", "header" | "methods"] => false,
-        ["apply", "value"] => !text.contains('{'),
+        ["apply", "value"] => placeholders(text).next().is_none(),
         ["headers", name] | ["request" | "renewal", "headers" | "form", name] => {
             is_literal_secret(name, text)
         }
@@ -148,40 +147,49 @@ fn is_secret_field(fields: &[&str], text: &str) -> bool {
     }
 }
 
-/// A text under a secret's name without a placeholder in it: the secret itself.
+/// A text under a secret's name that is not there to be filled: the secret itself.
 pub(super) fn is_literal_secret(name: &str, text: &str) -> bool {
-    sounds_secret(name) && !text.contains('{') && !text.is_empty()
+    if text.is_empty() || !sounds_secret(name) {
+        return false;
+    }
+    if !is_password(name) {
+        // `PVEAuthCookie={ticket}` is as it should be.
+        return placeholders(text).next().is_none();
+    }
+    // A password with braces in it is no placeholder.
+    let inside = text
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'));
+    !inside.is_some_and(is_name)
+}
+
+fn is_password(name: &str) -> bool {
+    let name = plain(name);
+    ["password", "passwd", "passphrase", "pwd", "secret"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+fn plain(name: &str) -> String {
+    name.to_lowercase().replace(['-', '_'], "")
 }
 
 fn sounds_secret(name: &str) -> bool {
-    const WORDS: [&str; 10] = [
-        "password",
-        "passwd",
-        "passphrase",
-        "pwd",
-        "secret",
-        "token",
-        "authorization",
-        "cookie",
-        "apikey",
-        "key",
-    ];
-    let name = name.to_lowercase().replace(['-', '_'], "");
-    WORDS.iter().any(|word| name.contains(word))
+    let words = ["token", "authorization", "cookie", "apikey", "key"];
+    is_password(name) || words.iter().any(|word| plain(name).contains(word))
 }
 
 /// A reference is no secret, but for the arguments of a command. `None`: the text may be shown.
 fn instead_of(text: &str) -> Option<String> {
-    if text.starts_with("env:") || text.starts_with("file:") {
+    let is_variable = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if text.strip_prefix("env:").is_some_and(is_variable) || text.starts_with("file:") {
         return None;
     }
-    match text.strip_prefix("exec:") {
-        Some(command) => match command.trim_start().split_once(char::is_whitespace) {
-            Some((program, _)) => Some(format!("exec:{program} …")),
-            None => None,
-        },
-        None => Some("…".to_owned()),
-    }
+    let Some(command) = text.strip_prefix("exec:") else {
+        return Some("…".to_owned());
+    };
+    let (program, _) = command.trim_start().split_once(char::is_whitespace)?;
+    Some(format!("exec:{program} …"))
 }
 
 #[cfg(test)]
@@ -249,6 +257,20 @@ mod tests {
             "[credentials.a]\nvalue = \"exec:vault -token=hunter2 x\"",
             "credentials.a.value = \"exec:vault …\"",
         );
+    }
+
+    #[test]
+    fn a_password_with_braces_is_a_password() {
+        for (name, text, expected) in [
+            ("password", "{password}", false),
+            ("password", "hunter{2}", true),
+            ("password", "{}", true),
+            ("cookie", "session={ticket}", false),
+            ("cookie", "session={\"hunter2\"}", true),
+            ("user", "hunter2", false),
+        ] {
+            assert_eq!(is_literal_secret(name, text), expected, "{name} = {text}");
+        }
     }
 
     #[test]

@@ -152,3 +152,28 @@ fn plural(kind: &str) -> String {
         format!("{kind}s")
     }
 }
+
+/// The page's own examples are configurations: no example may be wrong.
+#[test]
+fn the_examples_of_the_page_are_correct() {
+    let page = std::fs::read_to_string(golden::repository("docs/configuration.md")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let examples = page
+        .split("```toml\n")
+        .skip(1)
+        .map(|rest| rest.split_once("```").unwrap().0);
+    let mut seen = 0;
+    for example in examples {
+        let path = folder.path().join("toolward.toml");
+        std::fs::write(&path, example).unwrap();
+        let env = |name: &str| {
+            ["HOME", "VBR_USERNAME"]
+                .contains(&name)
+                .then(|| "/home/op".into())
+        };
+        let checked = super::check(&path, &env, &super::Overrides::default());
+        assert!(checked.is_ok(), "{example}\n{}", checked.unwrap_err());
+        seen += 1;
+    }
+    assert_eq!(seen, 5);
+}

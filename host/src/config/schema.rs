@@ -3,7 +3,7 @@
 //! It is also what the file's shape is checked against, so the published schema cannot say anything else than the
 //! host does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use schemars::Schema;
@@ -128,11 +128,19 @@ pub(super) fn keys(table: &'static Value) -> impl Iterator<Item = &'static str> 
 
 /// Whether any table has such a key.
 pub(super) fn is_known_anywhere(key: &str) -> bool {
-    fn search(schema: &Value, key: &str) -> bool {
-        schema["properties"].get(key).is_some()
-            || schema
-                .as_object()
-                .is_some_and(|fields| fields.values().any(|field| search(field, key)))
+    static KEYS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let mut keys = BTreeSet::new();
+        collect(shared(), &mut keys);
+        keys
+    });
+    KEYS.contains(key)
+}
+
+fn collect(schema: &Value, keys: &mut BTreeSet<String>) {
+    if let Some(properties) = schema["properties"].as_object() {
+        keys.extend(properties.keys().cloned());
     }
-    search(shared(), key)
+    if let Some(fields) = schema.as_object() {
+        fields.values().for_each(|field| collect(field, keys));
+    }
 }

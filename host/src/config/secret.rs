@@ -31,7 +31,7 @@ impl fmt::Debug for Secret {
 
 /// Where a secret comes from. Environment variables are read when the configuration is resolved; files and
 /// commands each time a login needs the value, so that a rotated secret is picked up without a restart.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum SecretSource {
     /// From `env:NAME` (already read) or a literal in the file (which is a warning).
     Value(Secret),
@@ -39,4 +39,17 @@ pub enum SecretSource {
     File(PathBuf),
     /// `exec:COMMAND ARG…`: the standard output of the command, run without a shell.
     Exec(Vec<String>),
+}
+
+/// Hides the arguments of a command, where people put secrets too.
+impl fmt::Debug for SecretSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(secret) => secret.fmt(f),
+            Self::File(path) => write!(f, "File({})", path.display()),
+            Self::Exec(words) => {
+                write!(f, "Exec({} …)", words.first().map_or("", String::as_str))
+            }
+        }
+    }
 }

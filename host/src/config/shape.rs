@@ -32,12 +32,13 @@ fn prune_table(
         .collect();
     for (key, span) in keys {
         let below = inline::join(path, &key);
-        let fits = match (schema::child(schema, &key), table.get_mut(key.as_str())) {
-            (Some(schema), Some(value)) => fits(findings, value, schema, &below),
-            (_, _) => {
-                unknown_key(findings, &key, &span, schema, path);
-                false
-            }
+        let fits = if let (Some(schema), Some(value)) =
+            (schema::child(schema, &key), table.get_mut(key.as_str()))
+        {
+            fits(findings, value, schema, &below)
+        } else {
+            unknown_key(findings, &key, &span, schema, path);
+            false
         };
         if !fits {
             table.remove(key.as_str());
@@ -101,15 +102,20 @@ fn is_json(findings: &mut Findings<'_>, value: &mut Spanned<DeValue<'_>>) -> boo
     let span = value.span();
     let complaint = match value.get_mut() {
         DeValue::String(_) | DeValue::Boolean(_) => return true,
+        // Every one of them, not only up to the first that does not fit.
         DeValue::Array(array) => {
-            return array
+            let fits: Vec<_> = array
                 .iter_mut()
-                .fold(true, |fits, item| is_json(findings, item) && fits);
+                .map(|item| is_json(findings, item))
+                .collect();
+            return fits.into_iter().all(|fits| fits);
         }
         DeValue::Table(table) => {
-            return table
+            let fits: Vec<_> = table
                 .iter_mut()
-                .fold(true, |fits, (_, field)| is_json(findings, field) && fits);
+                .map(|(_, field)| is_json(findings, field))
+                .collect();
+            return fits.into_iter().all(|fits| fits);
         }
         DeValue::Integer(number)
             if i64::from_str_radix(number.as_str(), number.radix()).is_ok() =>

@@ -76,13 +76,11 @@ fn header(cx: &mut Cx<'_>, table: Table<'_>) -> Option<CredentialKind> {
             "\"file:token\"",
         )
         .and_then(|at| cx.secret(at));
-    let prefix = match &table.raw.prefix {
-        Some(at) => cx.header_text(at).map(|_| at.value.clone()),
-        None => {
-            cx.origins.default(&table.key("prefix").path(), "\"\"");
-            Some(String::new())
-        }
-    };
+    cx.origins.default(&table.key("prefix").path(), "\"\"");
+    let prefix = table.raw.prefix.as_ref().map_or(Some(String::new()), |at| {
+        cx.header_text(at)?;
+        Some(at.value.clone())
+    });
     Some(CredentialKind::Header {
         header: header?,
         prefix: prefix?,

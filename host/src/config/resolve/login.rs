@@ -31,10 +31,10 @@ pub(super) fn resolve(cx: &mut Cx<'_>, table: Table<'_>) -> Option<Login> {
             "{ path = \"/login\", form = { … } }",
         )
         .and_then(|at| request(cx, &table.key("request").path(), at, &secrets));
-    let renewal = match &raw.renewal {
-        Some(at) => request_or_nothing(cx, &table.key("renewal").path(), at, &all)?,
-        None => None,
-    };
+    let renewal = raw
+        .renewal
+        .as_ref()
+        .and_then(|at| self::request(cx, &table.key("renewal").path(), at, &all));
     let apply = apply(cx, table, &all);
     let lifetime_pointer = match &raw.lifetime_pointer {
         Some(at) => pointer(cx, at),
@@ -51,15 +51,6 @@ pub(super) fn resolve(cx: &mut Cx<'_>, table: Table<'_>) -> Option<Login> {
         apply: apply?,
         renewal,
     })
-}
-
-fn request_or_nothing(
-    cx: &mut Cx<'_>,
-    path: &str,
-    at: &At<raw::LoginRequest>,
-    known: &BTreeSet<&str>,
-) -> Option<Option<LoginRequest>> {
-    request(cx, path, at, known).map(Some)
 }
 
 fn names<V>(map: Option<&BTreeMap<At<String>, V>>) -> BTreeSet<&str> {
@@ -160,16 +151,14 @@ fn request(
     known: &BTreeSet<&str>,
 ) -> Option<LoginRequest> {
     let raw = &at.value;
-    let method = match &raw.method {
-        Some(at) => method(cx, at),
-        None => {
-            cx.origins.default(
-                &inline::join(table, "method"),
-                inline::string(defaults::LOGIN_METHOD),
-            );
-            Some(http::Method::POST)
-        }
-    };
+    cx.origins.default(
+        &inline::join(table, "method"),
+        inline::string(defaults::LOGIN_METHOD),
+    );
+    let method = raw
+        .method
+        .as_ref()
+        .map_or(Some(http::Method::POST), |at| method(cx, at));
     let path = cx
         .required(
             raw.path.as_ref(),
@@ -250,16 +239,26 @@ fn check_text(
     text: &str,
     known: &BTreeSet<&str>,
 ) {
-    check_placeholders(cx, span, text, known);
-    if mask::is_literal_secret(name, text) {
+    if !mask::is_literal_secret(name, text) {
+        check_placeholders(cx, span, text, known);
+        return;
+    }
+    let hint = format!("{name} = \"{{{name}}}\", and {name} = \"file:PATH\" in `values`");
+    // What is between its braces is a part of the secret.
+    if placeholders(text).any(|name| !known.contains(name)) {
+        cx.findings
+            .error(
+                span,
+                format!("`{name}` holds a secret, and braces that nothing fills"),
+            )
+            .hint(hint);
+    } else {
         cx.findings
             .warning(
                 span,
                 format!("`{name}` holds a secret that is written out in the file"),
             )
-            .hint(format!(
-                "{name} = \"{{{name}}}\", and {name} = \"file:PATH\" in `values`"
-            ));
+            .hint(hint);
     }
 }
 

@@ -50,21 +50,18 @@ impl Cx<'_> {
             });
         }
         let text = (self.env)(variable).filter(|text| !text.is_empty())?;
-        match text.into_string() {
-            Ok(text) => {
-                self.origins
-                    .environment(&key.path(), shown(&text), variable);
-                Some(Given {
-                    text,
-                    from: From::Environment(variable),
-                })
-            }
-            Err(_) => {
-                self.findings
-                    .error_of(Spot::Environment(variable), "the value is not UTF-8");
-                None
-            }
-        }
+        let Ok(text) = text.into_string() else {
+            self.findings
+                .error_of(Spot::Environment(variable), "the value is not UTF-8")
+                .hint(format!("unset {variable}"));
+            return None;
+        };
+        self.origins
+            .environment(&key.path(), shown(&text), variable);
+        Some(Given {
+            text,
+            from: From::Environment(variable),
+        })
     }
 }
 

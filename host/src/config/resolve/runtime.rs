@@ -69,32 +69,27 @@ fn cache_dir(cx: &mut Cx<'_>, raw: Option<&At<String>>) -> PathBuf {
     if let Some(given) = cx.outside(key, flag, "--cache-dir", "TOOLWARD_CACHE_DIR") {
         return given.text.into();
     }
-    match raw {
-        Some(at) if at.value.is_empty() => {
+    if let Some(at) = raw {
+        if at.value.is_empty() {
             cx.findings
                 .error(&at.span, "a path cannot be empty")
                 .hint("cache-dir = \"/var/cache/toolward\"");
-            PathBuf::new()
         }
-        Some(at) => cx.path(&at.value),
-        None => match find::base(cx.env, "XDG_CACHE_HOME", ".cache") {
-            Some(base) => {
-                let folder = base.join("toolward");
-                cx.origins
-                    .default(&key.path(), inline::string(&folder.to_string_lossy()));
-                folder
-            }
-            None => {
-                cx.findings
-                    .error_of(
-                        Spot::File,
-                        "there is no folder for compiled components: neither XDG_CACHE_HOME nor HOME is set",
-                    )
-                    .hint("cache-dir = \"/var/cache/toolward\" in [runtime]");
-                PathBuf::new()
-            }
-        },
+        return cx.path(&at.value);
     }
+    let Some(base) = find::base(cx.env, "XDG_CACHE_HOME", ".cache") else {
+        cx.findings
+            .error_of(
+                Spot::File,
+                "there is no folder for compiled components: neither XDG_CACHE_HOME nor HOME is set",
+            )
+            .hint("cache-dir = \"/var/cache/toolward\" in [runtime]");
+        return PathBuf::new();
+    };
+    let folder = base.join("toolward");
+    cx.origins
+        .default(&key.path(), inline::string(&folder.to_string_lossy()));
+    folder
 }
 
 struct Count {
