@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::error::LoginError;
 
 /// Longest lifetime believed. Longer ones gain nothing and would overflow the clock.
-const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+const LONGEST: Duration = Duration::from_hours(30 * 24);
 
 /// When a token is renewed and when it is no longer used.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -24,7 +24,7 @@ pub(super) struct Schedule {
 pub(super) fn schedule(asked_at: Instant, lifetime: Duration) -> Schedule {
     let lifetime = lifetime.clamp(Duration::from_secs(1), LONGEST);
     let ahead = (lifetime / 10)
-        .clamp(Duration::from_secs(1), Duration::from_secs(60))
+        .clamp(Duration::from_secs(1), Duration::from_mins(1))
         .min(lifetime / 2);
     Schedule {
         renew_at: asked_at + lifetime - ahead,
@@ -38,18 +38,16 @@ pub(super) fn schedule(asked_at: Instant, lifetime: Duration) -> Schedule {
 /// that is away is tried soon, so that its return is noticed.
 pub(super) fn delay(error: &LoginError, count: u32) -> Duration {
     let (first, longest) = if error.is_permanent() {
-        (Duration::from_secs(10), Duration::from_secs(600))
+        (Duration::from_secs(10), Duration::from_mins(10))
     } else {
-        (Duration::from_secs(1), Duration::from_secs(60))
+        (Duration::from_secs(1), Duration::from_mins(1))
     };
     let doubled = first.saturating_mul(1 << count.saturating_sub(1).min(16));
     let asked = match error {
         LoginError::Busy { retry_after, .. } => retry_after.unwrap_or_default(),
         _ => Duration::ZERO,
     };
-    doubled
-        .min(longest)
-        .max(asked.min(Duration::from_secs(600)))
+    doubled.min(longest).max(asked.min(Duration::from_mins(10)))
 }
 
 /// How many tokens may be thrown away because the backend answered 401.
@@ -174,7 +172,7 @@ mod tests {
         assert!(!budget.take(now + Duration::from_millis(9_999)));
         assert!(budget.take(now + Duration::from_secs(10)));
         assert!(!budget.take(now + Duration::from_secs(10)));
-        let later = now + Duration::from_secs(3_600);
+        let later = now + Duration::from_hours(1);
         for _ in 0..Budget::FULL {
             assert!(budget.take(later));
         }

@@ -46,8 +46,12 @@ impl Patterns {
             }
             let escaped = Zeroizing::new(utf8_percent_encode(secret, ESCAPED).to_string());
             let lowercase = Zeroizing::new(escaped_in_lowercase(&escaped));
-            let quoted = Zeroizing::new(serde_json::Value::from(secret).to_string());
-            let quoted = &quoted[1..quoted.len() - 1];
+            // A text always has a JSON form; without it, the plain form is looked for twice.
+            let json = serde_json::to_string(secret).map(Zeroizing::new);
+            let quoted = match &json {
+                Ok(json) => &json[1..json.len() - 1],
+                Err(_) => secret,
+            };
             let slashes = Zeroizing::new(quoted.replace('/', "\\/"));
             for form in [secret, &escaped, &lowercase, quoted, &slashes] {
                 let form = form.as_bytes();

@@ -36,7 +36,7 @@ async fn read_file(path: &Path) -> Result<Secret, SecretError> {
             path: path.to_owned(),
             source,
         })?;
-    to_secret(bytes, || format!("file `{}`", path.display()))
+    to_secret(&bytes, || format!("file `{}`", path.display()))
 }
 
 fn read_bounded(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
@@ -98,17 +98,14 @@ async fn run(command: &[String], limit: Duration) -> Result<Secret, SecretError>
             command: program.clone(),
             status,
         }),
-        Ok(Ok(_)) => to_secret(bytes, || format!("`{program}`")),
+        Ok(Ok(_)) => to_secret(&bytes, || format!("`{program}`")),
     }
 }
 
-fn to_secret(
-    bytes: Zeroizing<Vec<u8>>,
-    origin: impl FnOnce() -> String,
-) -> Result<Secret, SecretError> {
+fn to_secret(bytes: &[u8], origin: impl FnOnce() -> String) -> Result<Secret, SecretError> {
     let reason = if bytes.len() > LIMIT {
         "is larger than 64 KiB"
-    } else if let Ok(text) = std::str::from_utf8(&bytes) {
+    } else if let Ok(text) = std::str::from_utf8(bytes) {
         let text = text.trim_end_matches(['\r', '\n']);
         if !text.is_empty() {
             return Ok(Secret::new(text.to_owned()));

@@ -108,6 +108,10 @@ fn too_large(backend: &str, binding: &Binding) -> Refusal {
 /// A redirection within the backend, under the backend's name. Any other is not told: nobody follows it, and it
 /// holds an address.
 fn as_guests_see_it(location: &HeaderValue, asked: &Asked<'_>) -> Option<HeaderValue> {
+    // Parsing could give the token a form that is not looked for.
+    if asked.patterns.scrub(location.as_bytes()).is_some() {
+        return None;
+    }
     let base = &asked.binding.url;
     let target = asked.url.join(location.to_str().ok()?).ok()?;
     let has_user = !target.username().is_empty() || target.password().is_some();
@@ -170,12 +174,6 @@ impl AnswerBody {
 
     fn broken(&self, error: &reqwest::Error) -> Refusal {
         let cause = failure::cause(error, &self.binding);
-        tracing::warn!(
-            backend = self.backend,
-            binding = %self.binding.name,
-            error = chain(error),
-            "answer broke off"
-        );
         Refusal::unavailable(format!(
             "the answer broke off: backend \"{}\" {}",
             self.backend, cause.what
@@ -196,6 +194,7 @@ impl HttpBody for AnswerBody {
             let Some(inner) = &mut this.inner else {
                 return Poll::Ready(None);
             };
+            let mut detail = None;
             let refusal = match Pin::new(inner).poll_frame(cx) {
                 Poll::Pending => match this.poll_late(cx) {
                     Poll::Pending => return Poll::Pending,
@@ -207,7 +206,11 @@ impl HttpBody for AnswerBody {
                     let rest = (!rest.is_empty()).then(|| Ok(Frame::data(rest)));
                     return Poll::Ready(rest);
                 }
-                Poll::Ready(Some(Err(error))) => this.broken(&error.without_url()),
+                Poll::Ready(Some(Err(error))) => {
+                    let error = error.without_url();
+                    detail = Some(chain(&error));
+                    this.broken(&error)
+                }
                 Poll::Ready(Some(Ok(frame))) => {
                     // Trailers are dropped: they come after everything that was checked.
                     let Ok(piece) = frame.into_data() else {
@@ -232,6 +235,14 @@ impl HttpBody for AnswerBody {
                 }
             };
             this.inner = None;
+            tracing::warn!(
+                backend = this.backend,
+                binding = %this.binding.name,
+                trouble = %refusal.trouble,
+                reason = refusal.message,
+                error = detail,
+                "answer broke off"
+            );
             return Poll::Ready(Some(Err(refusal.into())));
         }
     }

@@ -104,17 +104,17 @@ pub(super) fn backend<'a>(
         )));
     }
     let Some((name, binding)) = named else {
-        let names: Vec<_> = origin.backends.keys().map(BackendName::as_str).collect();
-        let backends = match names.as_slice() {
+        let own: Vec<_> = origin.backends.keys().map(BackendName::as_str).collect();
+        let own = match own.as_slice() {
             [] => "and it has none".to_owned(),
-            names => format!("which are: {}", names.join(", ")),
+            own => format!("which are: {}", own.join(", ")),
         };
         let hint = match authority.parse::<BackendName>() {
             Ok(name) => format!("\nhint: add {name} = \"BINDING\" to plugins.{plugin}.backends"),
             Err(_) => String::new(),
         };
         return Err(Refusal::denied(format!(
-            "{may_not}: it reaches its backends only, each under its name and without a port, {backends}{hint}"
+            "{may_not}: it reaches its backends only, each under its name and without a port, {own}{hint}"
         )));
     };
     if !matches!(uri.scheme_str(), Some("http" | "https")) {

@@ -276,8 +276,7 @@ mod tests {
     /// The same language, as plainly as it can be said: a pattern is a set of regular words over segments.
     fn reference(pattern: &[Segment], path: &[&str]) -> bool {
         match (pattern, path) {
-            ([], []) => true,
-            ([Segment::Rest], _) => true,
+            ([], []) | ([Segment::Rest], _) => true,
             ([Segment::One, pattern @ ..], [first, path @ ..]) => {
                 !first.is_empty() && reference(pattern, path)
             }

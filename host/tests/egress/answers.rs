@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::StreamExt as _;
 use http::HeaderValue;
 use http_body_util::BodyExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -269,15 +270,6 @@ async fn one_connection_serves_many_requests() {
     assert_eq!(backend.connections(), 1);
 }
 
-/// Sets a flag when the server gives up its answer.
-struct Gone(Arc<AtomicBool>);
-
-impl Drop for Gone {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-}
-
 #[tokio::test]
 async fn dropping_the_future_or_the_body_ends_the_request() {
     let gone = Arc::new(AtomicBool::new(false));
@@ -289,7 +281,6 @@ async fn dropping_the_future_or_the_body_ends_the_request() {
                 let _guard = guard;
                 return std::future::pending().await;
             }
-            use futures::StreamExt as _;
             let held = futures::stream::once(std::future::pending::<()>()).map(move |()| {
                 let _ = &guard;
                 Ok(http_body::Frame::data(Bytes::new()))

@@ -1,5 +1,6 @@
 //! No secret is in any log line, nor in what prints itself.
 
+use std::fmt::Write as _;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -98,7 +99,7 @@ async fn no_secret_is_logged_at_any_level_whatever_happens() {
     ] {
         assert!(text.contains(expected), "the log lacks {expected}");
     }
-    text.push_str(&format!("{:?} {:?}", plugin.egress, plugin.origin));
+    write!(text, "{:?} {:?}", plugin.egress, plugin.origin).unwrap();
     for secret in [
         PASSWORD,
         "correct+horse",

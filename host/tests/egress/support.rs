@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -436,7 +436,7 @@ pub(crate) fn password_grant() -> OAuth2 {
         },
         scope: None,
         headers: Vec::new(),
-        default_lifetime: Duration::from_secs(600),
+        default_lifetime: Duration::from_mins(10),
     }
 }
 
@@ -445,4 +445,13 @@ pub(crate) fn with_login(url: &str) -> Binding {
     let mut binding = binding(url);
     binding.credential = credential(CredentialKind::OAuth2(password_grant()));
     binding
+}
+
+/// Sets a flag when the server gives up its answer.
+pub(crate) struct Gone(pub(crate) Arc<AtomicBool>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -53,6 +53,10 @@ fn spawn_get(
     tokio::spawn(async move { plugin.get(path).await })
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it is what answers are compared with"
+)]
 fn ok() -> Result<(u16, String), toolward::egress::Refusal> {
     Ok((200, "hello 0".to_owned()))
 }
@@ -111,15 +115,29 @@ async fn a_login_survives_the_caller_who_started_it() {
 
 #[tokio::test]
 async fn dropping_the_egress_ends_its_logins() {
-    let auth = Arc::new(Auth::new());
-    let (backend, plugin, _gate) = gated(&auth, "/token").await;
+    let gone = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&gone);
+    let backend = Backend::http(move |_| {
+        let guard = Gone(Arc::clone(&flag));
+        async move {
+            let _guard = guard;
+            std::future::pending().await
+        }
+    })
+    .await;
+    let plugin = Arc::new(Plugin::bound_to(with_login(&backend.url())));
     let asking = spawn_get(&plugin, "/a");
     until(|| backend.count("/token") == 1).await;
     asking.abort();
-    let _ = asking.await;
-    let alive = Arc::downgrade(&plugin.egress);
+    assert!(asking.await.unwrap_err().is_cancelled());
+    // The login goes on for others,
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!gone.load(Ordering::SeqCst));
+    // until there can be no others.
     drop(plugin);
-    assert!(alive.upgrade().is_none());
+    until(|| gone.load(Ordering::SeqCst)).await;
 }
 
 #[tokio::test]
