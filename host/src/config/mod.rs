@@ -1,6 +1,6 @@
 //! What the operator decided: the checked configuration, without options left open.
 //!
-//! [`raw`] is the file as written, [`resolve`] the one road from it to [`Config`], [`schema`] the JSON
+//! `raw` is the file as written, `resolve` the one road from it to [`Config`], [`schema`] the JSON
 //! Schema of the file. Nothing past `resolve` reads the environment, the file or a default; only the
 //! secrets behind `file:` and `exec:` are read later, by `credential`, each time a login needs them.
 

@@ -172,16 +172,16 @@ fn unknown_key(
     path: &str,
 ) {
     let table: Cow<'_, str> = if path.is_empty() {
-        "the top level of the file".into()
+        "at the top level of the file".into()
     } else {
-        format!("[{path}]").into()
+        format!("in [{path}]").into()
     };
     let near = nearest(key, schema::keys(schema));
     if let Some(near) = near {
         findings.spoil(inline::join(path, near));
     }
     let known: Vec<_> = schema::keys(schema).collect();
-    let diagnostic = findings.error(span, format!("unknown key `{key}` in {table}"));
+    let diagnostic = findings.error(span, format!("unknown key `{key}` {table}"));
     match (near, home(key)) {
         (Some(near), _) => diagnostic
             .label(format!("nearest known key: `{near}`"))
