@@ -2,6 +2,7 @@
 //!
 //! This file only parses and dispatches; each command has its own file. Progress goes to stderr.
 
+mod demo;
 mod failure;
 mod licences;
 mod plugins;
@@ -38,6 +39,8 @@ enum Command {
     Plugins(PluginsArguments),
     /// Install the test tools (Node.js, MCP clients, componentizers) into target/tools
     Tools,
+    /// Set up, build, start the host with a simulated backup server, and make one real tool call
+    Demo(DemoArguments),
     /// Run everything that CI runs
     Test(TestArguments),
 }
@@ -57,6 +60,16 @@ struct PluginsArguments {
 }
 
 #[derive(Args, Debug)]
+struct DemoArguments {
+    /// Ask the servers of this configuration instead of a simulated one
+    #[arg(long, value_name = "FILE")]
+    config: Option<std::path::PathBuf>,
+    /// End after the call instead of serving until Ctrl-C
+    #[arg(long)]
+    once: bool,
+}
+
+#[derive(Args, Debug)]
 struct TestArguments {
     /// Run only these steps, separated by commas
     #[arg(long, value_enum, value_delimiter = ',', value_name = "STEP")]
@@ -65,7 +78,7 @@ struct TestArguments {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match dispatch(&cli.command) {
+    match dispatch(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("{failure}");
@@ -74,11 +87,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn dispatch(command: &Command) -> Result<(), Failure> {
+fn dispatch(command: Command) -> Result<(), Failure> {
     let project = Project::find();
     match command {
         Command::Setup(arguments) if arguments.force => setup::reinstall(&project),
         Command::Setup(_) => setup::ensure(&project),
+        Command::Demo(DemoArguments { config, once }) => {
+            demo::run(&project, demo::Options { config, once })
+        }
         Command::Plugins(arguments) => {
             setup::ensure(&project)?;
             let which = if arguments.fixtures {

@@ -1,0 +1,80 @@
+//! The texts of the demo: its configuration, and how clients connect.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::mcp::Client;
+use crate::failure::Failure;
+
+/// The configuration for the simulator at `url`. Its certificate and password are beside it.
+pub(super) fn configuration(url: &str, component: &Path) -> String {
+    format!(
+        r#"# Written by `cargo xtask demo`.
+
+[credentials.vbr]
+kind = "oauth2"
+grant = "password"
+token-path = "/api/oauth2/token"
+username = "toolward"
+password = "file:vbr-password"
+headers = {{ x-api-version = "1.2-rev1" }}
+
+[bindings.vbr01]
+kind = "vbr"
+url = {url}
+tls = {{ ca-file = "vbr01.pem" }}
+credential = "vbr"
+allow = ["GET /**", "POST /api/v1/jobs/*/*"]
+
+[plugins.backup-jobs]
+component = {component}
+grant = ["http"]
+backends = {{ vbr = "vbr01" }}
+"#,
+        // A JSON string is a TOML string.
+        url = Value::from(url),
+        component = Value::from(component.display().to_string()),
+    )
+}
+
+/// A password for the simulator, new each time.
+pub(super) fn password() -> Result<String, Failure> {
+    let mut bytes = [0; 16];
+    File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .map_err(|source| Failure::file("read", Path::new("/dev/urandom"), &source))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// How to connect a client to the running host, and how a client starts its own.
+pub(super) fn instructions(host: &Path, config: &Path, client: &Client) -> String {
+    let desktop = json!({ "mcpServers": { "toolward": {
+        "command": host,
+        "args": ["serve", "--stdio", "--config", config],
+    } } });
+    let code = json!({ "servers": { "toolward": { "type": "http", "url": client.url } } });
+    let (headers, body) = Client::message("tools/list", json!({}));
+    let headers: String = headers
+        .iter()
+        .map(|header| format!("  -H '{header}' \\\n"))
+        .collect();
+    format!(
+        "
+Connect a client:
+
+Claude Desktop, in claude_desktop_config.json:
+{desktop:#}
+
+VS Code, in .vscode/mcp.json:
+{code:#}
+
+Anything else, by hand:
+curl -s {url} \\
+{headers}  -d '{body}'
+",
+        url = client.url,
+    )
+}
