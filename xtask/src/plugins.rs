@@ -3,13 +3,14 @@
 //! A plugin is a folder in `plugins/`, or in `tests/fixtures/` for those that only tests use, with a
 //! `Cargo.toml` and a `plugin.toml`. The result is `target/plugins/FOLDER.wasm`.
 
-use std::fs;
+use std::env;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
 use crate::failure::Failure;
 use crate::process;
-use crate::project::{Package, Project, make_folder};
+use crate::project::{Package, Project, environment, make_folder};
 use crate::setup::TARGET;
 
 /// The cargo profile of plugins, in the root `Cargo.toml`.
@@ -27,6 +28,7 @@ pub(crate) enum Which {
 /// Builds and packs them. The target must be there.
 pub(crate) fn build(project: &Project, which: Which) -> Result<(), Failure> {
     let plugins = find(project, which)?;
+    let flags = compiler_flags(project);
     for plugin in &plugins {
         eprintln!("plugins: building {}", plugin.name);
         // One at a time: built together, cargo would join the features that each asks of a shared crate,
@@ -34,11 +36,33 @@ pub(crate) fn build(project: &Project, which: Which) -> Result<(), Failure> {
         process::show(
             project
                 .cargo()
+                .env("CARGO_ENCODED_RUSTFLAGS", &flags)
                 .args(["build", "--locked", "--quiet", "--target", TARGET])
                 .args(["--profile", PROFILE, "--package", &plugin.name]),
         )?;
     }
     pack(project, &plugins)
+}
+
+/// Takes the folders of this machine out of what panics say: a plugin is shipped to strangers, and is to have
+/// the same bytes wherever it is built.
+fn compiler_flags(project: &Project) -> OsString {
+    let mut folders = vec![(project.root.clone(), "/toolward")];
+    let cargo_home = environment("CARGO_HOME").map(PathBuf::from);
+    let home = || env::home_dir().map(|home| home.join(".cargo"));
+    folders.extend(cargo_home.or_else(home).map(|folder| (folder, "/cargo")));
+    let mut flags = OsString::new();
+    for (folder, name) in folders {
+        // What separates flags in this variable.
+        if !flags.is_empty() {
+            flags.push("\u{1f}");
+        }
+        flags.push("--remap-path-prefix=");
+        flags.push(folder);
+        flags.push("=");
+        flags.push(name);
+    }
+    flags
 }
 
 /// The packages that are plugins, those that ship first.
@@ -50,8 +74,14 @@ pub(crate) fn find(project: &Project, which: Which) -> Result<Vec<Package>, Fail
     let mut packages = project.packages()?;
     packages.retain(|package| {
         let parent = package.folder.parent();
-        places.iter().any(|place| Some(place.as_path()) == parent)
-            && package.folder.join("plugin.toml").exists()
+        if !places.iter().any(|place| Some(place.as_path()) == parent) {
+            return false;
+        }
+        let has_manifest = package.folder.join("plugin.toml").exists();
+        if !has_manifest {
+            eprintln!("plugins: {} has no plugin.toml: left out", package.name);
+        }
+        has_manifest
     });
     Ok(packages)
 }
@@ -83,14 +113,6 @@ fn pack(project: &Project, plugins: &[Package]) -> Result<(), Failure> {
                 .arg("--output")
                 .arg(&output),
         )?;
-        let size = fs::metadata(&output)
-            .map_err(|source| Failure::file("find", &output, &source))?
-            .len();
-        eprintln!(
-            "plugins: {} ({} KiB)",
-            output.display(),
-            size.div_ceil(1024)
-        );
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Builds Rust's standard library for the target from its sources and puts it into the toolchain.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,7 +28,7 @@ pub(super) fn install(
     origin: &str,
 ) -> Result<(), Failure> {
     eprintln!("setup: building Rust's standard library for {TARGET} (about a minute)");
-    let libraries = build(work)?;
+    let libraries = build(toolchain, work)?;
 
     let staging = toolchain.libraries().join(format!(".{TARGET}.new"));
     remove_folder(&staging)?;
@@ -49,7 +50,7 @@ pub(super) fn install(
 }
 
 /// Builds the empty crate; gives the folder with the libraries.
-fn build(work: &Path) -> Result<PathBuf, Failure> {
+fn build(toolchain: &Toolchain, work: &Path) -> Result<PathBuf, Failure> {
     let place = work.join("standard-library");
     remove_folder(&place)?;
     let source = place.join("src");
@@ -65,12 +66,22 @@ fn build(work: &Path) -> Result<PathBuf, Failure> {
     }
     // `build-std` is an option for nightly compilers: RUSTC_BOOTSTRAP lets the stable one take it. Without
     // bitcode in the libraries, link-time optimisation of plugins fails.
+    // Panics in the library are to name its files, not the folders of this machine.
+    let mut flags = OsString::from("-Cembed-bitcode=yes");
+    let sources = sources_place(toolchain);
+    for folder in [sources.canonicalize().ok(), Some(sources)]
+        .into_iter()
+        .flatten()
+    {
+        flags.push("\u{1f}--remap-path-prefix=");
+        flags.push(folder);
+        flags.push("=/rustc/library");
+    }
     let outcome = process::quiet(
         process::cargo()
             .current_dir(&place)
             .env("RUSTC_BOOTSTRAP", "1")
-            .env("RUSTFLAGS", "-Cembed-bitcode=yes")
-            .env_remove("CARGO_ENCODED_RUSTFLAGS")
+            .env("CARGO_ENCODED_RUSTFLAGS", flags)
             .env("CARGO_TARGET_DIR", place.join("target"))
             .args(["build", "-Zbuild-std=std,panic_abort", "--release"])
             .args(["--target", TARGET]),
