@@ -265,7 +265,7 @@ async fn a_port_that_is_taken_is_told_at_once() {
         .arg(deployment.config())
         .kill_on_drop(true)
         .output();
-    let output = tokio::time::timeout(Duration::from_secs(60), host)
+    let output = tokio::time::timeout(Duration::from_mins(1), host)
         .await
         .unwrap()
         .unwrap();

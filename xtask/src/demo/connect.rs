@@ -1,5 +1,6 @@
 //! The texts of the demo: its configuration, and how clients connect.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -46,7 +47,10 @@ pub(super) fn password() -> Result<String, Failure> {
     File::open("/dev/urandom")
         .and_then(|mut file| file.read_exact(&mut bytes))
         .map_err(|source| Failure::file("read", Path::new("/dev/urandom"), &source))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(bytes.iter().fold(String::new(), |mut digits, byte| {
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    }))
 }
 
 /// How to connect a client to the running host, and how a client starts its own.
@@ -57,10 +61,10 @@ pub(super) fn instructions(host: &Path, config: &Path, client: &Client) -> Strin
     } } });
     let code = json!({ "servers": { "toolward": { "type": "http", "url": client.url } } });
     let (headers, body) = Client::message("tools/list", json!({}));
-    let headers: String = headers
-        .iter()
-        .map(|header| format!("  -H '{header}' \\\n"))
-        .collect();
+    let headers = headers.iter().fold(String::new(), |mut lines, header| {
+        let _ = writeln!(lines, "  -H '{header}' \\");
+        lines
+    });
     format!(
         "
 Connect a client:

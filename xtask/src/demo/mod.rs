@@ -127,16 +127,11 @@ fn serve(host: &Path, config: &Path) -> Result<Server, Failure> {
             .arg(config);
         Server::start(&mut command, server::Says::Endpoint)
     };
-    match std::net::TcpListener::bind(ADDRESS) {
-        Ok(free) => {
-            drop(free);
-            start(ADDRESS)
-        }
-        Err(_) => {
-            eprintln!("demo: {ADDRESS} is in use; taking another port");
-            start("127.0.0.1:0")
-        }
+    if std::net::TcpListener::bind(ADDRESS).is_ok() {
+        return start(ADDRESS);
     }
+    eprintln!("demo: {ADDRESS} is in use; taking another port");
+    start("127.0.0.1:0")
 }
 
 /// One real call, shown as it goes over the wire.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::failure::Failure;
 
 /// How long a start may take: a first start compiles the plugins.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// How a program says that it is ready.
 #[derive(Clone, Copy, Debug)]
