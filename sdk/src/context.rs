@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::call::{Backend, LogLevel, NoticeLevel, Principal, World};
 use crate::error::{Failure, Result, ToolError};
 use crate::http::Http;
-use crate::tool::without_position;
+use crate::tool::{from_json, without_position};
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) use crate::guest::Call;
@@ -152,16 +152,10 @@ impl Context {
     /// # Ok(()) }
     /// ```
     pub fn settings<T: DeserializeOwned>(&self) -> Result<T> {
-        let json = self.call.settings();
-        let mut reader = serde_json::Deserializer::from_str(&json);
-        serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            let reason = error.inner().to_string();
+        from_json(self.call.settings().as_bytes()).map_err(|(path, error)| {
+            let reason = error.to_string();
             let reason = without_position(&reason);
-            ToolError::internal(format!(
-                "setting `{}` of this plugin: {reason}",
-                error.path()
-            ))
-            .into()
+            ToolError::internal(format!("setting `{path}` of this plugin: {reason}")).into()
         })
     }
 

@@ -1,8 +1,9 @@
 //! JSON Schemas (2020-12) of arguments and answers, without what only takes up the model's context.
 
 use schemars::generate::{SchemaGenerator, SchemaSettings};
+use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// The name under which an answer that is no object stands in one.
 pub(crate) const RESULT: &str = "result";
@@ -12,7 +13,21 @@ fn settings() -> SchemaSettings {
     let mut settings = SchemaSettings::draft2020_12();
     settings.meta_schema = None;
     settings.inline_subschemas = true;
-    settings
+    settings.with_transform(RecursiveTransform(without_number_format))
+}
+
+/// `double` and `uint32` are not formats of JSON Schema; the bounds that matter stand beside them.
+fn without_number_format(schema: &mut Schema) {
+    let is_of_number = schema
+        .get("format")
+        .and_then(Value::as_str)
+        .is_some_and(|format| {
+            matches!(format, "float" | "double")
+                || format.trim_start_matches('u').starts_with("int")
+        });
+    if is_of_number {
+        schema.remove("format");
+    }
 }
 
 fn generator(settings: SchemaSettings) -> SchemaGenerator {
@@ -21,9 +36,8 @@ fn generator(settings: SchemaSettings) -> SchemaGenerator {
 
 /// The schema of arguments.
 pub(crate) fn input<T: JsonSchema>() -> Value {
-    closed(trimmed(
-        generator(settings().for_deserialize()).into_root_schema_for::<T>(),
-    ))
+    let schema = trimmed(generator(settings().for_deserialize()).into_root_schema_for::<T>());
+    closed(object_at_root(schema))
 }
 
 /// The schema of what is returned.
@@ -67,20 +81,26 @@ fn closed(mut schema: Value) -> Value {
 
 /// The schema of the structured content made of a value of this schema; none where there may be none.
 pub(crate) fn of_answer(schema: Value) -> Option<Value> {
-    let object = schema.as_object()?;
-    match object.get("type") {
-        Some(Value::String(kind)) => match kind.as_str() {
+    let schema = object_at_root(schema);
+    match schema.get("type")? {
+        Value::String(kind) => match kind.as_str() {
             "object" => Some(schema),
             "string" | "null" => None,
             _ => Some(wrapped(schema)),
         },
-        Some(_) => None,
-        None => all_objects(object).then(|| with_object_type(schema)),
+        _ => None,
     }
 }
 
-/// Whether this is a choice between objects, as an enum with named fields is.
-fn all_objects(schema: &Map<String, Value>) -> bool {
+/// Says that a choice between objects, as an enum with named fields is, is an object: clients look for that at the root.
+fn object_at_root(mut schema: Value) -> Value {
+    if schema.get("type").is_none() && all_objects(&schema) {
+        schema["type"] = "object".into();
+    }
+    schema
+}
+
+fn all_objects(schema: &Value) -> bool {
     ["oneOf", "anyOf"]
         .iter()
         .filter_map(|key| schema.get(*key)?.as_array())
@@ -89,11 +109,6 @@ fn all_objects(schema: &Map<String, Value>) -> bool {
                 .iter()
                 .all(|choice| choice.get("type") == Some(&json!("object")))
         })
-}
-
-fn with_object_type(mut schema: Value) -> Value {
-    schema["type"] = "object".into();
-    schema
 }
 
 /// `$defs` stay at the root, where the references look for them.
@@ -135,9 +150,8 @@ mod tests {
         children: Vec<Tree>,
     }
 
-    #[derive(Serialize, JsonSchema)]
+    #[derive(Deserialize, Serialize, JsonSchema)]
     #[serde(tag = "kind")]
-    #[expect(dead_code, reason = "only its schema is used")]
     enum Shape {
         Circle { radius: f64 },
         Square { side: f64 },
@@ -161,7 +175,8 @@ mod tests {
         for key in ["$schema", "$defs", "title"] {
             assert!(schema.get(key).is_none(), "{key} in {schema}");
         }
-        assert!(!schema.to_string().contains("$ref"), "{schema}");
+        let text = schema.to_string();
+        assert!(!text.contains("$ref") && !text.contains("uint32"), "{text}");
     }
 
     #[test]
@@ -180,6 +195,7 @@ mod tests {
     #[test]
     fn an_enum_of_structs_is_an_object() {
         let schema = of_answer(output::<Shape>()).unwrap();
+        assert_eq!(input::<Shape>()["type"], "object");
         assert_eq!(schema["type"], "object");
         assert_eq!(schema["oneOf"].as_array().unwrap().len(), 2);
     }

@@ -172,10 +172,21 @@ pub fn output_schema<T: Outcome>() -> Option<Value> {
 
 /// Reads arguments; the error names the argument that does not fit.
 pub fn arguments<T: DeserializeOwned>(json: &str) -> Result<T> {
-    let mut reader = serde_json::Deserializer::from_str(json);
-    serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        ToolError::invalid_input(misfit(&error.path().to_string(), error.inner())).into()
-    })
+    from_json(json.as_bytes())
+        .map_err(|(path, error)| ToolError::invalid_input(misfit(&path, &error)).into())
+}
+
+/// Reads a whole text as JSON. An error comes with the path to what does not fit, `.` being the root.
+pub(crate) fn from_json<T: DeserializeOwned>(
+    json: &[u8],
+) -> Result<T, (String, serde_json::Error)> {
+    let mut reader = serde_json::Deserializer::from_slice(json);
+    let value = serde_path_to_error::deserialize(&mut reader)
+        .map_err(|error| (error.path().to_string(), error.into_inner()))?;
+    match reader.end() {
+        Ok(()) => Ok(value),
+        Err(error) => Err((".".to_owned(), error)),
+    }
 }
 
 fn misfit(path: &str, error: &serde_json::Error) -> String {

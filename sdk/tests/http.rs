@@ -184,6 +184,16 @@ fn an_unexpected_answer_names_the_field() {
 }
 
 #[test]
+fn what_follows_the_json_is_not_ignored() {
+    check(
+        Answer::status(200).body(r#"{"name": "Nightly", "runs": []}<html>"#),
+        Trouble::Internal,
+        "the answer to GET /jobs/a%2Fb at backend \"vbr\" is not what was expected: \
+         .: trailing characters at line 1 column 32",
+    );
+}
+
+#[test]
 fn a_truncated_answer_is_not_taken_for_a_whole_one() {
     let whole = json!({"name": "Nightly", "runs": []}).to_string();
     check(

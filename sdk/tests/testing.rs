@@ -165,3 +165,24 @@ fn a_backend_for_reading_only_hides_the_tools_that_may_write() {
         .backend(Backend::named("other"));
     assert_eq!(names(both), ["two", "look"]);
 }
+
+#[test]
+fn a_tool_whose_arguments_are_no_object_is_found_by_any_test() {
+    mod wrong {
+        use toolward_sdk::prelude::*;
+
+        /// Takes a text.
+        #[tool]
+        fn bare(args: String) -> Result<String> {
+            Ok(args)
+        }
+
+        plugin!(bare);
+    }
+
+    let message = panic_of(|| drop(Host::new(&wrong::PLUGIN)));
+    assert_eq!(
+        message,
+        "tool `bare` takes \"string\"; its arguments are fields of a struct"
+    );
+}

@@ -364,6 +364,10 @@ fn parameters(function: &ItemFn) -> syn::Result<Parameters<'_>> {
                 ));
             }
             Type::Reference(_) => found.context = true,
+            Type::ImplTrait(_) => {
+                let message = "a tool is not generic: its schema has one shape";
+                return Err(Error::new(parameter.span(), message));
+            }
             _ if found.arguments.is_some() => {
                 let message =
                     "a tool takes its arguments as one struct, whose fields the model fills in";
@@ -449,7 +453,10 @@ mod tests {
             text.contains(&message.escape_default().to_string()) || text.contains(message),
             "other error: {text}"
         );
-        assert!(!text.contains("impl "), "an error and a tool: {text}");
+        assert!(
+            !text.contains("::toolward_sdk::Tool for"),
+            "an error and a tool: {text}"
+        );
     }
 
     #[test]
@@ -508,6 +515,10 @@ mod tests {
             ),
             (
                 quote! { #[doc = "N"] fn now<T>(a: T) -> Result<()> { f() } },
+                "a tool is not generic",
+            ),
+            (
+                quote! { #[doc = "N"] fn now(a: impl A) -> Result<()> { f() } },
                 "a tool is not generic",
             ),
             (

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::error::{ERROR_BODY, HttpError};
 use crate::call::{Incoming, Source, World};
 use crate::context::Call;
-use crate::tool::without_position;
+use crate::tool::{from_json, without_position};
 
 /// How much is asked for at once when the whole body is read.
 const PIECE: usize = 64 * 1024;
@@ -80,18 +80,17 @@ impl Response {
     pub fn json<T: DeserializeOwned>(self) -> Result<T, HttpError> {
         let request = self.request.clone();
         let bytes = self.bytes()?;
-        let mut reader = serde_json::Deserializer::from_slice(&bytes);
-        serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            let text = error.inner().to_string();
+        from_json(&bytes).map_err(|(path, error)| {
+            let text = error.to_string();
             // A position says something about broken JSON, nothing about a field.
-            let reason = if error.inner().is_data() {
+            let reason = if error.is_data() {
                 without_position(&text)
             } else {
                 &text
             };
             HttpError::Decode {
                 request,
-                reason: format!("{}: {reason}", error.path()),
+                reason: format!("{path}: {reason}"),
             }
         })
     }

@@ -29,8 +29,21 @@ pub struct Host {
 
 impl Host {
     /// A host without backends and settings, called by the tenant `test`.
+    ///
+    /// # Panics
+    ///
+    /// When the arguments of a tool are not an object: no host takes it.
     #[must_use]
+    #[track_caller]
     pub fn new(plugin: &'static Plugin) -> Self {
+        for tool in plugin.definitions() {
+            let kind = &tool.input_schema["type"];
+            assert!(
+                kind == "object",
+                "tool `{}` takes {kind}; its arguments are fields of a struct",
+                tool.name
+            );
+        }
         let shared = Shared {
             settings: json!({}),
             principal: Principal {
