@@ -1,7 +1,7 @@
 //! How the host proves to a backend who it is.
 //!
 //! A [`Cache`] hands out the current [`Token`] for a binding and a tenant, and logs in when there is none. What a
-//! login is, is data in the configuration; [`login`] carries it out. The same data tells `egress` what it must
+//! login is, is data in the configuration; `login` carries it out. The same data tells `egress` what it must
 //! keep from guests: the headers a credential sets ([`header_names`]) and the paths it logs in at ([`own_paths`]).
 //!
 //! Tokens live in memory only, are zeroed on drop, and are in no message and no log. Not here: who may ask for

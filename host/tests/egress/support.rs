@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -98,10 +98,11 @@ impl Backend {
                         (Arc::clone(&handler), Arc::clone(&seen), tls.clone());
                     open.spawn(async move {
                         match tls {
-                            None => serve_one(stream, handler, seen).await,
+                            None => serve_one(stream, false, handler, seen).await,
                             Some(tls) => {
                                 if let Ok(stream) = tls.accept(stream).await {
-                                    serve_one(stream, handler, seen).await;
+                                    let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                                    serve_one(stream, http2, handler, seen).await;
                                 }
                             }
                         }
@@ -136,7 +137,7 @@ impl Backend {
     }
 }
 
-async fn serve_one<S>(stream: S, handler: Handler, seen: Arc<Mutex<Vec<Seen>>>)
+async fn serve_one<S>(stream: S, http2: bool, handler: Handler, seen: Arc<Mutex<Vec<Seen>>>)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -151,7 +152,7 @@ where
                 .map(http_body_util::Collected::to_bytes);
             let request = Seen {
                 method: parts.method,
-                target: parts.uri.to_string(),
+                target: parts.uri.path_and_query().unwrap().to_string(),
                 headers: parts.headers,
                 body: body.unwrap_or_default(),
             };
@@ -160,9 +161,16 @@ where
         }
     });
     // A client that goes away is an error here and expected there.
-    let _ = hyper::server::conn::http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let stream = TokioIo::new(stream);
+    let _ = if http2 {
+        hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+            .serve_connection(stream, service)
+            .await
+    } else {
+        hyper::server::conn::http1::Builder::new()
+            .serve_connection(stream, service)
+            .await
+    };
 }
 
 pub(crate) fn body(content: impl Into<Bytes>) -> Body {

@@ -1,5 +1,7 @@
 //! How a backend's certificate is judged.
 
+use std::sync::Arc;
+
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -42,7 +44,7 @@ fn leaf(authority: &Authority, name: &str, change: impl FnOnce(&mut CertificateP
 fn server(certificate: CertificateDer<'static>, key: &KeyPair) -> Leaf {
     let digest = Sha256::digest(&certificate).into();
     let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -104,11 +106,7 @@ async fn a_certificate_of_another_authority_is_refused() {
     let same_name = trusting(&authority());
     let other_name = trusting(&authority_called("another"));
     for tls in [same_name, other_name, Tls::SystemRoots] {
-        if Egress::new(std::iter::once(std::sync::Arc::new(https_binding(
-            tls.clone(),
-        ))))
-        .is_err()
-        {
+        if Egress::new(std::iter::once(Arc::new(https_binding(tls.clone())))).is_err() {
             // A machine without root certificates says so at start.
             continue;
         }
@@ -195,7 +193,7 @@ async fn the_pinned_certificate_without_its_key_is_refused() {
             .with_protocol_versions(&[version])
             .unwrap()
             .with_no_client_auth()
-            .with_cert_resolver(std::sync::Arc::new(rustls::sign::SingleCertAndKey::from(
+            .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(
                 shown.clone(),
             )));
         let thief = Leaf { digest, config };
@@ -261,22 +259,45 @@ async fn a_login_speaks_the_same_tls() {
 }
 
 #[tokio::test]
-async fn http_2_is_spoken_where_the_server_offers_it() {
+async fn http_2_is_spoken_where_the_server_offers_it_and_keeps_every_promise() {
     let authority = authority();
     let mut offered = leaf(&authority, HOST, |_| {});
-    // A server that takes nothing else: the handshake tells.
     offered.config.alpn_protocols = vec![b"h2".to_vec()];
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("https://{}", listener.local_addr().unwrap());
-    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(offered.config));
-    let server = tokio::spawn(async move {
-        let (stream, _) = listener.accept().await.unwrap();
-        let stream = acceptor.accept(stream).await.unwrap();
-        stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec)
-    });
-    let mut bound = binding(&url);
+    let auth = Arc::new(Auth::new());
+    let served = Arc::clone(&auth);
+    let backend = Backend::https(offered.config, move |seen| {
+        let echoed = seen.header("authorization").unwrap_or_default().to_owned();
+        std::future::ready(match seen.path() {
+            "/echo" => answer(200, echoed),
+            _ => served.answer(&seen),
+        })
+    })
+    .await;
+    let mut bound = with_login(&backend.url());
     bound.tls = trusting(&authority);
-    // The server goes away after the handshake.
-    Plugin::bound_to(bound).refused(get("/a")).await;
-    assert_eq!(server.await.unwrap(), Some(b"h2".to_vec()));
+    let plugin = Plugin::bound_to(bound);
+
+    let echoed = plugin.get("/echo").await.unwrap().1;
+    assert_eq!(echoed, "Bearer ******************");
+    auth.revoke();
+    let repeated = plugin.send(post("/a", body("abc"))).await.unwrap();
+    assert_eq!(read(repeated).await.unwrap(), (200, "hello 3".to_owned()));
+    let mut streamed = post("/a", body(vec![b'a'; 300 << 10]));
+    streamed
+        .headers_mut()
+        .insert("content-length", (300 << 10).into());
+    let streamed = plugin.send(streamed).await.unwrap();
+    assert_eq!(read(streamed).await.unwrap().1, "hello 307200");
+    let mut short = post("/short", body(vec![b'a'; 300 << 10]));
+    short
+        .headers_mut()
+        .insert("content-length", (301 << 10).into());
+    let refusal = plugin.refused(short).await;
+    assert!(refusal.contains("not as long as"), "{refusal}");
+
+    let together = (0..20).map(|_| plugin.get("/a"));
+    for answer in futures::future::join_all(together).await {
+        assert_eq!(answer.unwrap().0, 200);
+    }
+    assert_eq!(backend.connections(), 1);
 }
