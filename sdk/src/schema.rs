@@ -1,6 +1,6 @@
 //! JSON Schemas (2020-12) of arguments and answers, without what only takes up the model's context.
 
-use schemars::generate::{SchemaGenerator, SchemaSettings};
+use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
@@ -30,19 +30,25 @@ fn without_number_format(schema: &mut Schema) {
     }
 }
 
-fn generator(settings: SchemaSettings) -> SchemaGenerator {
-    SchemaGenerator::new(settings)
-}
-
 /// The schema of arguments.
 pub(crate) fn input<T: JsonSchema>() -> Value {
-    let schema = trimmed(generator(settings().for_deserialize()).into_root_schema_for::<T>());
+    let schema = trimmed(
+        settings()
+            .for_deserialize()
+            .into_generator()
+            .into_root_schema_for::<T>(),
+    );
     closed(object_at_root(schema))
 }
 
 /// The schema of what is returned.
 pub(crate) fn output<T: JsonSchema>() -> Value {
-    trimmed(generator(settings().for_serialize()).into_root_schema_for::<T>())
+    trimmed(
+        settings()
+            .for_serialize()
+            .into_generator()
+            .into_root_schema_for::<T>(),
+    )
 }
 
 /// The arguments of a tool that takes none.

@@ -2,6 +2,7 @@
 
 use proc_macro::TokenStream;
 
+mod options;
 mod tool;
 
 /// See `toolward_sdk::tool`.
