@@ -23,7 +23,10 @@ async fn packed(folder: &str, mut build: Command) -> PathBuf {
     let component = output.with_extension("component");
     let draft = output.with_extension("draft");
 
-    let changed = last_change(&source).max(last_change(&e2e::repository().join("wit")));
+    let others = ["wit", "tests/tools"].map(|path| last_change(&e2e::repository().join(path)));
+    let changed = others
+        .into_iter()
+        .fold(last_change(&source), SystemTime::max);
     if !component.exists() || last_change(&component) < changed {
         // Nobody takes a half-written file for a finished one.
         run(build.arg(&draft)).await;
