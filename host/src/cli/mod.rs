@@ -83,7 +83,7 @@ impl Cli {
             self.global
                 .log
                 .as_deref()
-                .unwrap_or(if quiet_by_default { "error" } else { "info" });
+                .unwrap_or(if quiet_by_default { "error" } else { "info,rmcp=warn" });
         if let Err(error) = telemetry::start(filter, self.global.log_format) {
             return fail(Exit::Usage, &error);
         }
