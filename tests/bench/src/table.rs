@@ -21,7 +21,7 @@ pub(crate) fn render(report: &Report) -> String {
     // Writing to a string cannot fail.
     let _ = writeln!(
         text,
-        "{build} build, {cores} cores ({processor}), {rounds} turns of {turn_s} s each, interleaved"
+        "{build} build, {cores} cores ({processor}), {rounds} × {turn_s} s each, interleaved"
     );
     if *build == "debug" {
         text.push_str("A DEBUG BUILD: these figures say nothing about a release build.\n");

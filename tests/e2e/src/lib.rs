@@ -21,6 +21,6 @@ mod host;
 pub mod mcp;
 mod paths;
 
-pub use deployment::Deployment;
+pub use deployment::{Binding, Deployment};
 pub use host::Host;
 pub use paths::{Tools, binary, plugin, repository, target};

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use e2e::{Deployment, Host, Tools, mcp};
+use e2e::{Binding, Deployment, Host, Tools, mcp};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -29,40 +29,15 @@ fn document(revision: Revision) -> Option<PathBuf> {
     None
 }
 
-fn tables(url: &str, tls: &str, revision: Revision) -> String {
-    format!(
-        r#"
-[credentials.vbr]
-kind = "oauth2"
-grant = "password"
-token-path = "/api/oauth2/token"
-username = "file:vbr-user"
-password = "file:vbr-password"
-headers = {{ x-api-version = "{revision}" }}
-
-[bindings.vbr01]
-kind = "vbr"
-url = "{url}"
-{tls}
-credential = "vbr"
-allow = ["GET /**", "POST /api/v1/jobs/*/*"]
-facts = {{ revision = "{revision}" }}
-
-[plugins.backup-jobs]
-component = "{component}"
-grant = ["http"]
-backends = {{ vbr = "vbr01" }}
-"#,
-        component = e2e::plugin("backup-jobs").display(),
-    )
-}
-
-async fn host(url: &str, tls: &str, revision: Revision, certificate: &str) -> (Deployment, Host) {
-    let login = Options::default();
-    let deployment = Deployment::new(&tables(url, tls, revision));
-    deployment.write("vbr01.pem", certificate);
-    deployment.write("vbr-user", &login.user);
-    deployment.write("vbr-password", &login.password);
+async fn host(url: &str, tls: String, revision: Revision, certificate: &str) -> (Deployment, Host) {
+    let binding = Binding {
+        url: url.to_owned(),
+        tls,
+        allow: r#"["GET /**", "POST /api/v1/jobs/*/*"]"#,
+        revision,
+        more: format!("facts = {{ revision = \"{revision}\" }}"),
+    };
+    let deployment = binding.deploy(certificate, &binding.plugin("backup-jobs"));
     let host = Host::start(&deployment).await;
     (deployment, host)
 }
@@ -132,7 +107,7 @@ async fn requests_and_answers_fit_the_vendors_document() {
             ..Options::default()
         };
         let simulator = Simulator::start(options).await.unwrap();
-        let tls = "tls = { ca-file = \"vbr01.pem\" }";
+        let tls = Binding::default().tls;
         let (_folder, host) = host(&simulator.url(), tls, revision, simulator.ca_pem()).await;
         let client = mcp::Client::new(host.url());
         let failed = use_everything(&client, revision).await;
@@ -224,7 +199,7 @@ async fn prism_finds_nothing_between_host_and_backend() {
         .await
         .unwrap();
         let prism = Prism::start(document, &simulator.url()).await;
-        let (_folder, host) = host(&prism.url, "", revision, "").await;
+        let (_folder, host) = host(&prism.url, String::new(), revision, "").await;
         let client = mcp::Client::new(host.url());
         let failed = use_everything(&client, revision).await;
         assert!(failed.is_empty(), "{revision}:\n{}", failed.join("\n"));
