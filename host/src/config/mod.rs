@@ -106,15 +106,42 @@ pub struct Plugin {
     pub backends: BTreeMap<BackendName, Arc<Binding>>,
     /// The plugin's settings, handed to it as they are.
     pub settings: serde_json::Map<String, serde_json::Value>,
+    /// Links that people may be asked to open: these and all below them.
+    pub visit_urls: Vec<url::Url>,
     /// Bounds on each of its calls.
     pub limits: Limits,
 }
 
-/// An import that must be granted by name in `plugins.NAME.grant`.
+/// What must be granted by name in `plugins.NAME.grant`.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Grant {
     /// `"http"`: `wasi:http`, towards the plugin's backends only.
     Http,
+    /// `"changes"`: the import `changes`.
+    Changes,
+    /// `"form"`: asking people, confirmations included.
+    Form,
+    /// `"visit"`: asking people to open one of the plugin's `visit-urls`.
+    Visit,
+    /// `"sample"`: the client's model.
+    Sample,
+    /// `"roots"`: the client's roots.
+    Roots,
+}
+
+impl Grant {
+    /// The word in the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Changes => "changes",
+            Self::Form => "form",
+            Self::Visit => "visit",
+            Self::Sample => "sample",
+            Self::Roots => "roots",
+        }
+    }
 }
 
 /// Bounds on one call, and on how many there may be.

@@ -314,7 +314,9 @@ pub(super) struct Plugin {
     /// The component file.
     #[schemars(required, extend("format" = "path", "examples" = ["plugins/backup-jobs.wasm"]))]
     pub(super) component: Option<At<String>>,
-    /// Imports granted beyond the harmless ones. `http`: requests to the backends below, and nowhere else.
+    /// What the plugin may do beyond the harmless. `http`: send requests to the backends below, and nowhere else.
+    /// `changes`: say that its lists or resources changed. `form`: ask people questions and for confirmations. `visit`:
+    /// ask them to open links, below `visit-urls`. `sample`: use the client's model. `roots`: see the client's roots.
     #[schemars(extend("default" = [], "examples" = [["http"]]))]
     pub(super) grant: Option<Vec<At<Grant>>>,
     /// The plugin's name for a backend, and which of `[bindings]` answers it.
@@ -323,16 +325,24 @@ pub(super) struct Plugin {
     /// Settings, handed to the plugin as they are. Not for secrets: the plugin reads them.
     #[schemars(extend("default" = {}, "examples" = [{"page-size": 200}]))]
     pub(super) settings: Option<Map<String, Value>>,
+    /// Links the plugin may ask people to open: these and all below them.
+    #[schemars(extend("default" = [], "examples" = [["https://vendor.example/login"]]))]
+    pub(super) visit_urls: Option<Vec<At<String>>>,
     /// Bounds on each call, instead of those of `[limits]`.
     pub(super) limits: Option<Limits>,
 }
 
-/// An import that must be granted.
+/// What must be granted.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub(super) enum Grant {
     Http,
+    Changes,
+    Form,
+    Visit,
+    Sample,
+    Roots,
 }
 
 // A number and a unit, `64 MiB`.

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config;
 use crate::host::{Host, local_principal};
-use crate::mcp::Handler;
+use crate::mcp::{Handler, Server};
 
 /// How long calls in flight may take to finish when the host is stopped.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -89,8 +89,9 @@ fn routes(
     address: SocketAddr,
     stop: &CancellationToken,
 ) -> Router {
+    let server = Server::new(host);
     let mcp = StreamableHttpService::new(
-        move || Ok(Handler::new(host.clone(), local_principal())),
+        move || Ok(Handler::new(server.clone(), local_principal())),
         Arc::new(LocalSessionManager::default()),
         StreamableHttpServerConfig::default()
             .with_json_response(true)
