@@ -47,13 +47,12 @@ impl Catalog {
         let mut refused = Vec::new();
         let mut fresh = Vec::new();
         for (plugin, offer) in offers {
-            match catalog.collision(plugin, offer) {
-                Some(error) => refused.push(error),
-                None => {
-                    catalog.take(offer);
-                    fresh.push(&offer.freshness);
-                }
+            if let Some(error) = catalog.collision(plugin, offer) {
+                refused.push(error);
+                continue;
             }
+            catalog.take(offer);
+            fresh.push(&offer.freshness);
         }
         for list in [List::Tools, List::Prompts, List::Resources] {
             let all = fresh.iter().map(|freshness| freshness[list as usize]);
@@ -63,6 +62,7 @@ impl Catalog {
     }
 
     /// All tools, in the order of their names.
+    #[must_use]
     pub fn tools(&self) -> impl ExactSizeIterator<Item = &Arc<Tool>> {
         self.tools.values()
     }
@@ -74,6 +74,7 @@ impl Catalog {
     }
 
     /// All prompts, in the order of their names.
+    #[must_use]
     pub fn prompts(&self) -> impl ExactSizeIterator<Item = &Arc<Prompt>> {
         self.prompts.values()
     }
@@ -85,11 +86,13 @@ impl Catalog {
     }
 
     /// All resources, in the order of their URIs.
+    #[must_use]
     pub fn resources(&self) -> impl ExactSizeIterator<Item = &Arc<Resource>> {
         self.resources.values()
     }
 
     /// All templates, in their order.
+    #[must_use]
     pub fn templates(&self) -> impl ExactSizeIterator<Item = &Arc<Template>> {
         self.templates.values()
     }

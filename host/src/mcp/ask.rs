@@ -3,6 +3,7 @@
 //! Whoever answers is told which plugin asks. A reply that does not fit its question never reaches the plugin.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use rmcp::model::{
     ClientCapabilities, CreateMessageRequest, CreateMessageRequestParams, ElicitRequest,
@@ -256,11 +257,17 @@ fn elicitation(params: Value) -> Result<InputRequest, serde_json::Error> {
 }
 
 fn confirmation(plugin: &Plugin, confirm: &values::Confirm) -> Value {
-    let details: String = confirm
+    let details = confirm
         .details
         .iter()
-        .map(|(label, value)| format!("\n- {label}: {value}"))
-        .collect();
+        .fold(String::new(), |mut lines, (label, value)| {
+            let _ = write!(
+                lines,
+                "
+- {label}: {value}"
+            );
+            lines
+        });
     let mut properties = Map::new();
     let title = "Do it";
     properties.insert(

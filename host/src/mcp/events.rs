@@ -21,33 +21,33 @@ pub(super) async fn pass_on(
     target: &Target,
     mut caller: Caller<'_>,
 ) -> Result<Ended, ErrorData> {
-    let mut listener = Listener {
+    let mut client = Client {
         context,
         token: context.meta.get_progress_token(),
         last: None,
         level,
     };
-    if listener.token.is_none() && listener.level.is_none() {
+    if client.token.is_none() && client.level.is_none() {
         return call(target, caller).await;
     }
     let (events, mut heard) = mpsc::channel(WAITING);
     caller.events = Some(events);
-    let called = call(target, caller);
-    tokio::pin!(called);
+    let running = call(target, caller);
+    tokio::pin!(running);
     let ended = loop {
         tokio::select! {
             biased;
-            Some(event) = heard.recv() => listener.tell(event).await,
-            ended = &mut called => break ended,
+            Some(event) = heard.recv() => client.tell(event).await,
+            ended = &mut running => break ended,
         }
     };
     while let Ok(event) = heard.try_recv() {
-        listener.tell(event).await;
+        client.tell(event).await;
     }
     ended
 }
 
-struct Listener<'a> {
+struct Client<'a> {
     context: &'a RequestContext<RoleServer>,
     token: Option<ProgressToken>,
     /// MCP demands that progress grows with every notification.
@@ -55,7 +55,7 @@ struct Listener<'a> {
     level: Option<Level>,
 }
 
-impl Listener<'_> {
+impl Client<'_> {
     async fn tell(&mut self, event: Event) {
         let peer = &self.context.peer;
         // A client that has gone away is noticed by the transport, which cancels the call.

@@ -240,17 +240,17 @@ mod tests {
     #[test]
     fn a_seal_is_opened_once() {
         let sealer = Sealer::new();
-        let sealed = sealer.seal(&BINDING, b"where I was", BTreeMap::new());
-        let opened = sealer.open(&BINDING, &sealed).expect("opens");
+        let state = sealer.seal(&BINDING, b"where I was", BTreeMap::new());
+        let opened = sealer.open(&BINDING, &state).expect("opens");
         assert_eq!(opened.consume(), Ok(b"where I was".to_vec()));
-        let again = sealer.open(&BINDING, &sealed).expect("opens");
+        let again = sealer.open(&BINDING, &state).expect("opens");
         assert_eq!(again.consume(), Err(SealError::Used));
     }
 
     #[test]
     fn a_seal_is_bound_to_everything() {
         let sealer = Sealer::new();
-        let sealed = sealer.seal(&BINDING, b"x", BTreeMap::new());
+        let state = sealer.seal(&BINDING, b"x", BTreeMap::new());
         let others = [
             Binding {
                 principal: ["other", "anna"],
@@ -283,13 +283,13 @@ mod tests {
         ];
         for other in others {
             assert_eq!(
-                sealer.open(&other, &sealed).err(),
+                sealer.open(&other, &state).err(),
                 Some(SealError::Foreign),
                 "{other:?}"
             );
         }
         assert!(
-            Sealer::new().open(&BINDING, &sealed).is_err(),
+            Sealer::new().open(&BINDING, &state).is_err(),
             "another host's key"
         );
     }
@@ -297,13 +297,13 @@ mod tests {
     #[test]
     fn a_changed_seal_is_not_opened() {
         let sealer = Sealer::new();
-        let sealed = sealer.seal(&BINDING, b"x", BTreeMap::new());
-        for at in 0..sealed.len() {
-            let mut changed = sealed.clone().into_bytes();
+        let state = sealer.seal(&BINDING, b"x", BTreeMap::new());
+        for at in 0..state.len() {
+            let mut changed = state.clone().into_bytes();
             changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(changed).expect("ASCII");
             // The last digit may hold bits that stand for nothing.
-            if BASE64.decode(&changed).ok() != BASE64.decode(&sealed).ok() {
+            if BASE64.decode(&changed).ok() != BASE64.decode(&state).ok() {
                 assert_eq!(
                     sealer.open(&BINDING, &changed).err(),
                     Some(SealError::Foreign),
@@ -311,7 +311,7 @@ mod tests {
                 );
             }
         }
-        for bad in ["", "A", "not base64!", &sealed[..16]] {
+        for bad in ["", "A", "not base64!", &state[..16]] {
             assert_eq!(
                 sealer.open(&BINDING, bad).err(),
                 Some(SealError::Foreign),

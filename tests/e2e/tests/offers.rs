@@ -1,6 +1,5 @@
 //! What plugins offer besides tools, and how they ask: prompts, resources, completions, questions. The plugin is
 //! `tests/fixtures/interface`.
-#![expect(clippy::unwrap_used, reason = "a test's helpers are tests")]
 
 use e2e::{Deployment, Host, mcp};
 use serde_json::{Value, json};
