@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::convert;
+use super::{convert, may_call};
 use crate::catalog::Tool;
 use crate::host::{Host, random_id};
 use crate::plugin::wit::tools::Outcome;
@@ -45,6 +45,10 @@ pub async fn call(host: &Host, call: ToolCall) -> Result<CallToolResult, ErrorDa
             None,
         ));
     };
+    may_call(&call.principal, &tool.plugin).map_err(|missing| {
+        let data = serde_json::json!({ "requiredScopes": missing.scopes });
+        ErrorData::invalid_request(format!("insufficient scope: {missing}"), Some(data))
+    })?;
     let arguments = Value::Object(call.arguments);
     if let Err(violations) = tool.input.check(&arguments) {
         return Ok(told(format!(

@@ -11,7 +11,10 @@ use rmcp::model::{
 use serde_json::Value;
 
 use crate::catalog;
+use crate::plugin::Principal;
 use crate::plugin::wit::{tools, values};
+
+use super::may_call;
 
 /// A result of a plugin that breaks the interface's promises. The text says how.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -226,7 +229,11 @@ fn meta(entries: Vec<(String, String)>) -> Result<Option<MetaObject>, Defect> {
     Ok(Some(MetaObject(entries.collect::<Result<_, _>>()?)))
 }
 
-/// All tools of a catalog, as `tools/list` shows them.
-pub(super) fn tools(catalog: &catalog::Catalog) -> Vec<Tool> {
-    catalog.tools().map(Arc::as_ref).map(tool).collect()
+/// The tools that the principal may call, as `tools/list` shows them.
+pub(super) fn tools(catalog: &catalog::Catalog, principal: &Principal) -> Vec<Tool> {
+    let tools = catalog.tools().map(Arc::as_ref);
+    tools
+        .filter(|tool| may_call(principal, &tool.plugin).is_ok())
+        .map(tool)
+        .collect()
 }

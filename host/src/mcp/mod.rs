@@ -6,20 +6,24 @@
 use std::sync::Arc;
 
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListToolsResult,
-    MetaObject, PaginatedRequestParams, ProgressNotificationParam, ProgressToken, ProtocolVersion,
-    ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, DiscoverResult, Implementation,
+    InitializeRequestParams, InitializeResult, ListToolsResult, MetaObject, PaginatedRequestParams,
+    ProgressNotificationParam, ProgressToken, ProtocolVersion, ServerCapabilities, ServerConfig,
+    Tool,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use tokio::sync::mpsc;
 
 use crate::catalog;
+use crate::config::Ability;
 use crate::host::Host;
-use crate::plugin::{Event, Principal};
+use crate::plugin::{Event, Plugin, Principal};
+use crate::policy::{self, Action, Missing};
 
 mod call;
 mod convert;
+pub mod envelope;
 
 pub use call::{ToolCall, call};
 
@@ -32,14 +36,45 @@ const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 #[derive(Clone, Debug)]
 pub struct Handler {
     host: Arc<Host>,
-    principal: Principal,
+    caller: Caller,
+}
+
+/// Who sends the requests of a handler.
+#[derive(Clone, Debug)]
+enum Caller {
+    /// Always the same.
+    One(Principal),
+    /// Whoever the transport found behind each request. A session's requests need not have the same scopes.
+    OfRequest,
 }
 
 impl Handler {
-    /// A handler for one principal.
+    /// A handler for one principal: standard input and output.
     #[must_use]
     pub fn new(host: Arc<Host>, principal: Principal) -> Self {
-        Self { host, principal }
+        let caller = Caller::One(principal);
+        Self { host, caller }
+    }
+
+    /// A handler for HTTP: each request carries a [`Principal`] among its extensions. One without is not served.
+    #[must_use]
+    pub fn of_requests(host: Arc<Host>) -> Self {
+        let caller = Caller::OfRequest;
+        Self { host, caller }
+    }
+
+    fn principal<'a>(
+        &'a self,
+        context: &'a RequestContext<RoleServer>,
+    ) -> Result<&'a Principal, ErrorData> {
+        match &self.caller {
+            Caller::One(principal) => Ok(principal),
+            Caller::OfRequest => context
+                .extensions
+                .get::<http::request::Parts>()
+                .and_then(|parts| parts.extensions.get())
+                .ok_or_else(|| ErrorData::internal_error("nobody knows who sent this", None)),
+        }
     }
 }
 
@@ -47,8 +82,28 @@ impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
         let mut info = ServerConfig::new(ServerCapabilities::builder().enable_tools().build());
         info.server_info = server_info();
-        info.instructions = instructions(&self.host.catalog());
         info
+    }
+
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        context.peer.set_peer_info(request.clone());
+        let mut result = self.negotiate_initialize(&request)?;
+        result.instructions = instructions(&self.host.catalog(), self.principal(&context)?);
+        Ok(result)
+    }
+
+    async fn discover(
+        &self,
+        context: RequestContext<RoleServer>,
+    ) -> Result<DiscoverResult, ErrorData> {
+        let mut info = self.get_info();
+        info.instructions = instructions(&self.host.catalog(), self.principal(&context)?);
+        let versions = self.supported_protocol_versions().into_owned();
+        Ok(DiscoverResult::from_server_info(versions, info))
     }
 
     async fn list_tools(
@@ -62,7 +117,10 @@ impl ServerHandler for Handler {
                 None,
             ));
         }
-        let mut result = ListToolsResult::with_all_items(convert::tools(&self.host.catalog()));
+        let mut result = ListToolsResult::with_all_items(convert::tools(
+            &self.host.catalog(),
+            self.principal(&context)?,
+        ));
         result.meta = stamp(result.meta, &context);
         Ok(result)
     }
@@ -82,7 +140,7 @@ impl ServerHandler for Handler {
         let call = ToolCall {
             name: request.name.into_owned(),
             arguments: request.arguments.unwrap_or_default(),
-            principal: self.principal.clone(),
+            principal: self.principal(&context)?.clone(),
             cancelled: context.ct.clone(),
             traceparent: context.meta.get_traceparent().map(str::to_owned),
             events: None,
@@ -166,11 +224,22 @@ fn server_info() -> Implementation {
     Implementation::new("toolward", env!("CARGO_PKG_VERSION"))
 }
 
-/// What the plugins say about using their tools, one paragraph each.
-fn instructions(catalog: &catalog::Catalog) -> Option<String> {
+/// Whether the principal may call the tools of a plugin.
+fn may_call(principal: &Principal, plugin: &Plugin) -> Result<(), Missing> {
+    let action = Action {
+        ability: Ability::CallTools,
+        plugin: Some(plugin.name()),
+    };
+    policy::may(principal, action)
+}
+
+/// What the plugins say about using their tools, one paragraph each. Of plugins that the principal may not use it
+/// hears nothing.
+fn instructions(catalog: &catalog::Catalog, principal: &Principal) -> Option<String> {
     let paragraphs: Vec<String> = catalog
         .plugins()
         .into_iter()
+        .filter(|plugin| may_call(principal, plugin).is_ok())
         .filter_map(|plugin| {
             let text = plugin.manifest.instructions.as_ref()?;
             Some(format!("{}: {text}", plugin.name()))

@@ -57,7 +57,11 @@ async fn each_limit_is_named_and_ends_that_call_only() {
     let client = mcp::Client::new(host.url());
     let table = [
         ("hostile_loop", json!({}), "cpu-time limit of 1s"),
-        ("hostile_allocate", json!({}), "memory limit of 33554432 bytes"),
+        (
+            "hostile_allocate",
+            json!({}),
+            "memory limit of 33554432 bytes",
+        ),
         ("hostile_recurse", json!({}), "calls nest too deep"),
         ("hostile_trap", json!({}), "a defect of the plugin"),
         (
@@ -113,7 +117,10 @@ async fn endless_loops_on_every_core_leave_the_others_served() {
         echo_answers(&client).await;
     }
     let running = loops.iter().filter(|call| !call.is_finished()).count();
-    assert!(running > 0, "all loops had ended before the last echo was answered");
+    assert!(
+        running > 0,
+        "all loops had ended before the last echo was answered"
+    );
     for call in loops {
         let answer = call.await.unwrap().unwrap();
         assert!(mcp::text(&answer).contains("cpu-time"), "{answer}");
@@ -133,10 +140,14 @@ async fn a_flood_of_log_lines_is_cut_and_cannot_forge_lines() {
     assert!(log.contains("the rest is dropped"), "{log}");
     assert!(log.len() < 512 * 1024, "{} bytes of log", log.len());
     assert!(
-        !log.lines().any(|line| line.contains("ERROR forged") && !line.contains("toolward::guest")),
+        !log.lines()
+            .any(|line| line.contains("ERROR forged") && !line.contains("toolward::guest")),
         "a line was forged"
     );
-    assert!(!log.contains('\u{1b}'), "an escape sequence reached the log");
+    assert!(
+        !log.contains('\u{1b}'),
+        "an escape sequence reached the log"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -155,7 +166,11 @@ async fn nothing_of_the_machine_can_be_seen_or_reached() {
     ];
     for (tool, arguments) in attempts {
         let answer = client.call(tool, arguments).await.unwrap();
-        assert_eq!(answer["structuredContent"], json!({ "result": [] }), "{tool}: {answer}");
+        assert_eq!(
+            answer["structuredContent"],
+            json!({ "result": [] }),
+            "{tool}: {answer}"
+        );
     }
     listener.set_nonblocking(true).unwrap();
     assert!(listener.accept().is_err(), "a connection came through");
@@ -167,14 +182,23 @@ async fn a_plugin_without_backends_sends_nothing() {
     let address = listener.local_addr().unwrap().to_string();
     let host = host().await;
     let client = mcp::Client::new(host.url());
-    for authority in [&*address, "localhost", "169.254.169.254", "[::1]", "vbr", "vbr@localhost"] {
+    for authority in [
+        &*address,
+        "localhost",
+        "169.254.169.254",
+        "[::1]",
+        "vbr",
+        "vbr@localhost",
+    ] {
         let request = json!({ "authority": authority, "path": "/" });
         let answer = client.call("hostile_request", request).await.unwrap();
         let answer: &Value = &answer["structuredContent"];
         assert_eq!(answer["status"], 0, "{authority}: {answer}");
         let error = answer["error"].as_str().unwrap();
         assert!(
-            error == "authority" || error.starts_with("denied: plugin \"hostile\"") || error.starts_with("invalid-input: "),
+            error == "authority"
+                || error.starts_with("denied: plugin \"hostile\"")
+                || error.starts_with("invalid-input: "),
             "{authority}: {error}"
         );
     }
