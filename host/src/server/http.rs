@@ -147,7 +147,7 @@ fn callers(auth: Option<&config::Auth>, address: SocketAddr) -> Result<Callers, 
 async fn come_in(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
     let origin = match door.check(request.headers()) {
         Ok(origin) => origin,
-        Err(reason) => return guard::refuse(StatusCode::FORBIDDEN, reason),
+        Err(reason) => return guard::unread(guard::refuse(StatusCode::FORBIDDEN, reason)),
     };
     let mut response = if door::is_preflight(request.method(), request.headers()) {
         door::preflight(request.headers())

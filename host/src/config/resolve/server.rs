@@ -69,6 +69,15 @@ fn listen(cx: &mut Cx<'_>, raw: &raw::Server, authenticated: bool) -> SocketAddr
         .path(),
         "false",
     );
+    let allowed = raw.allow_unauthenticated.as_ref().filter(|at| at.value);
+    if let Some(at) = allowed.filter(|_| authenticated) {
+        cx.findings
+            .error(
+                &at.span,
+                "`allow-unauthenticated` and [auth] contradict each other: with [auth] every caller has to authenticate",
+            )
+            .hint("delete allow-unauthenticated, or the [auth] tables");
+    }
     let default = defaults::LISTEN.parse().expect("a default is an address");
     let flag = cx.overrides.listen.clone();
     let outside = cx.outside(key, flag, "--listen", "TOOLWARD_LISTEN");
@@ -92,17 +101,8 @@ fn listen(cx: &mut Cx<'_>, raw: &raw::Server, authenticated: bool) -> SocketAddr
         complain(cx, message.to_owned(), "listen = \"127.0.0.1:8825\"");
         return default;
     };
-    let allowed = raw.allow_unauthenticated.as_ref().filter(|at| at.value);
     match allowed {
-        Some(at) if authenticated => {
-            cx.findings
-                .error(
-                    &at.span,
-                    "`allow-unauthenticated` and [auth] contradict each other: with [auth] every caller has to authenticate",
-                )
-                .hint("delete allow-unauthenticated, or the [auth] tables");
-        }
-        Some(at) if !address.ip().is_loopback() => {
+        Some(at) if !authenticated && !address.ip().is_loopback() => {
             cx.findings
                 .warning(
                     &at.span,
