@@ -1,7 +1,6 @@
 //! JSON Schemas (2020-12) of arguments and answers, without what only takes up the model's context.
 
 use schemars::generate::SchemaSettings;
-use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
@@ -13,21 +12,7 @@ fn settings() -> SchemaSettings {
     let mut settings = SchemaSettings::draft2020_12();
     settings.meta_schema = None;
     settings.inline_subschemas = true;
-    settings.with_transform(RecursiveTransform(without_number_format))
-}
-
-/// `double` and `uint32` are not formats of JSON Schema; the bounds that matter stand beside them.
-fn without_number_format(schema: &mut Schema) {
-    let is_of_number = schema
-        .get("format")
-        .and_then(Value::as_str)
-        .is_some_and(|format| {
-            matches!(format, "float" | "double")
-                || format.trim_start_matches('u').starts_with("int")
-        });
-    if is_of_number {
-        schema.remove("format");
-    }
+    settings
 }
 
 /// The schema of arguments.
@@ -56,13 +41,34 @@ pub(crate) fn no_arguments() -> Value {
     json!({"type": "object", "additionalProperties": false})
 }
 
-/// Drops the title that schemars makes of the Rust type's name.
+/// Drops the title that schemars makes of the Rust type's name, and what is no format of JSON Schema.
 fn trimmed(schema: Schema) -> Value {
     let mut schema = schema.to_value();
     if let Some(object) = schema.as_object_mut() {
         object.remove("title");
     }
+    drop_number_formats(&mut schema);
     schema
+}
+
+/// `double` and `uint32` say nothing: the bounds that matter stand beside them.
+fn drop_number_formats(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            if object.contains_key("type") && object.get("format").is_some_and(is_of_number) {
+                object.remove("format");
+            }
+            object.values_mut().for_each(drop_number_formats);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_number_formats),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn is_of_number(format: &Value) -> bool {
+    format.as_str().is_some_and(|format| {
+        matches!(format, "float" | "double") || format.trim_start_matches('u').starts_with("int")
+    })
 }
 
 /// Refuses unknown arguments where the type does not say otherwise: a misspelt filter that is

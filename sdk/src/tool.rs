@@ -5,7 +5,6 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::answer::{IntoOutput, Outcome};
-use crate::call::Backend;
 use crate::context::Context;
 use crate::error::{Cause, RequestError, Result, ToolError};
 use crate::output::Output;
@@ -114,10 +113,10 @@ impl Plugin {
             .collect()
     }
 
-    /// Its tools as the host offers them: where every backend is bound for reading only, those that may
-    /// write are left out. A tool that does not say that it only reads may write.
-    pub(crate) fn offered(&self, backends: &[Backend]) -> Vec<Definition> {
-        let read_only = !backends.is_empty() && backends.iter().all(|backend| backend.read_only);
+    /// Its tools as the host offers them, given which backends are bound for reading only: where all are, those
+    /// that may write are left out. A tool that does not say that it only reads may write.
+    pub(crate) fn offered(&self, read_only: &[bool]) -> Vec<Definition> {
+        let read_only = !read_only.is_empty() && read_only.iter().all(|&backend| backend);
         let mut definitions = self.definitions();
         definitions.retain(|tool| !read_only || tool.hints.read_only == Some(true));
         definitions

@@ -2,6 +2,7 @@
 //!
 //! This file only parses and dispatches; each command has its own file. Progress goes to stderr.
 
+mod bench;
 mod demo;
 mod failure;
 mod licences;
@@ -41,6 +42,8 @@ enum Command {
     Tools,
     /// Set up, build, start the host with a simulated backup server, and make one real tool call
     Demo(DemoArguments),
+    /// Measure the host beside baselines (docs/performance.md)
+    Bench(bench::Arguments),
     /// Run everything that CI runs
     Test(TestArguments),
 }
@@ -105,6 +108,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
             plugins::build(&project, which)
         }
         Command::Tools => tools::install(&project),
+        Command::Bench(arguments) => bench::run(&project, &arguments),
         Command::Test(arguments) => test::run(&project, &arguments.only),
     }
 }

@@ -39,7 +39,7 @@ pub(super) struct Issuer {
     discovered: Mutex<Option<Url>>,
 }
 
-/// RFC 8414 and OpenID Connect Discovery: the part that matters here.
+/// RFC 8414 and `OpenID` Connect Discovery: the part that matters here.
 #[derive(Deserialize)]
 struct Metadata {
     issuer: String,
@@ -163,7 +163,7 @@ impl Source for Issuer {
     }
 }
 
-/// Where an issuer's metadata may be: OpenID Connect appends the well-known path, RFC 8414 puts it before the
+/// Where an issuer's metadata may be: `OpenID` Connect appends the well-known path, RFC 8414 puts it before the
 /// issuer's own.
 fn metadata_urls(issuer: &str) -> Vec<Url> {
     let Ok(url) = Url::parse(issuer) else {

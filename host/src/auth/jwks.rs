@@ -285,7 +285,7 @@ mod tests {
         let (source, jwks) = set_up(&["a"]);
         has(&jwks, "a").await.unwrap();
         source.is_down();
-        advance(TOO_OLD - Duration::from_secs(1)).await;
+        advance(TOO_OLD.saturating_sub(Duration::from_secs(1))).await;
         has(&jwks, "a").await.unwrap();
         advance(Duration::from_secs(1)).await;
         assert_eq!(has(&jwks, "a").await, Err(Refusal::Unavailable));

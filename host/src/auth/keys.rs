@@ -16,7 +16,7 @@ struct Key {
     id: Option<String>,
     /// What it may verify; of one family.
     algorithms: Vec<Algorithm>,
-    key: DecodingKey,
+    public: DecodingKey,
 }
 
 #[derive(Deserialize)]
@@ -49,7 +49,7 @@ impl Keys {
             key.algorithms.contains(&algorithm) && (id.is_none() || key.id.as_deref() == id)
         });
         let first = fitting.next()?;
-        fitting.next().is_none().then_some(&first.key)
+        fitting.next().is_none().then_some(&first.public)
     }
 }
 
@@ -93,11 +93,11 @@ fn usable(jwk: &Jwk, pinned: &[Algorithm]) -> Option<Key> {
                 .is_none_or(|named| named == (*algorithm).into())
         })
         .collect();
-    let key = DecodingKey::from_jwk(jwk).ok()?;
+    let public = DecodingKey::from_jwk(jwk).ok()?;
     (!algorithms.is_empty()).then(|| Key {
         id: common.key_id.clone(),
         algorithms,
-        key,
+        public,
     })
 }
 

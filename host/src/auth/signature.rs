@@ -1,6 +1,6 @@
 //! The signatures of access tokens, verified with ring: what `jsonwebtoken` asks of a backend.
 //!
-//! Its own backends are aws-lc, which this host does not link, and RustCrypto's `rsa`, with an open advisory
+//! Its own backends are aws-lc, which this host does not link, and the crate `rsa`, with an open advisory
 //! (RUSTSEC-2023-0071). Signing and secrets shared with the issuer are refused: the host does neither.
 
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
@@ -21,10 +21,18 @@ pub(super) fn install() {
     let _ = PROVIDER.install_default();
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the type is the library's"
+)]
 fn no_signer(_: &Algorithm, _: &EncodingKey) -> Result<Box<dyn JwtSigner>, Error> {
     Err(ErrorKind::UnsupportedAlgorithm.into())
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the type is the library's"
+)]
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>, Error> {
     // A key of one family never verifies for another: an RSA key is no HMAC secret.
     if algorithm.family() != key.family() {

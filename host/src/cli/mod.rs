@@ -83,11 +83,11 @@ impl Cli {
     #[must_use]
     pub fn run(self) -> Exit {
         let quiet_by_default = !matches!(self.command, Command::Serve(_));
-        let filter =
-            self.global
-                .log
-                .as_deref()
-                .unwrap_or(if quiet_by_default { "error" } else { "info" });
+        let filter = self.global.log.as_deref().unwrap_or(if quiet_by_default {
+            "error"
+        } else {
+            "info,rmcp=warn"
+        });
         if let Err(error) = telemetry::start(filter, self.global.log_format) {
             return fail(Exit::Usage, &error);
         }

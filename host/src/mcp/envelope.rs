@@ -174,7 +174,10 @@ fn error(code: ErrorCode, message: String) -> String {
 mod tests {
     use super::*;
 
-    fn seen(method: &str, name: Option<&str>) -> Result<Envelope, NoMessage> {
+    type Seen = Result<Envelope, NoMessage>;
+
+    #[expect(clippy::unnecessary_wraps, reason = "what it is compared with")]
+    fn seen(method: &str, name: Option<&str>) -> Seen {
         Ok(Envelope {
             method: Some(method.to_owned()),
             name: name.map(str::to_owned),

@@ -113,6 +113,16 @@ pub enum CallError {
     },
 }
 
+/// One use of an instance: an export, called with the context that it borrows.
+type Operation<T> = Box<
+    dyn for<'a> FnOnce(
+            &'a mut Store<State>,
+            &'a Guest,
+            Resource<Context>,
+        ) -> BoxFuture<'a, wasmtime::Result<T>>
+        + Send,
+>;
+
 /// Raised in the epoch callback, recognized when the call has ended.
 #[derive(Debug, thiserror::Error)]
 #[error("CPU time is used up")]
@@ -133,9 +143,12 @@ impl Plugin {
 
     /// `tools.list-tools`.
     pub async fn list_tools(&self, info: CallInfo) -> Result<Result<Listing, Failure>, CallError> {
-        self.run(info, move |store, guest, context| {
-            Box::pin(async move { guest.call_list_tools(store, context).await })
-        })
+        self.run(
+            info,
+            Box::new(move |store, guest, context| {
+                Box::pin(async move { guest.call_list_tools(store, context).await })
+            }),
+        )
         .await
     }
 
@@ -147,13 +160,16 @@ impl Plugin {
         arguments: String,
     ) -> Result<Result<Outcome, Failure>, CallError> {
         let outcome = self
-            .run(info, move |store, guest, context| {
-                Box::pin(async move {
-                    guest
-                        .call_call_tool(store, context, &name, &arguments)
-                        .await
-                })
-            })
+            .run(
+                info,
+                Box::new(move |store, guest, context| {
+                    Box::pin(async move {
+                        guest
+                            .call_call_tool(store, context, &name, &arguments)
+                            .await
+                    })
+                }),
+            )
             .await?;
         let limit = self.limits().result_bytes;
         if outcome
@@ -171,17 +187,11 @@ impl Plugin {
 
     /// Runs `operation` in a fresh instance, on the guests' threads. Whatever ends the wait (the answer, a limit,
     /// the client), the instance is gone when the permits are free again.
-    async fn run<T, F>(&self, info: CallInfo, operation: F) -> Result<T, CallError>
-    where
-        T: Send + 'static,
-        F: for<'a> FnOnce(
-                &'a mut Store<State>,
-                &'a Guest,
-                Resource<Context>,
-            ) -> BoxFuture<'a, wasmtime::Result<T>>
-            + Send
-            + 'static,
-    {
+    async fn run<T: Send + 'static>(
+        &self,
+        info: CallInfo,
+        operation: Operation<T>,
+    ) -> Result<T, CallError> {
         let info = Arc::new(info);
         let deadline = tokio::time::sleep_until(info.deadline.into());
         tokio::pin!(deadline);
@@ -229,22 +239,12 @@ impl Plugin {
         Ok([slot, instance])
     }
 
-    fn spawn<T, F>(
+    fn spawn<T: Send + 'static>(
         &self,
         permits: [OwnedSemaphorePermit; 2],
         info: &Arc<CallInfo>,
-        operation: F,
-    ) -> JoinHandle<Result<T, CallError>>
-    where
-        T: Send + 'static,
-        F: for<'a> FnOnce(
-                &'a mut Store<State>,
-                &'a Guest,
-                Resource<Context>,
-            ) -> BoxFuture<'a, wasmtime::Result<T>>
-            + Send
-            + 'static,
-    {
+        operation: Operation<T>,
+    ) -> JoinHandle<Result<T, CallError>> {
         let cpu = Arc::new(Meter::default());
         let mut store = self.store(info, &cpu);
         let (pre, tools) = (self.pre.clone(), self.tools.clone());

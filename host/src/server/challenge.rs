@@ -125,7 +125,8 @@ mod tests {
 
     #[test]
     fn one_bearer_token_is_taken() {
-        let rows: [(&[&str], Result<Option<&str>, ()>); 9] = [
+        type Found = Result<Option<&'static str>, ()>;
+        let rows: [(&[&str], Found); 9] = [
             (&[], Ok(None)),
             (&["Bearer abc"], Ok(Some("abc"))),
             (&["bearer  abc "], Ok(Some("abc"))),

@@ -41,7 +41,7 @@ pub(super) enum Callers {
     Unasked(Principal),
     /// By their tokens.
     Asked {
-        authenticator: Authenticator,
+        authenticator: Box<Authenticator>,
         /// Where the metadata is, for challenges.
         metadata: Option<String>,
     },
@@ -112,6 +112,10 @@ pub(super) async fn guard(
 }
 
 impl Guard {
+    #[expect(
+        clippy::result_large_err,
+        reason = "passed on once, at the end of a request"
+    )]
     fn check_session(
         &self,
         headers: &mut HeaderMap,

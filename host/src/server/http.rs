@@ -132,7 +132,7 @@ fn routes(
 fn callers(auth: Option<&config::Auth>, address: SocketAddr) -> Result<Callers, HttpError> {
     Ok(match auth {
         Some(auth) => Callers::Asked {
-            authenticator: Authenticator::new(auth)?,
+            authenticator: Box::new(Authenticator::new(auth)?),
             metadata: auth
                 .oauth
                 .as_ref()

@@ -12,7 +12,7 @@ use toolward_sdk::http::{Http, Request, Response, StatusError};
 use toolward_sdk::prelude::*;
 
 use crate::model::{JobState, Page, Run};
-use crate::revision::Revision;
+use crate::revision::{Revision, UnknownRevision};
 
 /// The backend's name in the operator's configuration.
 const BACKEND: &str = "vbr";
@@ -28,25 +28,25 @@ pub(crate) struct Client<'a> {
     settled: Cell<bool>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Settings {
     revision: Option<String>,
 }
 
 impl<'a> Client<'a> {
     pub(crate) fn new(cx: &'a Context) -> Result<Self> {
+        let settings: Settings = cx.settings()?;
         let backends = cx.backends();
-        let facts = backends.iter().find(|backend| backend.name == BACKEND);
-        let of_server =
-            facts.and_then(|backend| backend.facts["revision"].as_str().map(str::to_owned));
-        let configured = match of_server {
-            Some(revision) => Some(revision),
-            None => cx.settings::<Settings>()?.revision,
-        };
-        let configured: Option<Revision> =
-            configured.map(|text| text.parse()).transpose().map_err(
-                |error: crate::revision::UnknownRevision| ToolError::internal(error.to_string()),
-            )?;
+        let of_server = backends
+            .iter()
+            .find(|backend| backend.name == BACKEND)
+            .and_then(|backend| backend.facts["revision"].as_str());
+        let configured: Option<Revision> = of_server
+            .or(settings.revision.as_deref())
+            .map(str::parse)
+            .transpose()
+            .map_err(|error: UnknownRevision| ToolError::internal(error.to_string()))?;
         Ok(Self {
             http: cx.http(BACKEND).explain(explain),
             revision: Cell::new(configured.unwrap_or(Revision::NEWEST)),

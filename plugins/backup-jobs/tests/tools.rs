@@ -244,6 +244,11 @@ fn what_is_known_of_the_server_goes_before_the_plugin_s_settings() {
     );
     assert!(host.call("backup_jobs_list", json!({})).result.is_ok());
 
+    // A misspelled setting is not silently none.
+    let call = Host::new(&PLUGIN)
+        .settings(json!({ "revison": "1.2-rev1" }))
+        .call("backup_jobs_list", json!({}));
+    assert!(call.error().message.contains("revison"), "{}", call.error());
     let call = at("2.0").call("backup_jobs_list", json!({}));
     assert_eq!(call.error().kind, Trouble::Internal);
     assert!(
@@ -407,7 +412,7 @@ fn a_job_is_found_by_its_exact_name_when_one_job_has_it() {
     ]));
     assert_eq!(found.error().kind, Trouble::Conflict);
     assert!(
-        found.error().message.contains("running already"),
+        found.error().message.contains("already running"),
         "{}",
         found.error()
     );
@@ -423,7 +428,7 @@ fn a_job_is_found_by_its_exact_name_when_one_job_has_it() {
         job(OTHER, "o'brien & \"co\""),
     ]));
     assert!(
-        exact.error().message.contains("running already"),
+        exact.error().message.contains("already running"),
         "{}",
         exact.error()
     );

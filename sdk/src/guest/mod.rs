@@ -26,24 +26,13 @@ pub(crate) struct Call(call::Context);
 
 /// Answers the host's question for the tools.
 pub fn list_tools(plugin: &Plugin) -> Listing {
-    let offered = plugin.offered(&bound());
+    let bound = backends::bound();
+    let read_only: Vec<bool> = bound.iter().map(|backend| backend.read_only).collect();
+    let offered = plugin.offered(&read_only);
     Listing {
         tools: offered.into_iter().map(values::tool).collect(),
         freshness: None,
     }
-}
-
-fn bound() -> Vec<Backend> {
-    let from_host = |backend: backends::Backend| Backend {
-        name: backend.name,
-        answers: backend.answers,
-        kind: backend.kind,
-        title: backend.title,
-        read_only: backend.read_only,
-        default: backend.default,
-        facts: serde_json::from_str(&backend.facts).unwrap_or(Value::Null),
-    };
-    backends::bound().into_iter().map(from_host).collect()
 }
 
 /// Runs one tool for the host.
@@ -122,7 +111,16 @@ impl World for Call {
     }
 
     fn backends(&self) -> Vec<Backend> {
-        bound()
+        let from_host = |backend: backends::Backend| Backend {
+            name: backend.name,
+            answers: backend.answers,
+            kind: backend.kind,
+            title: backend.title,
+            read_only: backend.read_only,
+            default: backend.default,
+            facts: serde_json::from_str(&backend.facts).unwrap_or(Value::Null),
+        };
+        backends::bound().into_iter().map(from_host).collect()
     }
 
     fn sleep(&self, time: Duration) -> bool {

@@ -139,7 +139,9 @@ impl Host {
     /// The tools as the host offers them, given the bound backends.
     #[must_use]
     pub fn tools(&self) -> Vec<Definition> {
-        self.plugin.offered(&self.shared.backends)
+        let backends = &self.shared.backends;
+        let read_only: Vec<bool> = backends.iter().map(|backend| backend.read_only).collect();
+        self.plugin.offered(&read_only)
     }
 
     /// Calls a tool.

@@ -1,1 +1,121 @@
-fn main() {}
+//! What a call costs, beside what it costs elsewhere: `cargo xtask bench` builds this and runs it.
+//!
+//! Every figure of the host stands beside the same figure of a baseline, taken in the same run and interleaved with
+//! it, because absolute times on a shared machine mean little. Nothing here passes or fails by a time.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | `baseline` | the servers that the host is compared with; this binary is them, too |
+//! | `subject` | what is measured, and the command that starts it |
+//! | `server` | a started process, and the way to talk to it |
+//! | `load` | calls as bytes on the wire, over HTTP and over pipes |
+//! | `process` | CPU time and memory, as the system counts them |
+//! | `calls`, `starts` | the two kinds of measurement |
+//! | `samples` | what one measurement saw, over all rounds |
+//! | `report`, `table` | the same for programs and for people |
+
+mod baseline;
+mod calls;
+mod load;
+mod options;
+mod process;
+mod report;
+mod samples;
+mod server;
+mod starts;
+mod subject;
+mod table;
+
+use std::error::Error;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tokio::signal::unix::{SignalKind, signal};
+
+use options::{Cli, Command, Options, Plan, Serve};
+use report::Report;
+use subject::Site;
+
+fn main() -> ExitCode {
+    let done = match Cli::parse() {
+        Cli {
+            command: Some(Command::Serve(Serve { baseline })),
+            ..
+        } => baseline::serve(baseline).map_err(Into::into),
+        Cli { options, .. } => bench(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", chain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Measures, prints and writes down.
+///
+/// One thread for all of the load: it can use one core at most, and its share is part of the report.
+fn bench(options: &Options) -> Result<(), Box<dyn Error>> {
+    let site = Site::find()?;
+    let plan = options.plan();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let report = runtime.block_on(async {
+        tokio::select! {
+            report = measure(&site, &plan) => report,
+            stopped = stopped() => Err(stopped),
+        }
+    })?;
+    let json = serde_json::to_string_pretty(&report)? + "\n";
+    let output = options.output.clone().unwrap_or_else(|| site.output());
+    write(&output, &json)?;
+    let text = if options.json {
+        json
+    } else {
+        table::render(&report)
+    };
+    std::io::stdout().write_all(text.as_bytes())?;
+    eprintln!("written to {}", output.display());
+    Ok(())
+}
+
+async fn measure(site: &Site, plan: &Plan) -> Result<Report, Box<dyn Error>> {
+    let starts = starts::measure(site, plan).await?;
+    let calls = calls::measure(site, plan).await?;
+    Ok(Report::new(plan, calls, starts))
+}
+
+/// Ends with SIGINT or SIGTERM. Dying of them at once would leave the started servers behind.
+async fn stopped() -> Box<dyn Error> {
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = terminate.recv() => "stopped before the end".into(),
+            interrupted = tokio::signal::ctrl_c() => interrupted
+                .map_or_else(Into::into, |()| "stopped before the end".into()),
+        },
+        Err(error) => error.into(),
+    }
+}
+
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, text)
+}
+
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        next = source.source();
+    }
+    text
+}

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use vbr_simulator::{Options, Simulator};
+use vbr_simulator::{Options, Revision, Simulator};
 
 use crate::paths;
 
@@ -38,38 +38,12 @@ impl Deployment {
     /// The plugin `backup-jobs`, bound to a simulator that was started with its default login.
     #[must_use]
     pub fn backup_jobs(simulator: &Simulator) -> Self {
-        let login = Options::default();
-        let tables = format!(
-            r#"
-[credentials.vbr]
-kind = "oauth2"
-grant = "password"
-token-path = "/api/oauth2/token"
-username = "file:vbr-user"
-password = "file:vbr-password"
-headers = {{ x-api-version = "1.2-rev1" }}
-
-[bindings.vbr01]
-kind = "vbr"
-url = "{url}"
-tls = {{ ca-file = "vbr01.pem" }}
-credential = "vbr"
-allow = ["GET /api/v1/**", "POST /api/v1/jobs/*/*"]
-deny = ["* /api/oauth2/**"]
-
-[plugins.backup-jobs]
-component = "{component}"
-grant = ["http"]
-backends = {{ vbr = "vbr01" }}
-"#,
-            url = simulator.url(),
-            component = paths::plugin("backup-jobs").display(),
-        );
-        let deployment = Self::new(&tables);
-        deployment.write("vbr01.pem", simulator.ca_pem());
-        deployment.write("vbr-user", &login.user);
-        deployment.write("vbr-password", &login.password);
-        deployment
+        let binding = Binding {
+            url: simulator.url(),
+            allow: r#"["GET /api/v1/**", "POST /api/v1/jobs/*/*"]"#,
+            ..Binding::default()
+        };
+        binding.deploy(simulator.ca_pem(), &binding.plugin("backup-jobs"))
     }
 
     /// Writes a file of the folder. Relative paths in the configuration are found there.
@@ -101,5 +75,90 @@ backends = {{ vbr = "vbr01" }}
             "--config".into(),
             config,
         ]
+    }
+}
+
+/// The binding `vbr01`, with the login of a simulator's default options. Fill in what matters.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    /// Where it leads.
+    pub url: String,
+    /// The value of `tls`; empty: none, so the system's roots are asked.
+    pub tls: String,
+    /// The value of `allow`.
+    pub allow: &'static str,
+    /// The revision that the login asks for.
+    pub revision: Revision,
+    /// More lines of the binding.
+    pub more: String,
+}
+
+impl Default for Binding {
+    /// Trusts the certificate that is given to [`Binding::deploy`], and lets everything be read.
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            tls: r#"{ ca-file = "vbr01.pem" }"#.to_owned(),
+            allow: r#"["GET /**"]"#,
+            revision: Revision::V1_2Rev1,
+            more: String::new(),
+        }
+    }
+}
+
+impl Binding {
+    /// A plugin's table, with this binding as its backend `vbr`.
+    #[must_use]
+    pub fn plugin(&self, name: &str) -> String {
+        let component = paths::plugin(name);
+        format!(
+            r#"
+[plugins.{name}]
+component = "{}"
+grant = ["http"]
+backends = {{ vbr = "vbr01" }}
+"#,
+            component.display()
+        )
+    }
+
+    /// A deployment of the binding and of `tables` beside it.
+    #[must_use]
+    pub fn deploy(&self, certificate: &str, tables: &str) -> Deployment {
+        let tls = match self.tls.as_str() {
+            "" => String::new(),
+            tls => format!("tls = {tls}"),
+        };
+        let Self {
+            url,
+            allow,
+            revision,
+            more,
+            ..
+        } = self;
+        let deployment = Deployment::new(&format!(
+            r#"
+[credentials.vbr]
+kind = "oauth2"
+grant = "password"
+token-path = "/api/oauth2/token"
+username = "file:vbr-user"
+password = "file:vbr-password"
+headers = {{ x-api-version = "{revision}" }}
+
+[bindings.vbr01]
+kind = "vbr"
+url = "{url}"
+{tls}
+credential = "vbr"
+allow = {allow}
+{more}
+{tables}"#
+        ));
+        let login = Options::default();
+        deployment.write("vbr01.pem", certificate);
+        deployment.write("vbr-user", &login.user);
+        deployment.write("vbr-password", &login.password);
+        deployment
     }
 }

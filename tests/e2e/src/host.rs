@@ -25,7 +25,8 @@ pub struct Host {
 }
 
 impl Host {
-    /// Starts it and returns when it accepts connections.
+    /// Starts it and returns when it accepts connections. The deployment has to outlive it where it refers to
+    /// files: secrets are read again for each login.
     pub async fn start(deployment: &Deployment) -> Self {
         Self::start_with(deployment, &[]).await
     }

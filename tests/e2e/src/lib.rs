@@ -23,6 +23,6 @@ pub mod issuer;
 pub mod mcp;
 mod paths;
 
-pub use deployment::Deployment;
+pub use deployment::{Binding, Deployment};
 pub use host::Host;
 pub use paths::{Tools, binary, plugin, repository, target};

@@ -4,9 +4,10 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use e2e::{Tools, echo};
+use e2e::{Deployment, Host, Tools};
 use serde_json::{Value, json};
 use tokio::process::Command;
+use vbr_simulator::{Options, Simulator};
 
 const ERAS: [&str; 2] = ["legacy", "modern"];
 
@@ -59,18 +60,43 @@ impl Client {
     }
 }
 
+/// A backup server with as many jobs.
+const JOBS: usize = 3;
+
+async fn simulator() -> Simulator {
+    let options = Options {
+        jobs: JOBS,
+        ..Options::default()
+    };
+    Simulator::start(options)
+        .await
+        .expect("the simulator starts")
+}
+
 /// What every client is to do. `reach` is how it gets to the server.
-fn plan(era: &str, reach: &Value) -> Value {
+fn plan(era: &str, reach: &Value, simulator: &Simulator) -> Value {
+    let (_, name) = &simulator.jobs()[0];
     let mut plan = json!({
         "era": era,
-        "tools": ["add", "echo"],
+        "tools": [
+            "backup_jobs_get",
+            "backup_jobs_list",
+            "backup_jobs_retry",
+            "backup_jobs_start",
+            "backup_jobs_stop",
+        ],
         "call": {
-            "name": "add",
-            "arguments": { "a": 1, "b": 2.5 },
-            "structured": { "sum": 3.5 },
-            "text": "3.5",
+            "name": "backup_jobs_list",
+            "arguments": { "limit": 10 },
+            "structured": { "total": JOBS },
+            // The text is the structured result as JSON.
+            "text": json!(name).to_string(),
         },
-        "invalid": { "name": "add", "arguments": { "a": 1 }, "text": "b" },
+        "invalid": {
+            "name": "backup_jobs_list",
+            "arguments": { "limit": 0 },
+            "text": "limit",
+        },
         "unknown": "no_such_tool",
     });
     for (key, value) in reach.as_object().expect("it is an object") {
@@ -80,17 +106,22 @@ fn plan(era: &str, reach: &Value) -> Value {
 }
 
 async fn over_http(client: Client) {
-    let host = echo::serve("echo", &e2e::plugin("echo")).await;
+    let simulator = simulator().await;
+    let deployment = Deployment::backup_jobs(&simulator);
+    let host = Host::start(&deployment).await;
     for era in ERAS {
-        client.run(&plan(era, &json!({ "url": host.url() }))).await;
+        let reach = json!({ "url": host.url() });
+        client.run(&plan(era, &reach, &simulator)).await;
     }
+    assert_eq!(simulator.stats().logins, 1, "the host logs in once for all");
 }
 
 async fn over_stdio(client: Client) {
-    let deployment = echo::deployment("echo", &e2e::plugin("echo"));
+    let simulator = simulator().await;
+    let deployment = Deployment::backup_jobs(&simulator);
     for era in ERAS {
         let reach = json!({ "command": deployment.stdio_command() });
-        client.run(&plan(era, &reach)).await;
+        client.run(&plan(era, &reach, &simulator)).await;
     }
 }
 

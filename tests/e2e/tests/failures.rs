@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use e2e::{Deployment, Host, mcp};
+use e2e::{Binding, Deployment, Host, mcp};
 use serde_json::json;
 use vbr_simulator::{Options, Simulator};
 
@@ -25,44 +25,22 @@ async fn echo_answers(client: &mcp::Client) {
     assert_eq!(mcp::text(&answer), "still here");
 }
 
-/// The hostile plugin, which can send any request, bound to `url` with these lines in its binding.
-fn bound(url: &str, binding: &str) -> String {
-    format!(
-        r#"
-[credentials.vbr]
-kind = "oauth2"
-grant = "password"
-token-path = "/api/oauth2/token"
-username = "file:vbr-user"
-password = "file:vbr-password"
-headers = {{ x-api-version = "1.2-rev1" }}
-
-[bindings.vbr01]
-kind = "vbr"
-url = "{url}"
-credential = "vbr"
-allow = ["GET /api/v1/**"]
-connect-timeout = "2s"
-{binding}
-
-[plugins.hostile]
-component = "{component}"
-grant = ["http"]
-backends = {{ vbr = "vbr01" }}
-{echo}
-"#,
-        component = e2e::plugin("hostile").display(),
-        echo = echo(),
-    )
-}
-
-async fn start(tables: &str, files: &[(&str, &str)]) -> (Deployment, Host) {
-    let deployment = Deployment::new(tables);
-    let login = Options::default();
-    deployment.write("vbr-user", &login.user);
-    deployment.write("vbr-password", &login.password);
-    for (name, text) in files {
-        deployment.write(name, text);
+/// A host whose hostile plugin, which can send any request, is bound to `url`.
+async fn bound(
+    url: &str,
+    tls: &str,
+    certificate: &str,
+    password: Option<&str>,
+) -> (Deployment, Host) {
+    let binding = Binding {
+        url: url.to_owned(),
+        tls: tls.to_owned(),
+        more: "connect-timeout = \"2s\"".to_owned(),
+        ..Binding::default()
+    };
+    let deployment = binding.deploy(certificate, &(binding.plugin("hostile") + &echo()));
+    if let Some(password) = password {
+        deployment.write("vbr-password", password);
     }
     let host = Host::start(&deployment).await;
     (deployment, host)
@@ -80,12 +58,14 @@ async fn refusal(client: &mcp::Client) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_is_told_once_and_not_tried_again_at_once() {
     let simulator = Simulator::start(Options::default()).await.unwrap();
-    let tables = bound(&simulator.url(), "tls = { ca-file = \"vbr01.pem\" }");
-    let files = [
-        ("vbr01.pem", simulator.ca_pem()),
-        ("vbr-password", "wrong-password"),
-    ];
-    let (_folder, host) = start(&tables, &files).await;
+    let trusted = Binding::default().tls;
+    let (_folder, host) = bound(
+        &simulator.url(),
+        &trusted,
+        simulator.ca_pem(),
+        Some("wrong-password"),
+    )
+    .await;
     let client = mcp::Client::new(host.url());
     let told = refusal(&client).await;
     assert!(
@@ -111,7 +91,7 @@ async fn a_backend_that_is_down_is_named_and_its_address_is_not() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let (_folder, host) = start(&bound(&format!("https://{closed}"), ""), &[]).await;
+    let (_folder, host) = bound(&format!("https://{closed}"), "", "", None).await;
     let client = mcp::Client::new(host.url());
     let told = refusal(&client).await;
     assert!(
@@ -126,28 +106,23 @@ async fn a_backend_that_is_down_is_named_and_its_address_is_not() {
 async fn a_certificate_that_is_not_trusted_is_told_with_the_remedy() {
     let simulator = Simulator::start(Options::default()).await.unwrap();
     let other = Simulator::start(Options::default()).await.unwrap();
-    let wrong_pin = format!("tls = {{ fingerprint = \"{}\" }}", other.fingerprint());
-    let cases = [
+    let wrong_pin = format!("{{ fingerprint = \"{}\" }}", other.fingerprint());
+    let wrong_authority = Binding::default().tls;
+    for (tls, remedy) in [
         ("", "tls"),
-        ("tls = { ca-file = \"other.pem\" }", "tls"),
+        (&*wrong_authority, "tls"),
         (&*wrong_pin, "fingerprint"),
-    ];
-    for (binding, remedy) in cases {
-        let tables = bound(&simulator.url(), binding);
-        let (_folder, host) = start(&tables, &[("other.pem", other.ca_pem())]).await;
+    ] {
+        let (_folder, host) = bound(&simulator.url(), tls, other.ca_pem(), None).await;
         let client = mcp::Client::new(host.url());
         let told = refusal(&client).await;
         assert!(
             told.starts_with("unavailable: ")
                 && told.contains("certificate")
                 && told.contains(remedy),
-            "{binding}: {told}"
+            "{tls}: {told}"
         );
-        assert_eq!(
-            simulator.stats().total(),
-            0,
-            "{binding}: a request went out"
-        );
+        assert_eq!(simulator.stats().total(), 0, "{tls}: a request went out");
         echo_answers(&client).await;
     }
 }

@@ -13,30 +13,29 @@ use e2e::{Host, Tools, echo, mcp};
 use serde_json::json;
 use tokio::process::Command;
 
-/// Builds and packs the plugin in `tests/fixtures/FOLDER` with its own build script, unless nothing changed since
-/// the last time: a build takes about ten seconds, and compiling its result as many.
+/// Builds and packs the plugin in `tests/fixtures/FOLDER` with its own build script. Built only if something changed
+/// since the last time: it takes about ten seconds, and compiling its result as many.
 async fn packed(folder: &str, mut build: Command) -> PathBuf {
-    let source = e2e::repository()
-        .join("tests")
-        .join("fixtures")
-        .join(folder);
-    let output = e2e::target().join("plugins").join(format!("{folder}.wasm"));
-    let newest = [&source, &e2e::repository().join("wit"), &e2e::binary()]
-        .map(|path| last_change(path))
-        .into_iter()
-        .max();
-    if output.exists() && Some(last_change(&output)) > newest {
-        return output;
-    }
-    // Nobody sees a half-written file under its final name.
+    let source = e2e::repository().join("tests/fixtures").join(folder);
+    let plugins = e2e::target().join("plugins");
+    fs::create_dir_all(&plugins).unwrap();
+    let output = plugins.join(format!("{folder}.wasm"));
     let component = output.with_extension("component");
     let draft = output.with_extension("draft");
-    run(build.arg(&component)).await;
+
+    let others = ["wit", "tests/tools"].map(|path| last_change(&e2e::repository().join(path)));
+    let changed = others
+        .into_iter()
+        .fold(last_change(&source), SystemTime::max);
+    if !component.exists() || last_change(&component) < changed {
+        // Nobody takes a half-written file for a finished one.
+        run(build.arg(&draft)).await;
+        fs::rename(&draft, &component).unwrap();
+    }
     let mut pack = Command::new(e2e::binary());
     let pack = pack.args(["plugin", "pack"]).arg(&component);
     let pack = pack.arg("--manifest").arg(source.join("plugin.toml"));
-    run(pack.arg("--output").arg(&draft)).await;
-    fs::rename(&draft, &output).unwrap();
+    run(pack.arg("--output").arg(&output)).await;
     output
 }
 

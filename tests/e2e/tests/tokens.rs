@@ -3,53 +3,33 @@
 
 use std::time::Duration;
 
-use e2e::{Deployment, Host, mcp};
+use e2e::{Binding, Deployment, Host, mcp};
 use serde_json::{Value, json};
 use vbr_simulator::{Fault, Gate, Options, Simulator};
 
-/// A host whose hostile plugin is bound to the simulator, and the simulator's password in a file.
-/// The folder with the password lives as long as the first part.
+/// A host whose hostile plugin is bound to the simulator. There is another binding, which is not the plugin's. The
+/// folder with the password lives as long as the first part.
 async fn host(simulator: &Simulator, log: &str) -> (Deployment, Host) {
-    let login = Options::default();
-    let tables = format!(
+    let binding = Binding {
+        url: simulator.url(),
+        allow: r#"["GET /api/v1/**", "POST /api/v1/jobs/*/*"]"#,
+        ..Binding::default()
+    };
+    let other = format!(
         r#"
-[credentials.vbr]
-kind = "oauth2"
-grant = "password"
-token-path = "/api/oauth2/token"
-username = "file:vbr-user"
-password = "file:vbr-password"
-headers = {{ x-api-version = "1.2-rev1" }}
-
-[bindings.vbr01]
-kind = "vbr"
-url = "{url}"
-tls = {{ ca-file = "vbr01.pem" }}
-credential = "vbr"
-allow = ["GET /api/v1/**", "POST /api/v1/jobs/*/*"]
+[plugins.hostile.limits]
+concurrency = 64
 
 [bindings.other]
 kind = "vbr"
-url = "{url}"
-tls = {{ fingerprint = "{fingerprint}" }}
+url = "{}"
+tls = {{ fingerprint = "{}" }}
 allow = ["* /**"]
-
-[plugins.hostile]
-component = "{component}"
-grant = ["http"]
-backends = {{ vbr = "vbr01" }}
-
-[plugins.hostile.limits]
-concurrency = 64
 "#,
-        url = simulator.url(),
-        fingerprint = simulator.fingerprint(),
-        component = e2e::plugin("hostile").display(),
+        simulator.url(),
+        simulator.fingerprint(),
     );
-    let deployment = Deployment::new(&tables);
-    deployment.write("vbr01.pem", simulator.ca_pem());
-    deployment.write("vbr-user", &login.user);
-    deployment.write("vbr-password", &login.password);
+    let deployment = binding.deploy(simulator.ca_pem(), &(binding.plugin("hostile") + &other));
     let host = Host::start_with(&deployment, &[("TOOLWARD_LOG", log)]).await;
     (deployment, host)
 }

@@ -212,7 +212,7 @@ fn what_is_no_token_is_refused() {
         &deep,
         &format!("{good}.x"),
     ] {
-        assert!(rules().header(bad).is_err(), "{:.40}", bad);
+        assert!(rules().header(bad).is_err(), "{bad:.40}");
     }
     // An altered payload, and a cut signature.
     let signer = Signer::new();

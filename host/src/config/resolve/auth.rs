@@ -23,7 +23,7 @@ pub(super) fn resolve(
         .value
         .tokens
         .as_ref()
-        .is_none_or(|tokens| tokens.is_empty());
+        .is_none_or(std::collections::BTreeMap::is_empty);
     if none
         && at.value.oauth.is_none()
         && !cx.findings.is_spoiled("auth.tokens")

@@ -45,8 +45,10 @@ pub(crate) struct JobDetails {
     whole_configuration: Option<Value>,
 }
 
-/// Shows one backup job: its state, what it protects, where it keeps backups and how long, its schedule,
-/// and its latest runs with their results.
+/// Shows one backup job.
+///
+/// Its state, what it protects, where it keeps backups and how long, its schedule, and its latest runs with their
+/// results.
 #[tool(read_only, idempotent, open_world = false, title = "Show a backup job")]
 pub(crate) fn backup_jobs_get(cx: &Context, args: GetArgs) -> Result<JobDetails> {
     let client = Client::new(cx)?;

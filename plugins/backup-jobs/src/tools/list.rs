@@ -94,8 +94,9 @@ pub(crate) struct JobList {
     next_skip: Option<u64>,
 }
 
-/// Lists backup jobs with their state: what they are doing, how the last run ended, when the next one is due.
-/// Filters may be combined.
+/// Lists backup jobs with their state.
+///
+/// What they are doing, how the last run ended, when the next one is due. Filters may be combined.
 #[tool(read_only, idempotent, open_world = false, title = "List backup jobs")]
 pub(crate) fn backup_jobs_list(cx: &Context, args: ListArgs) -> Result<JobList> {
     let client = Client::new(cx)?;

@@ -118,7 +118,7 @@ fn refuse_running(job: &JobState) -> Result<()> {
         None => String::new(),
     };
     Err(ToolError::conflict(format!(
-        "job {:?} is {} already{session}. hint: follow it with backup_jobs_get, or end it with backup_jobs_stop",
+        "job {:?} is already {}{session}. hint: follow it with backup_jobs_get, or end it with backup_jobs_stop",
         job.name, job.status
     ))
     .into())

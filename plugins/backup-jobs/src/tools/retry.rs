@@ -15,9 +15,10 @@ pub(crate) struct RetryArgs {
     start_chained_jobs: bool,
 }
 
-/// Retries a backup job whose last run failed: only what failed is processed again. Needs a server of version 13;
-/// on older ones, start the job instead. Returns as soon as the server has begun the run: follow it with
-/// `backup_jobs_get`.
+/// Retries a backup job whose last run failed.
+///
+/// Only what failed is processed again. Needs a server of version 13; on older ones, start the job instead.
+/// Returns as soon as the server has begun the run: follow it with `backup_jobs_get`.
 #[tool(
     read_only = false,
     idempotent = false,

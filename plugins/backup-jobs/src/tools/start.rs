@@ -18,8 +18,10 @@ pub(crate) struct StartArgs {
     start_chained_jobs: bool,
 }
 
-/// Starts a backup job now. Returns as soon as the server has begun the run, which then takes minutes or hours:
-/// follow it with `backup_jobs_get`.
+/// Starts a backup job now.
+///
+/// Returns as soon as the server has begun the run, which then takes minutes or hours: follow it with
+/// `backup_jobs_get`.
 #[tool(
     read_only = false,
     idempotent = false,

@@ -24,8 +24,10 @@ fn default_graceful() -> bool {
     true
 }
 
-/// Stops a running backup job. Returns as soon as the server has taken the order; a graceful stop may take a while:
-/// follow it with `backup_jobs_get`.
+/// Stops a running backup job.
+///
+/// Returns as soon as the server has taken the order; a graceful stop may take a while: follow it with
+/// `backup_jobs_get`.
 #[tool(
     read_only = false,
     destructive,

@@ -482,3 +482,14 @@ fn wrong_answers_are_found() {
     check(&path, 200, job, true);
     check(&path, 200, other, false);
 }
+
+#[test]
+fn an_absent_document_is_no_checker_and_a_damaged_one_is_an_error() {
+    let folder = std::env::temp_dir().join(format!("vbr-openapi-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let revision = Revision::V1_2Rev1;
+    assert!(matches!(Checker::load_from(&folder, revision), Ok(None)));
+    std::fs::write(folder.join("vbr-1.2-rev1.openapi.json"), "{").unwrap();
+    assert!(Checker::load_from(&folder, revision).is_err());
+    std::fs::remove_dir_all(folder).unwrap();
+}

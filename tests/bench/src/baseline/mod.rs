@@ -1,0 +1,53 @@
+//! The servers that the host is compared with, each a process of its own: this binary, started as `bench serve`.
+//!
+//! They use the runtime, the listener and the options that the host uses, so that what differs is the work done.
+
+mod bare;
+mod rmcp;
+
+use std::io;
+
+use axum::Router;
+use axum::serve::ListenerExt as _;
+use clap::ValueEnum;
+use tokio::net::TcpListener;
+
+/// Which of them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Baseline {
+    /// A handler that answers a constant: HTTP and nothing else
+    Bare,
+    /// The official SDK with a native tool
+    Rmcp,
+    /// The same over standard input and output
+    RmcpStdio,
+}
+
+/// Serves until it is killed, or until standard input ends.
+pub(crate) fn serve(baseline: Baseline) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let served = runtime.block_on(async {
+        match baseline {
+            Baseline::Bare => listen(bare::routes()).await,
+            Baseline::Rmcp => listen(rmcp::routes()).await,
+            Baseline::RmcpStdio => rmcp::stdio().await,
+        }
+    });
+    // A thread that waits in a read of standard input cannot be joined.
+    runtime.shutdown_background();
+    served
+}
+
+async fn listen(routes: Router) -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            eprintln!("cannot set TCP_NODELAY: {error}");
+        }
+    });
+    eprintln!("serving MCP on http://{address}/mcp");
+    axum::serve(listener, routes).await
+}

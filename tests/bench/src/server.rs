@@ -1,0 +1,171 @@
+//! A started process, and the way to talk to it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::process::{Child, ChildStderr, Command};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::load::{CallError, Caller as _, Connection, Pipe};
+use crate::subject::Transport;
+
+/// How long a start may take: a debug build compiles a component for seconds.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Why a program cannot be measured.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    /// The system refused.
+    #[error("cannot start {name}")]
+    Spawn {
+        name: String,
+        #[source]
+        source: io::Error,
+    },
+    /// It ended, or waits for something.
+    #[error("{name} does not say where it listens; it says:\n{said}")]
+    Silent { name: String, said: String },
+    /// It started, and does not do what it is measured by.
+    #[error("{name} does not answer the first call")]
+    Call {
+        name: String,
+        #[source]
+        source: CallError,
+    },
+}
+
+/// Where its calls go.
+#[derive(Debug)]
+pub(crate) enum Door {
+    Http(SocketAddr),
+    Stdio(Pipe),
+}
+
+/// A process that has answered its first call. It is killed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) id: u32,
+    pub(crate) door: Door,
+    child: Child,
+    _stderr: AbortOnDropHandle<()>,
+}
+
+impl Server {
+    /// Starts it and calls it once.
+    pub(crate) async fn start(
+        name: &str,
+        mut command: Command,
+        transport: Transport,
+    ) -> Result<Self, StartError> {
+        let refused = |source| StartError::Spawn {
+            name: name.to_owned(),
+            source,
+        };
+        let (input, output) = match transport {
+            Transport::Http => (Stdio::null(), Stdio::null()),
+            Transport::Stdio => (Stdio::piped(), Stdio::piped()),
+        };
+        let mut child = command
+            .stdin(input)
+            .stdout(output)
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(refused)?;
+        let gone = || refused(io::ErrorKind::BrokenPipe.into());
+        let id = child.id().ok_or_else(gone)?;
+        let mut stderr = BufReader::new(child.stderr.take().ok_or_else(gone)?);
+        let mut door = match (child.stdin.take(), child.stdout.take()) {
+            (Some(input), Some(output)) => Door::Stdio(Pipe::new(input, output)),
+            _ => Door::Http(endpoint(name, &mut stderr).await?),
+        };
+        let called = match &mut door {
+            Door::Stdio(pipe) => pipe.call().await,
+            Door::Http(address) => call_once(*address).await,
+        };
+        called.map_err(|source| StartError::Call {
+            name: name.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            id,
+            door,
+            child,
+            _stderr: AbortOnDropHandle::new(tokio::spawn(drain(stderr))),
+        })
+    }
+
+    /// Ends it and waits until it is gone.
+    pub(crate) async fn stop(mut self) -> io::Result<()> {
+        self.child.kill().await
+    }
+}
+
+async fn call_once(address: SocketAddr) -> Result<(), CallError> {
+    Connection::open(address).await?.call().await
+}
+
+/// Reads lines up to the one with the address.
+async fn endpoint(
+    name: &str,
+    stderr: &mut BufReader<ChildStderr>,
+) -> Result<SocketAddr, StartError> {
+    let mut said = String::new();
+    let listening = async {
+        let mut line = String::new();
+        while stderr.read_line(&mut line).await.is_ok_and(|read| read > 0) {
+            if let Some(address) = address(&line) {
+                return Some(address);
+            }
+            said.push_str(&line);
+            line.clear();
+        }
+        None
+    };
+    let found = tokio::time::timeout(PATIENCE, listening).await;
+    found.ok().flatten().ok_or_else(|| StartError::Silent {
+        name: name.to_owned(),
+        said,
+    })
+}
+
+/// The address in `http://127.0.0.1:PORT/mcp`, somewhere in a line for people.
+fn address(line: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once("http://")?;
+    let (address, _) = rest.split_once("/mcp")?;
+    address.parse().ok()
+}
+
+/// Throws away what it logs, in large pieces: a full pipe would stop it, and reading lines would cost the generator.
+async fn drain(mut stderr: BufReader<ChildStderr>) {
+    let mut piece = vec![0; 64 * 1024];
+    while stderr.read(&mut piece).await.is_ok_and(|read| read > 0) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_found_in_a_line_for_people() {
+        let expected = Some(SocketAddr::from(([127, 0, 0, 1], 8825)));
+        assert_eq!(
+            address("INFO cli: serving MCP on http://127.0.0.1:8825/mcp\n"),
+            expected
+        );
+        assert_eq!(address("INFO the catalog is ready\n"), None);
+        assert_eq!(address("see http://example.com/mcp\n"), None);
+    }
+
+    #[tokio::test]
+    async fn a_program_that_fails_is_quoted() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo no such luck >&2; exit 3"]);
+        let failed = Server::start("it", command, Transport::Http).await;
+        let text = failed.expect_err("it ends at once").to_string();
+        assert!(text.contains("no such luck"), "{text}");
+    }
+}

@@ -1,0 +1,120 @@
+//! What a start costs: from the creation of the process to its first answered call.
+
+use std::error::Error;
+use std::time::Instant;
+
+use tokio::process::Command;
+
+use crate::options::Plan;
+use crate::process;
+use crate::samples::Samples;
+use crate::server::Server;
+use crate::subject::{Program, Site, Transport};
+
+/// What the host finds in its cache of compiled components.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Cache {
+    /// The native server has none.
+    Without,
+    Warm,
+    Empty,
+}
+
+/// One of the starts that are measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Start {
+    /// Its name in the report.
+    pub(crate) name: &'static str,
+    pub(crate) transport: Transport,
+    program: Program,
+    cache: Cache,
+}
+
+/// The native start that a start over this transport is divided by.
+pub(crate) const fn yardstick(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Http => "start-rmcp",
+        Transport::Stdio => "start-rmcp-stdio",
+    }
+}
+
+const STARTS: [Start; 6] = [
+    start(Transport::Http, Cache::Without, yardstick(Transport::Http)),
+    start(Transport::Http, Cache::Warm, "start-ours-warm"),
+    start(Transport::Http, Cache::Empty, "start-ours-cold"),
+    start(
+        Transport::Stdio,
+        Cache::Without,
+        yardstick(Transport::Stdio),
+    ),
+    start(Transport::Stdio, Cache::Warm, "start-ours-warm-stdio"),
+    start(Transport::Stdio, Cache::Empty, "start-ours-cold-stdio"),
+];
+
+const fn start(transport: Transport, cache: Cache, name: &'static str) -> Start {
+    let program = match cache {
+        Cache::Without => Program::Rmcp,
+        Cache::Warm | Cache::Empty => Program::Ours,
+    };
+    Start {
+        name,
+        transport,
+        program,
+        cache,
+    }
+}
+
+/// Measures all of them, in turns.
+pub(crate) async fn measure(
+    site: &Site,
+    plan: &Plan,
+) -> Result<Vec<(Start, Samples)>, Box<dyn Error>> {
+    // Fills the cache, and reads every program from the disk once.
+    for (program, transport) in [
+        (Program::Ours, Transport::Http),
+        (Program::Rmcp, Transport::Http),
+    ] {
+        take(site.command(program, transport), transport, "warming up").await?;
+    }
+    let mut all = STARTS.map(|start| (start, Samples::default()));
+    for round in 0..plan.starts {
+        eprintln!("starts: round {} of {}", round + 1, plan.starts);
+        for (start, samples) in &mut all {
+            *samples += take_start(site, *start).await?;
+        }
+    }
+    Ok(all.into())
+}
+
+async fn take_start(site: &Site, start: Start) -> Result<Samples, Box<dyn Error>> {
+    let Start {
+        transport, program, ..
+    } = start;
+    if start.cache == Cache::Empty {
+        let folder = site.cold()?;
+        let command = site.command_in(folder.path(), program, transport);
+        return take(command, transport, start.name).await;
+    }
+    take(site.command(program, transport), transport, start.name).await
+}
+
+async fn take(
+    command: Command,
+    transport: Transport,
+    name: &str,
+) -> Result<Samples, Box<dyn Error>> {
+    let generator_cpu = process::cpu_time(std::process::id())?;
+    let begun = Instant::now();
+    let server = Server::start(name, command, transport).await?;
+    let elapsed = begun.elapsed();
+    let samples = Samples {
+        latencies: vec![elapsed],
+        errors: 0,
+        elapsed,
+        cpu: process::threads_cpu_time(server.id)?,
+        generator_cpu: process::cpu_time(std::process::id())?.saturating_sub(generator_cpu),
+        resident: process::resident(server.id)?,
+    };
+    server.stop().await?;
+    Ok(samples)
+}

@@ -1,0 +1,163 @@
+//! The report for people.
+
+use std::fmt::Write as _;
+
+use crate::report::{Record, Report};
+
+/// From this share of its one core on, the generator may be what limits the calls per second.
+const BUSY: f64 = 0.9;
+
+/// The whole text.
+pub(crate) fn render(report: &Report) -> String {
+    let mut text = String::new();
+    let Report {
+        build,
+        processor,
+        cores,
+        rounds,
+        turn_s,
+        ..
+    } = report;
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        text,
+        "{build} build, {cores} cores ({processor}), {rounds} × {turn_s} s each, interleaved"
+    );
+    if *build == "debug" {
+        text.push_str("A DEBUG BUILD: these figures say nothing about a release build.\n");
+    }
+    if report.quick {
+        text.push_str("QUICK: this shows that everything runs; the figures are mostly noise.\n");
+    }
+    let (calls, starts): (Vec<_>, Vec<_>) = report
+        .records
+        .iter()
+        .partition(|record| record.calls_per_s.is_some());
+    text.push('\n');
+    text.push_str(&columns(&calls_table(report, &calls)));
+    text.push('\n');
+    text.push_str(&columns(&starts_table(report, &starts)));
+    text.push_str(NOTES);
+    text
+}
+
+const NOTES: &str = "
+p50 and so on are latencies in µs. × is the figure before it, divided by that of the native server of the official
+SDK (rmcp) in this run. CPU is the measured process's own, user and system. generator: CPU time of the one thread
+that sends the calls, of one core; with a `!`, it may be what limits the calls per second.
+Starts: from the creation of the process to its first answered call.
+";
+
+fn calls_table(report: &Report, records: &[&Record]) -> Vec<Vec<String>> {
+    let head = [
+        "calls",
+        "conns",
+        "calls/s",
+        "×",
+        "p50",
+        "×",
+        "p95",
+        "p99",
+        "p99.9",
+        "CPU µs/call",
+        "×",
+        "generator",
+        "idle MiB",
+        "end MiB",
+        "errors",
+    ];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for record in records {
+        let share = record.generator_share;
+        let busy = if share >= BUSY { "!" } else { "" };
+        rows.push(vec![
+            record.name.to_owned(),
+            record.connections.to_string(),
+            format!("{:.0}", record.calls_per_s.unwrap_or_default()),
+            ratio(report, record, "calls_per_s"),
+            format!("{:.0}", record.p50_us),
+            ratio(report, record, "p50"),
+            format!("{:.0}", record.p95_us),
+            format!("{:.0}", record.p99_us),
+            format!("{:.0}", record.p999_us),
+            format!("{:.1}", record.cpu_us_per_call),
+            ratio(report, record, "cpu"),
+            format!("{:.0} %{busy}", share * 100.0),
+            record.idle_rss_bytes.map_or_else(String::new, mebibytes),
+            mebibytes(record.rss_bytes),
+            record.errors.to_string(),
+        ]);
+    }
+    rows
+}
+
+fn starts_table(report: &Report, records: &[&Record]) -> Vec<Vec<String>> {
+    let head = [
+        "starts", "number", "p50 ms", "×", "p95 ms", "CPU ms", "×", "MiB",
+    ];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for record in records {
+        rows.push(vec![
+            record.name.to_owned(),
+            record.calls.to_string(),
+            format!("{:.1}", record.p50_us / 1000.0),
+            ratio(report, record, "p50"),
+            format!("{:.1}", record.p95_us / 1000.0),
+            format!("{:.1}", record.cpu_us_per_call / 1000.0),
+            ratio(report, record, "cpu"),
+            mebibytes(record.rss_bytes),
+        ]);
+    }
+    rows
+}
+
+fn ratio(report: &Report, record: &Record, figure: &str) -> String {
+    let ratio = report.ratio(record, figure);
+    ratio.map_or_else(String::new, |value| format!("{value:.2}"))
+}
+
+/// With one decimal.
+fn mebibytes(bytes: u64) -> String {
+    let tenths = bytes * 10 / (1024 * 1024);
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
+
+/// Names to the left, figures to the right, each column as wide as it needs.
+fn columns(rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let width = width(column);
+            let _ = if column == 0 {
+                write!(line, "{cell:<width$}")
+            } else {
+                write!(line, "  {cell:>width$}")
+            };
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_they_need() {
+        let rows = [["calls", "×", "p50"], ["a", "", "1200"]];
+        let rows = rows.map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(columns(&rows), "calls  ×   p50\na         1200\n");
+    }
+
+    #[test]
+    fn memory_is_shown_in_tenths() {
+        assert_eq!(mebibytes(1024 * 1024 * 3 / 2), "1.5");
+    }
+}
