@@ -88,11 +88,16 @@ impl State {
         let mut http = WasiHttpCtx::new();
         // A guest that hoards header fields holds host memory: all its handles together stay within the limit.
         http.set_field_size_limit((plugin.limits.host_memory / HANDLES).max(1024));
+        // Logins are kept apart per tenant, and the caller's counts, not the one the plugin was loaded for.
+        let origin = Origin {
+            tenant: call.principal.tenant.clone(),
+            ..plugin.origin.clone()
+        };
         Self {
             table,
             wasi,
             http,
-            hooks: http::Hooks::new(egress, plugin.origin.clone(), io),
+            hooks: http::Hooks::new(egress, origin, io),
             log: log::Budget::default(),
             changes,
             call,

@@ -13,6 +13,10 @@ use serde_json::{Map, Value};
 use super::at::At;
 use super::defaults;
 
+mod auth;
+
+pub(super) use auth::{Algorithm, Auth, OAuth, Token};
+
 /// Names and texts of the operator's choice.
 pub(super) type Texts = BTreeMap<At<String>, At<String>>;
 
@@ -22,6 +26,8 @@ pub(super) type Texts = BTreeMap<At<String>, At<String>>;
 pub(super) struct File {
     /// Where and how the host listens.
     pub(super) server: Option<Server>,
+    /// Who may call over HTTP.
+    pub(super) auth: Option<At<Auth>>,
     /// The sandbox's engine.
     pub(super) runtime: Option<Runtime>,
     /// Bounds on each call, for every plugin that does not set its own.
@@ -38,22 +44,32 @@ pub(super) struct File {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Server {
-    /// Address and port of the HTTP transport. Anything but loopback needs `allow-unauthenticated = true`.
+    /// Address and port of the HTTP transport. Anything but loopback needs `[auth]`, or `allow-unauthenticated = true`.
     #[schemars(extend("default" = defaults::LISTEN, "examples" = ["127.0.0.1:8825", "[::1]:8825"]))]
     pub(super) listen: Option<At<String>>,
-    /// Whether everybody who reaches the address may call the tools. The host does not know its callers yet, so
-    /// that is what listening on anything but loopback means.
+    /// Whether everybody who reaches an address that is not loopback may call the tools. Not together with `[auth]`.
     #[schemars(extend("default" = false, "examples" = [true]))]
     pub(super) allow_unauthenticated: Option<At<bool>>,
-    /// `Origin` values accepted besides those of the listening address, each `scheme://host[:port]`.
+    /// `Origin` values accepted besides those of the listening address, each `scheme://host[:port]`. Pages of these
+    /// origins may also read the answers (CORS).
     #[schemars(extend("default" = [], "examples" = [["https://agents.example"]]))]
     pub(super) allowed_origins: Option<Vec<At<String>>>,
-    /// `Host` values accepted besides loopback names and the listening address, each `host[:port]`.
+    /// `Host` values accepted besides loopback names, the listening address and the host of `auth.oauth.resource`, each
+    /// `host[:port]`.
     #[schemars(extend("default" = [], "examples" = [["toolward.example:8825"]]))]
     pub(super) allowed_hosts: Option<Vec<At<String>>>,
     /// Largest request body.
     #[schemars(extend("default" = defaults::MAX_REQUEST_SIZE, "examples" = ["4 MiB"]))]
     pub(super) max_request_size: Option<At<Size>>,
+    /// Connections at once; more wait until one ends.
+    #[schemars(extend("default" = defaults::MAX_CONNECTIONS, "minimum" = 1, "examples" = [4096]))]
+    pub(super) max_connections: Option<At<i64>>,
+    /// How long a client may take to send the head of a request, and how long a connection may be idle.
+    #[schemars(extend("default" = defaults::HEADER_TIMEOUT, "examples" = ["30 s"]))]
+    pub(super) header_timeout: Option<At<Duration>>,
+    /// How long a client may take to send the body of a request.
+    #[schemars(extend("default" = defaults::BODY_TIMEOUT, "examples" = ["30 s"]))]
+    pub(super) body_timeout: Option<At<Duration>>,
 }
 
 /// The sandbox's engine.

@@ -10,10 +10,11 @@ use tokio::task::JoinSet;
 
 use crate::capability::{Changed, Principal};
 use crate::catalog::{Catalog, Offer};
-use crate::config::{self, Config, PluginName, TenantName};
+use crate::config::{self, Ability, Config, PluginName, TenantName};
 use crate::egress::{Egress, EgressError};
 use crate::error::{self, Report};
 use crate::plugin::{self, Engine, EngineError, Plugin};
+use crate::policy;
 
 mod changes;
 mod list;
@@ -58,20 +59,36 @@ pub enum StartError {
     Engine(#[from] EngineError),
 }
 
-/// Until tenants are configured there is one.
+/// The tenant of callers who are not told apart, and the one that plugins list what they offer for. For now every tenant
+/// sees the same plugins and bindings; logins to backends are kept apart.
 #[must_use]
 pub fn local_tenant() -> TenantName {
     "local".parse().expect("`local` is a name")
 }
 
-/// Who calls when nobody is told apart: the person at this machine.
+/// Who calls when nobody is told apart and nobody else gets in: the person at this machine, who may do everything.
 #[must_use]
 pub fn local_principal() -> Principal {
     Principal {
         tenant: local_tenant(),
         subject: Some("local".to_owned()),
-        scopes: Vec::new(),
+        scopes: scopes(&Ability::ALL),
     }
+}
+
+/// Who calls over a network where nobody is asked: anybody, who may do everything but look after the host.
+#[must_use]
+pub fn anonymous_principal() -> Principal {
+    Principal {
+        tenant: local_tenant(),
+        subject: None,
+        scopes: scopes(&policy::USUAL),
+    }
+}
+
+fn scopes(abilities: &[Ability]) -> Vec<String> {
+    let scopes = abilities.iter().map(|ability| ability.scope().to_owned());
+    scopes.collect()
 }
 
 /// 128 unguessable bits, hexadecimal.

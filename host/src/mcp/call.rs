@@ -20,12 +20,14 @@ use super::convert;
 use super::seal::{Binding, Sealer};
 use super::session::Session;
 use crate::catalog::{Catalog, Prompt, Tool};
+use crate::config::Ability;
 use crate::host::random_id;
 use crate::plugin::wit::prompts::PromptOutcome;
 use crate::plugin::wit::resources::ReadOutcome;
 use crate::plugin::wit::tools::Outcome;
 use crate::plugin::wit::values::{Capability, Cause, Failure, InputNeeded, RequestError};
 use crate::plugin::{Abilities, Answer, Asked, CallError, CallInfo, Event, Plugin, Principal};
+use crate::policy::{self, Action};
 
 /// Rounds of questions that one request of the old era may take.
 const MAX_ROUNDS: usize = 10;
@@ -179,6 +181,14 @@ impl Target {
         }
     }
 
+    fn ability(&self) -> Ability {
+        match self {
+            Self::Tool { .. } => Ability::CallTools,
+            Self::Prompt { .. } => Ability::GetPrompts,
+            Self::Resource { .. } => Ability::ReadResources,
+        }
+    }
+
     /// Method, name and arguments, for what is sealed.
     fn identity(&self) -> (&'static str, &str, String) {
         match self {
@@ -252,6 +262,7 @@ enum Round {
 /// Serves a request to its end, or to the client's next round.
 pub async fn call(target: &Target, caller: Caller<'_>) -> Result<Ended, ErrorData> {
     let plugin = target.plugin();
+    allowed(&caller.principal, target.ability(), plugin)?;
     let mut asked = match &caller.asking {
         Asking::Answering {
             replies,
@@ -329,6 +340,22 @@ pub async fn call(target: &Target, caller: Caller<'_>) -> Result<Ended, ErrorDat
         }
     }
     target.refused(format!("the call asked more than {MAX_ROUNDS} times"))
+}
+
+/// Whether the principal may do this with a plugin; the error names the scopes that are missing.
+pub(super) fn allowed(
+    principal: &Principal,
+    ability: Ability,
+    plugin: &Plugin,
+) -> Result<(), ErrorData> {
+    let action = Action {
+        ability,
+        plugin: Some(plugin.name()),
+    };
+    policy::may(principal, action).map_err(|missing| {
+        let data = json!({ "requiredScopes": missing.scopes });
+        ErrorData::invalid_request(format!("insufficient scope: {missing}"), Some(data))
+    })
 }
 
 /// What a seal is bound to, owned.

@@ -12,7 +12,10 @@ use rmcp::model::{
 };
 use serde_json::Value;
 
+use super::call::allowed;
 use crate::catalog;
+use crate::config::Ability;
+use crate::plugin::Principal;
 use crate::plugin::wit::{prompts, resources, tools, values};
 
 /// A result of a plugin that breaks the interface's promises. The text says how.
@@ -308,7 +311,11 @@ fn role(role: values::Role) -> Role {
     }
 }
 
-/// All tools of a catalog, as `tools/list` shows them.
-pub(super) fn tools(catalog: &catalog::Catalog) -> Vec<Tool> {
-    catalog.tools().map(Arc::as_ref).map(tool).collect()
+/// The tools that the principal may call, as `tools/list` shows them.
+pub(super) fn tools(catalog: &catalog::Catalog, principal: &Principal) -> Vec<Tool> {
+    let tools = catalog.tools().map(Arc::as_ref);
+    tools
+        .filter(|tool| allowed(principal, Ability::CallTools, &tool.plugin).is_ok())
+        .map(tool)
+        .collect()
 }

@@ -12,10 +12,11 @@ use std::sync::{Arc, OnceLock};
 
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CompletionInfo,
-    GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, LoggingLevel, MetaObject,
-    PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
-    Reference, ServerCapabilities, ServerConfig, SetLevelRequestParams, SubscribeRequestParams,
+    DiscoverResult, GetPromptRequestParams, GetPromptResponse, Implementation,
+    InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, LoggingLevel, MetaObject, PaginatedRequestParams,
+    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, Reference,
+    ServerCapabilities, ServerConfig, SetLevelRequestParams, SubscribeRequestParams,
     SubscriptionFilter, Tool, UnsubscribeRequestParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
@@ -23,13 +24,15 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::catalog::{Catalog, List};
+use crate::config::Ability;
 use crate::host::{Host, Subscription, random_id};
 use crate::plugin::wit::completions::Subject;
-use crate::plugin::{Abilities, Asked, CallInfo, Changed, Level, Principal};
+use crate::plugin::{Abilities, Asked, CallInfo, Changed, Level, Plugin, Principal};
 
 mod ask;
 mod call;
 mod convert;
+pub mod envelope;
 mod events;
 mod seal;
 mod session;
@@ -67,18 +70,51 @@ impl Server {
 #[derive(Clone, Debug)]
 pub struct Handler {
     server: Arc<Server>,
-    principal: Principal,
+    sender: Sender,
     session: Arc<OnceLock<Session>>,
 }
 
+/// Who sends the requests of a handler.
+#[derive(Clone, Debug)]
+enum Sender {
+    /// Always the same.
+    One(Principal),
+    /// Whoever the transport found behind each request. A session's requests need not have the same scopes.
+    OfRequest,
+}
+
 impl Handler {
-    /// A handler for one principal.
+    /// A handler for one principal: standard input and output.
     #[must_use]
     pub fn new(server: Arc<Server>, principal: Principal) -> Self {
         Self {
             server,
-            principal,
+            sender: Sender::One(principal),
             session: Arc::default(),
+        }
+    }
+
+    /// A handler for HTTP: each request carries a [`Principal`] among its extensions. One without is not served.
+    #[must_use]
+    pub fn of_requests(server: Arc<Server>) -> Self {
+        Self {
+            server,
+            sender: Sender::OfRequest,
+            session: Arc::default(),
+        }
+    }
+
+    fn principal<'a>(
+        &'a self,
+        context: &'a RequestContext<RoleServer>,
+    ) -> Result<&'a Principal, ErrorData> {
+        match &self.sender {
+            Sender::One(principal) => Ok(principal),
+            Sender::OfRequest => context
+                .extensions
+                .get::<http::request::Parts>()
+                .and_then(|parts| parts.extensions.get())
+                .ok_or_else(|| ErrorData::internal_error("nobody knows who sent this", None)),
         }
     }
 
@@ -102,7 +138,7 @@ impl Handler {
         context: &RequestContext<RoleServer>,
         replies: Option<rmcp::model::InputResponses>,
         state: Option<String>,
-    ) -> Caller<'a> {
+    ) -> Result<Caller<'a>, ErrorData> {
         let asking = if is_new_era(context) {
             Asking::Answering {
                 replies: replies.unwrap_or_default(),
@@ -112,8 +148,8 @@ impl Handler {
         } else {
             Asking::Requests(self.session(context))
         };
-        Caller {
-            principal: self.principal.clone(),
+        Ok(Caller {
+            principal: self.principal(context)?.clone(),
             cancelled: context.ct.clone(),
             traceparent: context.meta.get_traceparent().map(str::to_owned),
             events: None,
@@ -122,7 +158,7 @@ impl Handler {
                 .as_ref()
                 .map_or_else(Abilities::default, ask::client_abilities),
             asking,
-        }
+        })
     }
 
     /// Serves a request, and tells the client meanwhile what it asked to be told.
@@ -146,8 +182,28 @@ impl ServerHandler for Handler {
         let catalog = self.catalog();
         let mut info = ServerConfig::new(capabilities(&catalog));
         info.server_info = server_info();
-        info.instructions = instructions(&catalog);
         info
+    }
+
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        context.peer.set_peer_info(request.clone());
+        let mut result = self.negotiate_initialize(&request)?;
+        result.instructions = instructions(&self.catalog(), self.principal(&context)?);
+        Ok(result)
+    }
+
+    async fn discover(
+        &self,
+        context: RequestContext<RoleServer>,
+    ) -> Result<DiscoverResult, ErrorData> {
+        let mut info = self.get_info();
+        info.instructions = instructions(&self.catalog(), self.principal(&context)?);
+        let versions = self.supported_protocol_versions().into_owned();
+        Ok(DiscoverResult::from_server_info(versions, info))
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
@@ -164,7 +220,8 @@ impl ServerHandler for Handler {
     ) -> Result<ListToolsResult, ErrorData> {
         one_page(request)?;
         let catalog = self.catalog();
-        let mut result = ListToolsResult::with_all_items(convert::tools(&catalog));
+        let mut result =
+            ListToolsResult::with_all_items(convert::tools(&catalog, self.principal(&context)?));
         (result.ttl_ms, result.cache_scope) = convert::cache(catalog.freshness(List::Tools));
         result.meta = stamp(result.meta, &context);
         Ok(result)
@@ -188,7 +245,7 @@ impl ServerHandler for Handler {
             }
             Err(Err(error)) => return Err(error),
         };
-        let caller = self.caller(&context, request.input_responses, request.request_state);
+        let caller = self.caller(&context, request.input_responses, request.request_state)?;
         match self.serve(&target, &context, caller).await? {
             Ended::Tool(mut result) => {
                 result.meta = stamp(result.meta, &context);
@@ -206,10 +263,10 @@ impl ServerHandler for Handler {
     ) -> Result<ListPromptsResult, ErrorData> {
         one_page(request)?;
         let catalog = self.catalog();
-        let prompts = catalog
-            .prompts()
-            .map(|prompt| convert::prompt(prompt))
-            .collect();
+        let principal = self.principal(&context)?;
+        let may = |plugin: &Plugin| call::allowed(principal, Ability::GetPrompts, plugin).is_ok();
+        let prompts = catalog.prompts().filter(|prompt| may(&prompt.plugin));
+        let prompts = prompts.map(|prompt| convert::prompt(prompt)).collect();
         let mut result = ListPromptsResult::with_all_items(prompts);
         (result.ttl_ms, result.cache_scope) = convert::cache(catalog.freshness(List::Prompts));
         result.meta = stamp(result.meta, &context);
@@ -223,7 +280,7 @@ impl ServerHandler for Handler {
     ) -> Result<GetPromptResponse, ErrorData> {
         let arguments = request.arguments.unwrap_or_default();
         let target = Target::prompt(&self.catalog(), &request.name, arguments)?;
-        let caller = self.caller(&context, request.input_responses, request.request_state);
+        let caller = self.caller(&context, request.input_responses, request.request_state)?;
         match self.serve(&target, &context, caller).await? {
             Ended::Prompt(mut result) => {
                 result.meta = stamp(result.meta, &context);
@@ -241,9 +298,11 @@ impl ServerHandler for Handler {
     ) -> Result<ListResourcesResult, ErrorData> {
         one_page(request)?;
         let catalog = self.catalog();
-        let resources = catalog
-            .resources()
-            .map(|resource| convert::listed_resource(resource));
+        let principal = self.principal(&context)?;
+        let may =
+            |plugin: &Plugin| call::allowed(principal, Ability::ReadResources, plugin).is_ok();
+        let resources = catalog.resources().filter(|resource| may(&resource.plugin));
+        let resources = resources.map(|resource| convert::listed_resource(resource));
         let resources = resources
             .collect::<Result<Vec<_>, _>>()
             .map_err(|defect| ErrorData::internal_error(defect.to_string(), None))?;
@@ -260,9 +319,11 @@ impl ServerHandler for Handler {
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         one_page(request)?;
         let catalog = self.catalog();
-        let templates = catalog
-            .templates()
-            .map(|template| convert::listed_template(template));
+        let principal = self.principal(&context)?;
+        let may =
+            |plugin: &Plugin| call::allowed(principal, Ability::ReadResources, plugin).is_ok();
+        let templates = catalog.templates().filter(|template| may(&template.plugin));
+        let templates = templates.map(|template| convert::listed_template(template));
         let mut result = ListResourceTemplatesResult::with_all_items(templates.collect());
         (result.ttl_ms, result.cache_scope) = convert::cache(catalog.freshness(List::Resources));
         result.meta = stamp(result.meta, &context);
@@ -275,7 +336,7 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let target = Target::resource(&self.catalog(), request.uri)?;
-        let caller = self.caller(&context, request.input_responses, request.request_state);
+        let caller = self.caller(&context, request.input_responses, request.request_state)?;
         match self.serve(&target, &context, caller).await? {
             Ended::Resource(mut result) => {
                 result.meta = stamp(result.meta, &context);
@@ -292,17 +353,25 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
         let catalog = self.catalog();
-        let (plugin, subject) = match request.r#ref {
+        let (plugin, subject, ability) = match request.r#ref {
             Reference::Prompt(prompt) => {
                 let known = catalog.prompt(&prompt.name);
                 let known = known.ok_or_else(|| call::unknown("prompt", &prompt.name))?;
-                (&known.plugin, Subject::Prompt(prompt.name))
+                (
+                    &known.plugin,
+                    Subject::Prompt(prompt.name),
+                    Ability::GetPrompts,
+                )
             }
             Reference::Resource(resource) => {
                 let known = catalog.template(&resource.uri);
                 let known =
                     known.ok_or_else(|| call::unknown("resource template", &resource.uri))?;
-                (&known.plugin, Subject::ResourceTemplate(resource.uri))
+                (
+                    &known.plugin,
+                    Subject::ResourceTemplate(resource.uri),
+                    Ability::ReadResources,
+                )
             }
             _ => return Err(ErrorData::invalid_params("unknown kind of reference", None)),
         };
@@ -310,8 +379,10 @@ impl ServerHandler for Handler {
             .context
             .and_then(|context| context.arguments)
             .unwrap_or_default();
+        let principal = self.principal(&context)?;
+        call::allowed(principal, ability, plugin)?;
         let info = CallInfo {
-            principal: self.principal.clone(),
+            principal: principal.clone(),
             cancelled: context.ct.clone(),
             deadline: std::time::Instant::now() + plugin.limits().wall_time,
             events: None,
@@ -360,6 +431,9 @@ impl ServerHandler for Handler {
         request: SubscribeRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
+        if let Some(plugin) = self.catalog().reader(&request.uri) {
+            call::allowed(self.principal(&context)?, Ability::ReadResources, plugin)?;
+        }
         let subscription = self.host().watch(&request.uri).ok_or_else(|| {
             let data = serde_json::json!({ "uri": request.uri });
             ErrorData::resource_not_found("no resource has this URI", Some(data))
@@ -398,11 +472,20 @@ impl ServerHandler for Handler {
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
         let mut news = self.host().news();
-        let uris = context
-            .accepted()
-            .resource_subscriptions
-            .clone()
-            .unwrap_or_default();
+        let principal = self.principal(context.request_context())?;
+        let catalog = self.catalog();
+        let may = |uri: &String| {
+            let reader = catalog.reader(uri);
+            reader.is_some_and(|plugin| {
+                call::allowed(principal, Ability::ReadResources, plugin).is_ok()
+            })
+        };
+        let accepted = context.accepted().resource_subscriptions.clone();
+        let uris: Vec<String> = accepted
+            .unwrap_or_default()
+            .into_iter()
+            .filter(may)
+            .collect();
         // Held for as long as somebody listens.
         let _watched: Vec<Subscription> = uris
             .iter()
@@ -423,7 +506,7 @@ impl ServerHandler for Handler {
                 Err(RecvError::Closed) => return Ok(()),
             };
             for changed in changed {
-                tell(&context, changed).await;
+                tell(&context, &uris, changed).await;
             }
         }
     }
@@ -431,7 +514,7 @@ impl ServerHandler for Handler {
 
 /// Tells a listener of the new era. What it did not ask for is not sent, and a listener that is gone is cancelled by the
 /// transport.
-async fn tell(context: &SubscriptionContext, changed: Changed) {
+async fn tell(context: &SubscriptionContext, uris: &[String], changed: Changed) {
     let (sink, wanted) = (context.sink(), context.accepted());
     let sent = match changed {
         Changed::Tools if wanted.tools_list_changed == Some(true) => {
@@ -443,14 +526,7 @@ async fn tell(context: &SubscriptionContext, changed: Changed) {
         Changed::Resources if wanted.resources_list_changed == Some(true) => {
             sink.notify_resource_list_changed().await
         }
-        Changed::Resource(uri)
-            if wanted
-                .resource_subscriptions
-                .as_ref()
-                .is_some_and(|uris| uris.contains(&uri)) =>
-        {
-            sink.notify_resource_updated(uri).await
-        }
+        Changed::Resource(uri) if uris.contains(&uri) => sink.notify_resource_updated(uri).await,
         Changed::Tools | Changed::Prompts | Changed::Resources | Changed::Resource(_) => Ok(()),
     };
     if let Err(error) = sent {
@@ -534,11 +610,13 @@ fn server_info() -> Implementation {
     Implementation::new("toolward", env!("CARGO_PKG_VERSION"))
 }
 
-/// What the plugins say about using their tools, one paragraph each.
-fn instructions(catalog: &Catalog) -> Option<String> {
+/// What the plugins say about using their tools, one paragraph each. Of plugins that the principal may not use it hears
+/// nothing.
+fn instructions(catalog: &Catalog, principal: &Principal) -> Option<String> {
     let paragraphs: Vec<Cow<'_, str>> = catalog
         .plugins()
         .into_iter()
+        .filter(|plugin| call::allowed(principal, Ability::CallTools, plugin).is_ok())
         .filter_map(|plugin| {
             let text = plugin.manifest.instructions.as_ref()?;
             Some(format!("{}: {text}", plugin.name()).into())
