@@ -21,14 +21,10 @@ pub(crate) enum Suspension {
 
 impl Suspended {
     pub(crate) fn asks(questions: Questions) -> Self {
-        #[cfg(target_arch = "wasm32")]
-        crate::guest::suspends();
         Self(Box::new(Suspension::Asks(questions)))
     }
 
     pub(crate) fn starts(job: NewJob) -> Self {
-        #[cfg(target_arch = "wasm32")]
-        crate::guest::suspends();
         Self(Box::new(Suspension::Starts(job)))
     }
 }

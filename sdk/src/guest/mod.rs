@@ -1,6 +1,5 @@
 //! The world of a component: the host, through the plugin interface and `wasi:http`.
 
-use std::cell::Cell;
 use std::time::Duration;
 
 use ref_cast::RefCast;
@@ -49,16 +48,6 @@ pub(crate) struct Call(call::Context);
 
 fn context(cx: &call::Context) -> &Context {
     Context::of(Call::ref_cast(cx))
-}
-
-thread_local! {
-    static SUSPENDS: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Notes that a call ends with questions or with a job. In a plugin that never does, nothing calls this: the compiler
-/// then sees that the note is never made, and leaves out the code for such ends.
-pub(crate) fn suspends() {
-    SUSPENDS.set(true);
 }
 
 impl World for Call {

@@ -5,9 +5,7 @@ use super::bindings::prompts::exports::toolward::plugin::prompts::{
 };
 use super::bindings::toolward::plugin::{call, values as wit};
 use super::{Offers, context, values};
-use crate::error::Failure;
 use crate::prompt::{self, PromptArgument, PromptDefinition};
-use crate::suspend::{Suspended, Suspension};
 
 impl<T: Offers> Guest for T {
     fn list_prompts(_: &call::Context) -> Result<Listing, wit::Failure> {
@@ -25,15 +23,10 @@ impl<T: Offers> Guest for T {
     ) -> Result<PromptOutcome, wit::Failure> {
         match T::plugin().fill(context(cx), &name, &arguments) {
             Ok(filled) => Ok(PromptOutcome::Done(self::filled(filled))),
-            Err(Failure::Suspended(suspended)) => match *suspended.0 {
-                Suspension::Asks(questions) => {
-                    Ok(PromptOutcome::InputNeeded(values::questions(questions)))
-                }
-                starts @ Suspension::Starts(_) => Err(values::failure(Failure::Suspended(
-                    Suspended(Box::new(starts)),
-                ))),
+            Err(failure) => match values::asked(failure) {
+                Ok(questions) => Ok(PromptOutcome::InputNeeded(questions)),
+                Err(failure) => Err(failure),
             },
-            Err(failure) => Err(values::failure(failure)),
         }
     }
 }

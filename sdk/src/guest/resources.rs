@@ -5,9 +5,8 @@ use super::bindings::resources::exports::toolward::plugin::resources::{
 };
 use super::bindings::toolward::plugin::{call, values as wit};
 use super::{Offers, context, values};
-use crate::error::{Cause, Failure, RequestError};
+use crate::error::{Cause, RequestError};
 use crate::resource::{self, ResourceDefinition};
-use crate::suspend::Suspension;
 
 impl<T: Offers> Guest for T {
     fn list_resources(cx: &call::Context, cursor: Option<String>) -> Result<Page, wit::Failure> {
@@ -39,15 +38,10 @@ impl<T: Offers> Guest for T {
     fn read_resource(cx: &call::Context, uri: String) -> Result<ReadOutcome, wit::Failure> {
         match T::plugin().read(context(cx), &uri) {
             Ok(found) => Ok(ReadOutcome::Done(self::found(found))),
-            Err(Failure::Suspended(suspended)) => match *suspended.0 {
-                Suspension::Asks(questions) => {
-                    Ok(ReadOutcome::InputNeeded(values::questions(questions)))
-                }
-                starts @ Suspension::Starts(_) => Err(values::failure(Failure::Suspended(
-                    crate::suspend::Suspended(Box::new(starts)),
-                ))),
+            Err(failure) => match values::asked(failure) {
+                Ok(questions) => Ok(ReadOutcome::InputNeeded(questions)),
+                Err(failure) => Err(failure),
             },
-            Err(failure) => Err(values::failure(failure)),
         }
     }
 }

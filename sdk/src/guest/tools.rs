@@ -4,23 +4,21 @@ use super::bindings::tools::exports::toolward::plugin::tools::{
     Guest, Hints, JobSupport, Listing, NewJob, Outcome, Tool,
 };
 use super::bindings::toolward::plugin::{backends, call, values as wit};
-use super::{Offers, SUSPENDS, context, values};
+use super::{Offers, context, values};
 use crate::error::Failure;
 use crate::job;
+use crate::plugin::Plugin;
 use crate::suspend::Suspension;
 use crate::tool::{self, Definition};
 
+// Both functions are small, so that the compiler sees which results there are, and writes code for no others.
 impl<T: Offers> Guest for T {
+    #[inline]
     fn list_tools(_: &call::Context) -> Result<Listing, wit::Failure> {
-        let bound = backends::bound();
-        let read_only: Vec<bool> = bound.iter().map(|backend| backend.read_only).collect();
-        let offered = T::plugin().offered(&read_only);
-        Ok(Listing {
-            tools: offered.into_iter().map(tool).collect(),
-            freshness: T::plugin().freshness().map(values::freshness),
-        })
+        Ok(listing(T::plugin()))
     }
 
+    #[inline]
     fn call_tool(
         cx: &call::Context,
         name: String,
@@ -28,12 +26,22 @@ impl<T: Offers> Guest for T {
     ) -> Result<Outcome, wit::Failure> {
         match T::plugin().call(context(cx), &name, &arguments) {
             Ok(output) => Ok(Outcome::Done(values::output(output))),
-            Err(Failure::Suspended(suspended)) if SUSPENDS.get() => Ok(match *suspended.0 {
+            Err(Failure::Suspended(suspended)) => Ok(match *suspended.0 {
                 Suspension::Asks(questions) => Outcome::InputNeeded(values::questions(questions)),
                 Suspension::Starts(job) => Outcome::Started(new_job(job)),
             }),
             Err(failure) => Err(values::failure(failure)),
         }
+    }
+}
+
+fn listing(plugin: &Plugin) -> Listing {
+    let bound = backends::bound();
+    let read_only: Vec<bool> = bound.iter().map(|backend| backend.read_only).collect();
+    let offered = plugin.offered(&read_only);
+    Listing {
+        tools: offered.into_iter().map(tool).collect(),
+        freshness: plugin.freshness().map(values::freshness),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::meta::{Freshness, Icon, Sharing, Theme};
 use crate::output::{
     Annotations, Content, Document, DocumentBody, Item, Link, Media, Output, Role,
 };
+use crate::suspend::Suspension;
 
 pub(super) fn output(output: Output) -> wit::Output {
     wit::Output {
@@ -27,12 +28,8 @@ pub(super) fn failure(failure: Failure) -> wit::Failure {
         Failure::Tool(error) => wit::Failure::Tool(tool_error(error)),
         Failure::Request(error) => wit::Failure::Request(request_error(error)),
         Failure::Cancelled => wit::Failure::Cancelled,
-        // Whoever may ask has taken these out before.
-        Failure::Suspended(_) => wit::Failure::Request(wit::RequestError {
-            cause: wit::Cause::Internal,
-            message: "the plugin asks where nobody can be asked".to_owned(),
-            data: None,
-        }),
+        // Whoever may ask or start a job has looked for that before.
+        Failure::Suspended(_) => out_of_place(),
     }
 }
 
@@ -217,6 +214,25 @@ pub(super) fn reply(reply: wit::Reply) -> RawReply {
         wit::Reply::Declined => RawReply::Declined,
         wit::Reply::Cancelled => RawReply::Cancelled,
     }
+}
+
+/// What is asked, if that is how the call ends, where it cannot end in a job.
+pub(super) fn asked(failure: Failure) -> Result<wit::InputNeeded, wit::Failure> {
+    match failure {
+        Failure::Suspended(suspended) => match *suspended.0 {
+            Suspension::Asks(asked) => Ok(questions(asked)),
+            Suspension::Starts(_) => Err(out_of_place()),
+        },
+        other => Err(self::failure(other)),
+    }
+}
+
+fn out_of_place() -> wit::Failure {
+    wit::Failure::Request(wit::RequestError {
+        cause: wit::Cause::Internal,
+        message: "the plugin asks, or starts a job, where it cannot".to_owned(),
+        data: None,
+    })
 }
 
 pub(super) fn questions(questions: Questions) -> wit::InputNeeded {
