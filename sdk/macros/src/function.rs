@@ -38,7 +38,7 @@ pub(crate) fn expand(
         let error = Error::new(first_span(item), message).into_compile_error();
         return quote!(#error #item);
     };
-    let made = make(&function).unwrap_or_else(Error::into_compile_error);
+    let tokens = make(&function).unwrap_or_else(Error::into_compile_error);
     let reason = format!("a {}'s signature is not its author's choice", kind.name);
     quote! {
         #[allow(
@@ -47,7 +47,7 @@ pub(crate) fn expand(
             reason = #reason
         )]
         #function
-        #made
+        #tokens
     }
 }
 
@@ -84,7 +84,7 @@ impl<'f> Function<'f> {
         })
     }
 
-    /// The conditions under which it exists, for what is made of it.
+    /// The conditions under which it exists, for what is tokens of it.
     pub(crate) fn conditions(&self) -> Vec<&'f Attribute> {
         self.item
             .attrs
@@ -188,7 +188,7 @@ fn description(kind: Kind, function: &ItemFn) -> syn::Result<String> {
             return Err(Error::new(
                 pair.value.span(),
                 format!(
-                    "a {}'s description is written out, not made by a macro",
+                    "a {}'s description is written out, not tokens by a macro",
                     kind.name
                 ),
             ));
