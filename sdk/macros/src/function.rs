@@ -84,7 +84,7 @@ impl<'f> Function<'f> {
         })
     }
 
-    /// The conditions under which it exists, for what is tokens of it.
+    /// The conditions under which it exists, for what is made of it.
     pub(crate) fn conditions(&self) -> Vec<&'f Attribute> {
         self.item
             .attrs
@@ -188,7 +188,7 @@ fn description(kind: Kind, function: &ItemFn) -> syn::Result<String> {
             return Err(Error::new(
                 pair.value.span(),
                 format!(
-                    "a {}'s description is written out, not tokens by a macro",
+                    "a {}'s description is written out, not made by a macro",
                     kind.name
                 ),
             ));
