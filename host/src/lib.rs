@@ -6,8 +6,10 @@
 //! |---|---|
 //! | [`cli`] | the commands |
 //! | [`server`] | the transports: stdio and HTTP |
+//! | [`auth`] | who is calling |
 //! | [`mcp`] | the only place that knows the protocol |
 //! | [`host`] | everything put together |
+//! | [`policy`] | who may do what |
 //! | [`catalog`] | the snapshot of what is on offer |
 //! | [`plugin`] | components: manifest, cache, load, call |
 //! | [`capability`] | what a component can reach, one file per import |
@@ -16,6 +18,7 @@
 //! | [`config`] | `toolward.toml`, checked as a whole |
 //! | [`error`], [`telemetry`] | for all |
 
+pub mod auth;
 pub mod capability;
 pub mod catalog;
 pub mod cli;
@@ -26,5 +29,6 @@ pub mod error;
 pub mod host;
 pub mod mcp;
 pub mod plugin;
+pub mod policy;
 pub mod server;
 pub mod telemetry;

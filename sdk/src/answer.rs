@@ -18,12 +18,16 @@ use crate::schema;
 /// - a string becomes text; `()` becomes an empty result;
 /// - a type that may be an object or something else (such as `Option<Job>`) has no output schema.
 ///
-/// [`Output`] gives full control, [`Rendered`] a text of its own beside the structured content.
+/// [`Output`] gives full control, [`Rendered`] a text of its own beside the structured content, and
+/// [`Work`](crate::Work) is for answers that may take long.
 #[diagnostic::on_unimplemented(
     message = "a tool cannot answer with `{Self}`",
     note = "derive `Serialize` and `JsonSchema` for it, or return `Output`"
 )]
 pub trait IntoOutput {
+    /// Whether it may become a job instead.
+    #[doc(hidden)]
+    const WORK: bool = false;
     /// The JSON Schema of the structured content, if there always is some.
     fn schema() -> Option<Value>;
     /// The result.

@@ -65,6 +65,44 @@ impl Backend {
     }
 }
 
+/// What the client of a call can be asked for, and the operator lets this plugin ask.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Capability {
+    /// The person can be shown a form, or asked to confirm.
+    Form,
+    /// The person can be sent to a web page.
+    Visit,
+    /// The client's model can be asked to write.
+    Sample,
+    /// The client's model can be asked to write and may call tools for it.
+    SampleTools,
+    /// The client can tell which folders it works in.
+    Roots,
+    /// The client can follow a job. Where it cannot, the host stands in, unless the tool says that it requires jobs.
+    Jobs,
+}
+
+/// What came back for a question, not yet read.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum RawReply {
+    Accepted(String),
+    Declined,
+    Cancelled,
+}
+
+/// What changed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Change {
+    /// The list of tools.
+    Tools,
+    /// The list of prompts.
+    Prompts,
+    /// The lists of resources and templates.
+    Resources,
+    /// The content of the resource of this URI.
+    Resource(String),
+}
+
 /// How urgent a line in the host's log is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum LogLevel {
@@ -155,6 +193,14 @@ pub(crate) trait World {
     fn idempotency_key(&self) -> String;
     fn settings(&self) -> String;
     fn backends(&self) -> Vec<Backend>;
+    fn supports(&self, what: Capability) -> bool;
+    fn locale(&self) -> Option<String>;
+    fn traceparent(&self) -> Option<String>;
+    fn request_meta(&self) -> Vec<(String, String)>;
+    fn continuation(&self) -> Option<Vec<u8>>;
+    fn answer(&self, key: &str) -> Option<RawReply>;
+    fn volunteered(&self, key: &str) -> Option<RawReply>;
+    fn changed(&self, what: Change);
     /// Whether the whole time went by; false: the call was cancelled meanwhile.
     fn sleep(&self, time: Duration) -> bool;
     fn exchange(&self, request: &Outgoing) -> Result<Incoming<Self::Body>, Broken>;

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use crate::call::{Backend, LogLevel, NoticeLevel, Principal, World};
+use crate::call::{Backend, Capability, Change, LogLevel, NoticeLevel, Principal, World};
 use crate::error::{Failure, Result, ToolError};
 use crate::http::Http;
 use crate::tool::{from_json, without_position};
@@ -87,6 +88,13 @@ impl Context {
         Ok(())
     }
 
+    /// The same, naming the part of the plugin that speaks.
+    pub fn notify_as(&self, logger: &str, level: NoticeLevel, data: impl Serialize) -> Result<()> {
+        self.call
+            .notify(level, Some(logger), &serde_json::to_string(&data)?);
+        Ok(())
+    }
+
     /// Writes a line to the operator's log.
     ///
     /// ```
@@ -139,6 +147,54 @@ impl Context {
         self.call.idempotency_key()
     }
 
+    /// Whether the client of this call can be asked for this, and the operator lets this plugin ask.
+    ///
+    /// ```
+    /// # use toolward_sdk::prelude::*;
+    /// use toolward_sdk::Capability;
+    ///
+    /// # fn example(cx: &Context) -> bool {
+    /// cx.supports(Capability::Form)
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn supports(&self, what: Capability) -> bool {
+        self.call.supports(what)
+    }
+
+    /// What the person reads, as a language tag (`de-AT`), if the client tells.
+    #[must_use]
+    pub fn locale(&self) -> Option<String> {
+        self.call.locale()
+    }
+
+    /// The W3C `traceparent` of this call. Requests to backends carry it by themselves.
+    #[must_use]
+    pub fn traceparent(&self) -> Option<String> {
+        self.call.traceparent()
+    }
+
+    /// What the client put under this key into the request's `_meta`. Not to be trusted.
+    #[must_use]
+    pub fn request_meta(&self, key: &str) -> Option<Value> {
+        let meta = self.call.request_meta();
+        let (_, json) = meta.iter().find(|(known, _)| known == key)?;
+        serde_json::from_str(json).ok()
+    }
+
+    /// Tells the host that lists or resources are no longer what they were. Whoever calls this needs the operator's
+    /// grant `changes`; the component imports it only then.
+    ///
+    /// ```
+    /// # fn example(cx: &toolward_sdk::Context) {
+    /// cx.changes().resource("shop://orders/7");
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn changes(&self) -> Changes<'_> {
+        Changes { cx: self }
+    }
+
     /// The operator's settings for this plugin (`[plugins.NAME.settings]` in the host's configuration).
     ///
     /// ```
@@ -175,5 +231,33 @@ impl Context {
     /// ```
     pub fn http(&self, backend: &str) -> Http<'_> {
         Http::new(self, backend)
+    }
+}
+
+/// Tells what changed. The host gathers what comes in quick succession, looks for itself, and tells who listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Changes<'c> {
+    cx: &'c Context,
+}
+
+impl Changes<'_> {
+    /// The list of tools.
+    pub fn tools(self) {
+        self.cx.call.changed(Change::Tools);
+    }
+
+    /// The list of prompts.
+    pub fn prompts(self) {
+        self.cx.call.changed(Change::Prompts);
+    }
+
+    /// The lists of resources and of their families.
+    pub fn resources(self) {
+        self.cx.call.changed(Change::Resources);
+    }
+
+    /// The content of one resource.
+    pub fn resource(self, uri: &str) {
+        self.cx.call.changed(Change::Resource(uri.to_owned()));
     }
 }

@@ -5,9 +5,13 @@ use std::io;
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::Value;
 
+use crate::call::Capability;
 use crate::http::HttpError;
+use crate::meta::Meta;
 use crate::output::Content;
+use crate::suspend::Suspended;
 
 /// What a tool returns: a value, or a [`Failure`] made from any error of this crate with `?`.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
@@ -99,6 +103,7 @@ pub struct ToolError {
     /// When trying again may help.
     pub retry_after: Option<Duration>,
     pub(crate) structured: Option<String>,
+    pub(crate) meta: Meta,
 }
 
 impl ToolError {
@@ -110,6 +115,7 @@ impl ToolError {
             content: Vec::new(),
             retry_after: None,
             structured: None,
+            meta: Meta::new(),
         }
     }
 
@@ -172,6 +178,13 @@ impl ToolError {
         self
     }
 
+    /// Adds an entry to the result's `_meta`.
+    #[must_use]
+    pub fn meta(mut self, key: impl Into<String>, value: &Value) -> Self {
+        self.meta = self.meta.with(key, value);
+        self
+    }
+
     /// Adds data for programs. Fails when the value cannot be written as JSON.
     pub fn with_structured(mut self, value: &impl Serialize) -> Result<Self> {
         self.structured = Some(serde_json::to_string(value)?);
@@ -188,12 +201,14 @@ impl fmt::Display for ToolError {
 impl std::error::Error for ToolError {}
 
 /// Why a request cannot be served at all.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Cause {
     /// The request's parameters are malformed.
     InvalidParams,
-    /// There is no such tool.
+    /// There is no such tool, prompt, resource or cursor.
     NotFound,
+    /// It cannot be done without asking, and the client cannot be asked for these.
+    Missing(Vec<Capability>),
     /// The plugin cannot serve requests at present.
     Unavailable,
     /// A fault in the plugin.
@@ -215,6 +230,7 @@ pub struct RequestError {
     pub cause: Cause,
     /// What went wrong, for the client's log.
     pub message: String,
+    pub(crate) data: Option<String>,
 }
 
 impl RequestError {
@@ -223,7 +239,43 @@ impl RequestError {
         Self {
             cause,
             message: message.into(),
+            data: None,
         }
+    }
+
+    /// There is no such thing.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(Cause::NotFound, message)
+    }
+
+    /// The client would have to be asked for these, and cannot be.
+    ///
+    /// ```
+    /// use toolward_sdk::prelude::*;
+    /// use toolward_sdk::{Capability, RequestError};
+    ///
+    /// /// Has the client's model write a summary.
+    /// #[tool(read_only)]
+    /// fn summary(cx: &Context) -> Result<String> {
+    ///     if !cx.supports(Capability::Sample) {
+    ///         return Err(RequestError::missing([Capability::Sample]).into());
+    ///     }
+    ///     // …
+    /// #   Ok(String::new())
+    /// }
+    /// ```
+    pub fn missing(capabilities: impl IntoIterator<Item = Capability>) -> Self {
+        Self::new(
+            Cause::Missing(capabilities.into_iter().collect()),
+            "the client cannot be asked for what this needs",
+        )
+    }
+
+    /// Adds data for programs.
+    #[must_use]
+    pub fn with_data(mut self, data: &Value) -> Self {
+        self.data = Some(data.to_string());
+        self
     }
 }
 
@@ -244,6 +296,9 @@ pub enum Failure {
     Request(RequestError),
     /// The caller no longer waits for an answer.
     Cancelled,
+    /// The call ends here, and goes on later: with the answers to its questions, or as a job. Not a failure: pass it
+    /// on with `?`, as everything that is not the tool's own.
+    Suspended(Suspended),
 }
 
 impl fmt::Display for Failure {
@@ -252,6 +307,7 @@ impl fmt::Display for Failure {
             Self::Tool(error) => error.fmt(f),
             Self::Request(error) => error.fmt(f),
             Self::Cancelled => f.write_str("the call was cancelled"),
+            Self::Suspended(suspended) => suspended.fmt(f),
         }
     }
 }

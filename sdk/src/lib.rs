@@ -44,27 +44,47 @@
 extern crate self as toolward_sdk;
 
 mod answer;
+pub mod ask;
 mod call;
+mod completion;
 mod context;
 mod error;
 #[cfg(target_arch = "wasm32")]
 mod guest;
 pub mod http;
+mod job;
+mod meta;
 mod output;
+mod plugin;
+mod prompt;
+mod resource;
 mod schema;
+mod suspend;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
+mod texts;
 mod tool;
+mod uri;
+mod watch;
 
 pub use answer::{IntoOutput, Outcome, Rendered};
-pub use call::{Backend, LogLevel, NoticeLevel, Principal};
-pub use context::Context;
+pub use ask::Reply;
+pub use call::{Backend, Capability, Change, LogLevel, NoticeLevel, Principal};
+pub use completion::{Blank, Subject, Suggestions};
+pub use context::{Changes, Context};
 pub use error::{Cause, Failure, RequestError, Result, ToolError, Trouble};
+pub use job::{Job, JobLine, JobProgress, Started, Step, Turn, Work};
+pub use meta::{Freshness, Icon, Meta, Sharing, Theme};
 pub use output::{Annotations, Content, Document, DocumentBody, Item, Link, Media, Output, Role};
+pub use plugin::{CompleteFunction, LookFunction, Plugin};
+pub use prompt::{Filled, IntoFilled, Message, Prompt, PromptArgument, PromptDefinition};
+pub use resource::{Found, IntoFound, Json, ListFunction, Page, Resource, ResourceDefinition};
 pub use schemars;
 pub use serde;
 pub use serde_json;
-pub use tool::{Definition, Hints, Plugin, Tool};
+pub use suspend::Suspended;
+pub use tool::{Definition, Hints, JobSupport, Tool};
+pub use watch::{Sighting, Watched};
 
 /// Makes a tool of a function.
 ///
@@ -75,6 +95,9 @@ pub use tool::{Definition, Hints, Plugin, Tool};
 ///   is left out stays absent, and clients then assume the worst.
 /// - `title = "…"`: a name for people.
 /// - `name = "…"`: a name for the model other than the function's.
+/// - `icon = "…"`: a picture for lists, as a `https:` or `data:` URL. May be given several times.
+/// - `meta = FUNCTION`: what gives the [`Meta`] that travels with it in the list.
+/// - `job_required`: for a tool that returns [`Work`] and always starts a job.
 ///
 /// ```
 /// use toolward_sdk::prelude::*;
@@ -101,6 +124,95 @@ pub use tool::{Definition, Hints, Plugin, Tool};
 /// ```
 pub use toolward_sdk_macros::tool;
 
+/// Makes a prompt of a function: a text that a person picks to begin a conversation with.
+///
+/// The function's name is the prompt's name, its doc comment the description. It takes a `&Context`, its blanks as one
+/// struct whose fields are texts, numbers, booleans or enums of names, both in this order, or neither; and it returns a
+/// `Result` of text, of [`Message`]s, or of [`Filled`]. Clients send all blanks as text; here they are read as what the
+/// fields are. `title`, `name`, `icon` and `meta` are as for [`#[tool]`](macro@tool).
+///
+/// ```
+/// use toolward_sdk::prelude::*;
+/// use toolward_sdk::Message;
+///
+/// /// What to look into.
+/// #[derive(Deserialize, JsonSchema)]
+/// struct Night {
+///     /// The day on which the night began.
+///     day: String,
+///     /// How many lines the answer may have.
+///     lines: Option<u32>,
+/// }
+///
+/// /// Looks into a night's backups.
+/// #[prompt(title = "Last night")]
+/// fn last_night(args: Night) -> Result<Vec<Message>> {
+///     let lines = args.lines.unwrap_or(10);
+///     Ok(vec![Message::user(format!("What failed on {}? Answer in {lines} lines.", args.day))])
+/// }
+///
+/// plugin! { prompts: [last_night] }
+///
+/// let host = toolward_sdk::testing::Host::new(&PLUGIN);
+/// assert_eq!(host.prompts()[0].arguments[0].description.as_deref(), Some("The day on which the night began."));
+/// let filled = host.prompt("last_night", &[("day", "Monday"), ("lines", "3")]).unwrap();
+/// assert_eq!(filled.messages, [Message::user("What failed on Monday? Answer in 3 lines.")]);
+/// ```
+pub use toolward_sdk_macros::prompt;
+
+/// Makes a resource of a function: something that a client can read, by its URI.
+///
+/// The URI comes first. With blanks (`{name}` for anything without a slash, `{+name}` for anything) it is a family of
+/// resources; the function then takes a struct whose fields are named as the blanks. It may take a `&Context` before
+/// that, and returns a `Result` of text, bytes, [`Json`], a [`Document`], or [`Found`]. The scheme of the URI must be
+/// one that the plugin's manifest claims.
+///
+/// The function's name is the resource's name, its doc comment the description.
+///
+/// - `mime_type = "…"`: what reading it gives.
+/// - `list = FUNCTION`: lists the resources of a family, as a `fn(&Context, Option<&str>) -> Result<Page>`.
+/// - `priority = 0.5`, `audience = "user"` (or `"assistant"`): how it is meant to be used.
+/// - `title`, `name`, `icon` and `meta`: as for [`#[tool]`](macro@tool).
+///
+/// ```
+/// use toolward_sdk::prelude::*;
+/// use toolward_sdk::{Json, Link, Page};
+///
+/// /// The shop's opening hours.
+/// #[resource("shop://hours", mime_type = "text/plain", audience = "user")]
+/// fn hours() -> Result<&'static str> {
+///     Ok("Always.")
+/// }
+///
+/// /// Which order.
+/// #[derive(Deserialize)]
+/// struct Order {
+///     number: u32,
+/// }
+///
+/// /// One order.
+/// #[resource("shop://orders/{number}", list = orders)]
+/// fn order(cx: &Context, order: Order) -> Result<Json<Value>> {
+///     Ok(Json(cx.http("shop").get("/v1/orders").segment(order.number.to_string()).send()?.json()?))
+/// }
+///
+/// fn orders(_: &Context, _: Option<&str>) -> Result<Page> {
+///     Ok(Page::last([Link::new("shop://orders/7", "order 7")]))
+/// }
+///
+/// plugin! { resources: [hours, order] }
+///
+/// # use toolward_sdk::testing::{Answer, Exchange, Host};
+/// let host = Host::new(&PLUGIN)
+///     .expect(Exchange::get("shop", "/v1/orders/7").answer(Answer::json(&json!({"total": 12}))));
+/// let uris: Vec<_> = host.resources().unwrap().into_iter().map(|link| link.uri).collect();
+/// assert_eq!(uris, ["shop://hours", "shop://orders/7"]);
+/// assert_eq!(host.templates()[0].uri, "shop://orders/{number}");
+/// assert_eq!(host.read_text("shop://hours"), "Always.");
+/// assert_eq!(host.read_text("shop://orders/7"), r#"{"total":12}"#);
+/// ```
+pub use toolward_sdk_macros::resource;
+
 /// What a plugin needs, for `use toolward_sdk::prelude::*`.
 pub mod prelude {
     pub use schemars::JsonSchema;
@@ -109,7 +221,8 @@ pub mod prelude {
 
     pub use crate::http::HttpError;
     pub use crate::{
-        Content, Context, Failure, Output, Rendered, Result, ToolError, Trouble, plugin, tool,
+        Content, Context, Failure, Job, Output, Rendered, Reply, Result, Step, ToolError, Trouble,
+        Turn, Work, plugin, prompt, resource, tool,
     };
 }
 
@@ -122,77 +235,14 @@ mod plugin_authors {}
 #[doc(hidden)]
 pub mod __private {
     #[cfg(target_arch = "wasm32")]
-    pub use crate::guest::{bindings, call_tool, list_tools};
-    pub use crate::tool::{
-        Entry, arguments, empty_input_schema, finish, input_schema, output_schema,
+    pub use crate::guest::{
+        Offers, bindings, export_completions, export_jobs, export_prompts, export_resources,
+        export_tools, export_watch,
     };
-}
-
-/// Makes a plugin of tools: functions marked with [`#[tool]`](macro@tool), by name or path. Used once in a crate.
-///
-/// Defines `PLUGIN`, which [`testing::Host`] runs, and in a component the exports that the host calls.
-///
-/// ```
-/// use toolward_sdk::prelude::*;
-///
-/// mod tools {
-///     use toolward_sdk::prelude::*;
-///
-///     /// Answers at once.
-///     #[tool(read_only)]
-///     pub(crate) fn ping() -> Result<String> {
-///         Ok("pong".to_owned())
-///     }
-/// }
-///
-/// plugin!(tools::ping);
-/// assert_eq!(PLUGIN.definitions()[0].name, "ping");
-/// ```
-///
-/// Two tools of one name do not compile:
-///
-/// ```compile_fail
-/// # use toolward_sdk::prelude::*;
-/// /// Answers at once.
-/// #[tool]
-/// fn ping() -> Result<String> { Ok("pong".to_owned()) }
-///
-/// plugin!(ping, ping);
-/// ```
-#[macro_export]
-macro_rules! plugin {
-    ($($tool:path),+ $(,)?) => {
-        /// The tools of this plugin.
-        pub static PLUGIN: $crate::Plugin =
-            $crate::Plugin::new(const { &[$($crate::__private::Entry::of::<$tool>()),+] });
-
-        #[cfg(target_arch = "wasm32")]
-        const _: () = {
-            struct Exports;
-
-            impl $crate::__private::bindings::exports::toolward::plugin::tools::Guest for Exports {
-                fn list_tools(
-                    _: &$crate::__private::bindings::toolward::plugin::call::Context,
-                ) -> ::core::result::Result<
-                    $crate::__private::bindings::exports::toolward::plugin::tools::Listing,
-                    $crate::__private::bindings::toolward::plugin::values::Failure,
-                > {
-                    ::core::result::Result::Ok($crate::__private::list_tools(&PLUGIN))
-                }
-
-                fn call_tool(
-                    cx: &$crate::__private::bindings::toolward::plugin::call::Context,
-                    name: ::std::string::String,
-                    arguments: ::std::string::String,
-                ) -> ::core::result::Result<
-                    $crate::__private::bindings::exports::toolward::plugin::tools::Outcome,
-                    $crate::__private::bindings::toolward::plugin::values::Failure,
-                > {
-                    $crate::__private::call_tool(&PLUGIN, cx, &name, &arguments)
-                }
-            }
-
-            $crate::__private::bindings::export!(Exports with_types_in $crate::__private::bindings);
-        };
+    pub use crate::job::JobEntry;
+    pub use crate::prompt::{PromptEntry, finish_prompt, prompt_arguments, read_prompt_arguments};
+    pub use crate::resource::{ResourceEntry, finish_resource, read_blanks};
+    pub use crate::tool::{
+        Entry, arguments, empty_input_schema, finish, input_schema, job_support, output_schema,
     };
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::Result;
+use crate::meta::{Icon, Meta};
 
 /// Whom content is meant for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,8 +35,15 @@ pub struct Media {
     pub bytes: Vec<u8>,
 }
 
-/// A reference to something that the client may read later.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+/// A resource without its content: a line of the list of resources, or a link in a result.
+///
+/// ```
+/// use toolward_sdk::Link;
+///
+/// let log = Link { mime_type: Some("text/plain".to_owned()), ..Link::new("shop://orders/7/log", "log of order 7") };
+/// assert_eq!(log.name, "log of order 7");
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Link {
     /// Where it is.
     pub uri: String,
@@ -49,6 +57,23 @@ pub struct Link {
     pub mime_type: Option<String>,
     /// Its size in bytes.
     pub size: Option<u64>,
+    /// Pictures for lists.
+    pub icons: Vec<Icon>,
+    /// How it is meant to be used.
+    pub annotations: Option<Annotations>,
+    /// Travels as its `_meta`.
+    pub meta: Meta,
+}
+
+impl Link {
+    /// A link of which only place and name are known.
+    pub fn new(uri: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            uri: uri.into(),
+            name: name.into(),
+            ..Self::default()
+        }
+    }
 }
 
 /// A whole document, embedded in the answer.
@@ -60,6 +85,38 @@ pub struct Document {
     pub mime_type: Option<String>,
     /// What is in it.
     pub body: DocumentBody,
+    /// Travels as its `_meta`.
+    pub meta: Meta,
+}
+
+impl Document {
+    /// Text, such as `text/plain`.
+    pub fn text(
+        uri: impl Into<String>,
+        mime_type: impl Into<String>,
+        text: impl Into<String>,
+    ) -> Self {
+        Self {
+            uri: uri.into(),
+            mime_type: Some(mime_type.into()),
+            body: DocumentBody::Text(text.into()),
+            meta: Meta::new(),
+        }
+    }
+
+    /// Anything else, such as `image/png`.
+    pub fn bytes(
+        uri: impl Into<String>,
+        mime_type: impl Into<String>,
+        bytes: impl Into<Vec<u8>>,
+    ) -> Self {
+        Self {
+            uri: uri.into(),
+            mime_type: Some(mime_type.into()),
+            body: DocumentBody::Bytes(bytes.into()),
+            meta: Meta::new(),
+        }
+    }
 }
 
 /// What is in a [`Document`].
@@ -85,6 +142,9 @@ pub enum Item {
     Link(Link),
     /// A whole document.
     Document(Document),
+    /// A kind that a later revision of the protocol defines, as that revision writes it. The host passes it to
+    /// clients that speak the revision and refuses it otherwise.
+    Other(Value),
 }
 
 /// One piece of what a tool shows.
@@ -101,7 +161,19 @@ pub struct Content {
     pub item: Item,
     /// Hints to the client.
     pub annotations: Option<Annotations>,
-    pub(crate) meta: Vec<(String, String)>,
+    pub(crate) meta: Meta,
+}
+
+impl From<&str> for Content {
+    fn from(text: &str) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<String> for Content {
+    fn from(text: String) -> Self {
+        Self::text(text)
+    }
 }
 
 impl Content {
@@ -109,7 +181,7 @@ impl Content {
         Self {
             item,
             annotations: None,
-            meta: Vec::new(),
+            meta: Meta::new(),
         }
     }
 
@@ -146,6 +218,12 @@ impl Content {
         Self::new(Item::Document(document))
     }
 
+    /// A kind of content that this version does not know, as the protocol writes it.
+    #[must_use]
+    pub fn other(content: Value) -> Self {
+        Self::new(Item::Other(content))
+    }
+
     /// Says whom this is meant for.
     #[must_use]
     pub fn audience(mut self, roles: impl IntoIterator<Item = Role>) -> Self {
@@ -160,10 +238,17 @@ impl Content {
         self
     }
 
+    /// Says when the thing itself last changed, as an RFC 3339 time.
+    #[must_use]
+    pub fn last_modified(mut self, time: impl Into<String>) -> Self {
+        self.annotations.get_or_insert_default().last_modified = Some(time.into());
+        self
+    }
+
     /// Adds an entry to the content's `_meta`.
     #[must_use]
     pub fn meta(mut self, key: impl Into<String>, value: &Value) -> Self {
-        self.meta.push((key.into(), value.to_string()));
+        self.meta = self.meta.with(key, value);
         self
     }
 }
@@ -184,7 +269,7 @@ pub struct Output {
     /// What is shown, in order.
     pub content: Vec<Content>,
     pub(crate) structured: Option<String>,
-    pub(crate) meta: Vec<(String, String)>,
+    pub(crate) meta: Meta,
 }
 
 impl Output {
@@ -215,7 +300,7 @@ impl Output {
     /// Adds an entry to the result's `_meta`.
     #[must_use]
     pub fn meta(mut self, key: impl Into<String>, value: &Value) -> Self {
-        self.meta.push((key.into(), value.to_string()));
+        self.meta = self.meta.with(key, value);
         self
     }
 }

@@ -1,4 +1,4 @@
-//! Tools and the plugin they make up. The `#[tool]` attribute and `plugin!` write the code that uses this.
+//! Tools. The `#[tool]` attribute writes the code that uses this.
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::answer::{IntoOutput, Outcome};
 use crate::context::Context;
-use crate::error::{Cause, RequestError, Result, ToolError};
+use crate::error::{Result, ToolError};
+use crate::meta::{Icon, Meta};
 use crate::output::Output;
 use crate::schema;
 
@@ -39,6 +40,23 @@ pub struct Definition {
     pub output_schema: Option<Value>,
     /// What it says about itself.
     pub hints: Hints,
+    /// Whether it may end in a job.
+    pub jobs: JobSupport,
+    /// Pictures for lists.
+    pub icons: Vec<Icon>,
+    /// Travels as its `_meta`.
+    pub meta: Meta,
+}
+
+/// Whether a call of a tool may end in a job.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum JobSupport {
+    /// It never does.
+    Never,
+    /// It may. For a client that cannot follow jobs the host waits a little, and then hands out the job's id.
+    Optional,
+    /// It always does. A client that cannot follow jobs is refused before the tool is called.
+    Required,
 }
 
 /// A function marked with [`#[tool]`](crate::tool); only that attribute implements this.
@@ -58,9 +76,9 @@ pub trait Tool {
 /// One tool of a [`Plugin`].
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
-    name: &'static str,
-    definition: fn() -> Definition,
-    call: fn(&Context, &str) -> Result<Output>,
+    pub(crate) name: &'static str,
+    pub(crate) definition: fn() -> Definition,
+    pub(crate) call: fn(&Context, &str) -> Result<Output>,
 }
 
 impl Entry {
@@ -73,82 +91,6 @@ impl Entry {
             call: T::call,
         }
     }
-}
-
-/// The tools of a plugin; [`plugin!`](crate::plugin) makes one, called `PLUGIN`.
-#[derive(Clone, Copy, Debug)]
-pub struct Plugin {
-    entries: &'static [Entry],
-}
-
-impl Plugin {
-    /// A plugin of these tools.
-    ///
-    /// # Panics
-    ///
-    /// When two have the same name; in a constant, as `plugin!` makes one, this is an error when it is compiled.
-    #[must_use]
-    pub const fn new(entries: &'static [Entry]) -> Self {
-        let mut first = 0;
-        while first < entries.len() {
-            let mut second = first + 1;
-            while second < entries.len() {
-                assert!(
-                    !same(entries[first].name, entries[second].name),
-                    "two tools of this plugin have the same name"
-                );
-                second += 1;
-            }
-            first += 1;
-        }
-        Self { entries }
-    }
-
-    /// Its tools as they are listed, in the order of `plugin!`.
-    #[must_use]
-    pub fn definitions(&self) -> Vec<Definition> {
-        self.entries
-            .iter()
-            .map(|entry| (entry.definition)())
-            .collect()
-    }
-
-    /// Its tools as the host offers them, given which backends are bound for reading only: where all are, those
-    /// that may write are left out. A tool that does not say that it only reads may write.
-    pub(crate) fn offered(&self, read_only: &[bool]) -> Vec<Definition> {
-        let read_only = !read_only.is_empty() && read_only.iter().all(|&backend| backend);
-        let mut definitions = self.definitions();
-        definitions.retain(|tool| !read_only || tool.hints.read_only == Some(true));
-        definitions
-    }
-
-    /// Runs a tool on arguments in JSON.
-    pub(crate) fn call(&self, cx: &Context, name: &str, arguments: &str) -> Result<Output> {
-        let Some(entry) = self.entries.iter().find(|entry| entry.name == name) else {
-            return Err(RequestError::new(
-                Cause::NotFound,
-                format!("this plugin has no tool `{name}`"),
-            )
-            .into());
-        };
-        (entry.call)(cx, arguments)
-    }
-}
-
-/// `str` cannot be compared with `==` in constants.
-const fn same(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    if a.len() != b.len() {
-        return false;
-    }
-    let mut at = 0;
-    while at < a.len() {
-        if a[at] != b[at] {
-            return false;
-        }
-        at += 1;
-    }
-    true
 }
 
 /// The schema of arguments of this type.
@@ -167,6 +109,22 @@ pub fn empty_input_schema() -> Value {
 #[must_use]
 pub fn output_schema<T: Outcome>() -> Option<Value> {
     T::Answer::schema()
+}
+
+/// Whether a function with this return type may start a job.
+#[must_use]
+pub const fn job_support<T: Outcome, const REQUIRED: bool>() -> JobSupport {
+    const {
+        assert!(
+            T::Answer::WORK || !REQUIRED,
+            "a tool with `job_required` returns `Result<Work<…>>`"
+        );
+    }
+    match (T::Answer::WORK, REQUIRED) {
+        (false, _) => JobSupport::Never,
+        (true, false) => JobSupport::Optional,
+        (true, true) => JobSupport::Required,
+    }
 }
 
 /// Reads arguments; the error names the argument that does not fit.

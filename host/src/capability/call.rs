@@ -1,8 +1,9 @@
 //! `toolward:plugin/call`: what a plugin may know of the call it serves, and tell about it.
 //!
-//! Nothing here asks the client for anything and nothing knows MCP: progress leaves as [`Event`]s that the caller
-//! above may show or drop.
+//! Nothing here asks the client for anything and nothing knows MCP: progress and lines leave as [`Event`]s that the
+//! caller above may show or drop, and what was asked and answered came down with the call.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -26,6 +27,27 @@ pub struct Principal {
     pub scopes: Vec<String>,
 }
 
+/// How important a line for the client is, as in syslog (RFC 5424), least first.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Level {
+    /// For finding mistakes.
+    Debug,
+    /// What happens.
+    Info,
+    /// Normal, but worth knowing.
+    Notice,
+    /// Something may be wrong.
+    Warning,
+    /// Something failed.
+    Error,
+    /// A part of the system is in danger.
+    Critical,
+    /// Act at once.
+    Alert,
+    /// Unusable.
+    Emergency,
+}
+
 /// What the plugin tells while it works.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
@@ -38,6 +60,58 @@ pub enum Event {
         /// What is being done, for people.
         message: Option<String>,
     },
+    /// A line for the client.
+    Notice {
+        /// How important it is.
+        level: Level,
+        /// The part of the plugin that speaks.
+        logger: Option<String>,
+        /// What it says.
+        data: serde_json::Value,
+    },
+}
+
+/// What somebody who was asked has answered.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// Yes, with this, JSON text.
+    Accepted(String),
+    /// No.
+    Declined,
+    /// Neither: put aside.
+    Cancelled,
+}
+
+/// What came of the questions that an earlier round of the same call asked.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// What the plugin wanted to be told again, if this is a later round.
+    pub continuation: Option<Vec<u8>>,
+    /// Replies to what was asked, by key, each judged against what was asked.
+    pub answers: BTreeMap<String, Reply>,
+    /// Replies that nobody is known to have asked for.
+    pub volunteered: BTreeMap<String, Reply>,
+}
+
+/// What a plugin may ask for: what the operator granted it and the client can do.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "six independent abilities, each asked for by name"
+)]
+pub struct Abilities {
+    /// Forms for a person to fill in.
+    pub form: bool,
+    /// Links for a person to visit.
+    pub visit: bool,
+    /// The client's model.
+    pub sample: bool,
+    /// The client's model, with tools.
+    pub sample_tools: bool,
+    /// The client's roots.
+    pub roots: bool,
+    /// Work that outlives the call.
+    pub jobs: bool,
 }
 
 /// One call, as it comes down from above.
@@ -57,6 +131,10 @@ pub struct CallInfo {
     pub meta: Vec<(String, String)>,
     /// W3C trace context of the caller.
     pub traceparent: Option<String>,
+    /// What may be asked for.
+    pub abilities: Abilities,
+    /// What was asked before.
+    pub asked: Asked,
 }
 
 impl CallInfo {
@@ -113,12 +191,21 @@ impl wit::HostContext for State {
     fn notify(
         &mut self,
         this: Resource<Context>,
-        _level: wit::Level,
-        _logger: Option<String>,
-        _data: String,
+        level: wit::Level,
+        logger: Option<String>,
+        data: String,
     ) -> wasmtime::Result<()> {
-        // Lines go to clients that asked for them, and this host does not offer clients to ask.
-        self.table.get(&this)?;
+        let call = &self.table.get(&this)?.0;
+        // Not JSON: the plugin's defect, and no reason to end its call.
+        if data.len() <= EVENT_TEXT_MAX
+            && let Ok(data) = serde_json::from_str(&data)
+        {
+            call.send(Event::Notice {
+                level: level.into(),
+                logger: logger.map(cut),
+                data,
+            });
+        }
         Ok(())
     }
 
@@ -160,16 +247,15 @@ impl wit::HostContext for State {
         this: Resource<Context>,
         what: values::Capability,
     ) -> wasmtime::Result<bool> {
-        self.table.get(&this)?;
-        match what {
-            // This host asks clients for nothing and runs no jobs, and says so.
-            values::Capability::Form
-            | values::Capability::Visit
-            | values::Capability::Sample
-            | values::Capability::SampleTools
-            | values::Capability::Roots
-            | values::Capability::Jobs => Ok(false),
-        }
+        let abilities = self.table.get(&this)?.0.abilities;
+        Ok(match what {
+            values::Capability::Form => abilities.form,
+            values::Capability::Visit => abilities.visit,
+            values::Capability::Sample => abilities.sample,
+            values::Capability::SampleTools => abilities.sample_tools,
+            values::Capability::Roots => abilities.roots,
+            values::Capability::Jobs => abilities.jobs,
+        })
     }
 
     fn locale(&mut self, this: Resource<Context>) -> wasmtime::Result<Option<String>> {
@@ -190,30 +276,54 @@ impl wit::HostContext for State {
     }
 
     fn continuation(&mut self, this: Resource<Context>) -> wasmtime::Result<Option<Vec<u8>>> {
-        self.table.get(&this)?;
-        Ok(None)
+        Ok(self.table.get(&this)?.0.asked.continuation.clone())
     }
 
     fn answer(
         &mut self,
         this: Resource<Context>,
-        _key: String,
+        key: String,
     ) -> wasmtime::Result<Option<values::Reply>> {
-        self.table.get(&this)?;
-        Ok(None)
+        let answers = &self.table.get(&this)?.0.asked.answers;
+        Ok(answers.get(&key).cloned().map(Into::into))
     }
 
     fn volunteered(
         &mut self,
         this: Resource<Context>,
-        _key: String,
+        key: String,
     ) -> wasmtime::Result<Option<values::Reply>> {
-        self.table.get(&this)?;
-        Ok(None)
+        let volunteered = &self.table.get(&this)?.0.asked.volunteered;
+        Ok(volunteered.get(&key).cloned().map(Into::into))
     }
 
     fn drop(&mut self, this: Resource<Context>) -> wasmtime::Result<()> {
         self.table.delete(this)?;
         Ok(())
+    }
+}
+
+impl From<Reply> for values::Reply {
+    fn from(reply: Reply) -> Self {
+        match reply {
+            Reply::Accepted(json) => Self::Accepted(json),
+            Reply::Declined => Self::Declined,
+            Reply::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+impl From<wit::Level> for Level {
+    fn from(level: wit::Level) -> Self {
+        match level {
+            wit::Level::Debug => Self::Debug,
+            wit::Level::Info => Self::Info,
+            wit::Level::Notice => Self::Notice,
+            wit::Level::Warning => Self::Warning,
+            wit::Level::Error => Self::Error,
+            wit::Level::Critical => Self::Critical,
+            wit::Level::Alert => Self::Alert,
+            wit::Level::Emergency => Self::Emergency,
+        }
     }
 }

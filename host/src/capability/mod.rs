@@ -18,13 +18,15 @@ use crate::egress::{Egress, Origin};
 mod backends;
 pub(crate) mod bindings;
 mod call;
+mod changes;
 mod http;
 mod log;
 mod memory;
 mod settings;
 mod stderr;
 
-pub use call::{CallInfo, Context, Event, Principal};
+pub use call::{Abilities, Asked, CallInfo, Context, Event, Level, Principal, Reply};
+pub use changes::{Change, Changed, Changes};
 pub(crate) use memory::Meter;
 pub(crate) use stderr::Stderr;
 
@@ -46,6 +48,7 @@ pub struct State {
     http: WasiHttpCtx,
     hooks: http::Hooks,
     log: log::Budget,
+    changes: Changes,
     call: Arc<CallInfo>,
     plugin: Arc<PluginFacts>,
     pub(crate) meter: Meter,
@@ -70,6 +73,7 @@ impl State {
         plugin: Arc<PluginFacts>,
         call: Arc<CallInfo>,
         egress: Arc<Egress>,
+        changes: Changes,
         io: Handle,
     ) -> Self {
         let stderr = Stderr::default();
@@ -84,12 +88,18 @@ impl State {
         let mut http = WasiHttpCtx::new();
         // A guest that hoards header fields holds host memory: all its handles together stay within the limit.
         http.set_field_size_limit((plugin.limits.host_memory / HANDLES).max(1024));
+        // Logins are kept apart per tenant, and the caller's counts, not the one the plugin was loaded for.
+        let origin = Origin {
+            tenant: call.principal.tenant.clone(),
+            ..plugin.origin.clone()
+        };
         Self {
             table,
             wasi,
             http,
-            hooks: http::Hooks::new(egress, plugin.origin.clone(), io),
+            hooks: http::Hooks::new(egress, origin, io),
             log: log::Budget::default(),
+            changes,
             call,
             meter: Meter::new(plugin.limits.memory),
             plugin,
@@ -135,6 +145,7 @@ pub fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     imports::call::add_to_linker::<_, Own>(linker, |state| state)?;
     imports::log::add_to_linker::<_, Own>(linker, |state| state)?;
     imports::settings::add_to_linker::<_, Own>(linker, |state| state)?;
+    imports::changes::add_to_linker::<_, Own>(linker, |state| state)?;
     imports::backends::add_to_linker::<_, Own>(linker, |state| state)?;
     Ok(())
 }

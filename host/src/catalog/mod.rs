@@ -1,99 +1,62 @@
-//! The catalog: an immutable snapshot of every tool on offer, checked when it is made.
+//! The catalog: an immutable snapshot of everything on offer.
 //!
-//! It knows no Wasm and no MCP: it takes the listings that plugins gave and says what is offered, under which name,
-//! with which schemas, and by whom.
+//! It knows no Wasm and no MCP: it takes what plugins offer and says what there is, under which name, and whose it is.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::config::PluginName;
 use crate::plugin::Plugin;
-use crate::plugin::wit::tools::{Hints, JobSupport, Listing, Tool as Listed};
-use crate::plugin::wit::values::Icon;
+use crate::plugin::wit::values::{Freshness, Sharing};
 
+mod offer;
 mod schema;
+mod template;
 
+pub use offer::{Listed, MAX_ENTRIES, Meta, Offer, OfferError, Prompt, Resource, Template, Tool};
 pub use schema::Schema;
 
-/// Tools that one plugin may offer.
-const MAX_TOOLS: usize = 1000;
-/// Longest title or description, bytes.
-const MAX_TEXT: usize = 16 * 1024;
-
-/// Every tool on offer, by name.
+/// Everything on offer, each kind by name.
 #[derive(Debug, Default)]
 pub struct Catalog {
     tools: BTreeMap<String, Arc<Tool>>,
+    prompts: BTreeMap<String, Arc<Prompt>>,
+    resources: BTreeMap<String, Arc<Resource>>,
+    templates: BTreeMap<String, Arc<Template>>,
+    freshness: [Option<Freshness>; 3],
 }
 
-/// One tool on offer.
-#[derive(Debug)]
-pub struct Tool {
-    /// Its name, the same inside the plugin.
-    pub name: String,
-    /// For people.
-    pub title: Option<String>,
-    /// For the model.
-    pub description: String,
-    /// What arguments it takes.
-    pub input: Schema,
-    /// What structured content it gives, when it says so.
-    pub output: Option<Schema>,
-    /// What it says of its effects.
-    pub hints: Hints,
-    /// Icons.
-    pub icons: Vec<Icon>,
-    /// Entries for `_meta`: key and JSON text.
-    pub meta: Vec<(String, serde_json::Value)>,
-    /// Who runs it.
-    pub plugin: Arc<Plugin>,
-}
-
-/// Why a plugin's listing is not taken. The plugin is left out whole: half a plugin would surprise everyone.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum OfferError {
-    /// Too many tools.
-    #[error("plugin `{plugin}` lists {count} tools; at most {MAX_TOOLS} are taken")]
-    TooMany {
-        /// The plugin.
-        plugin: PluginName,
-        /// How many.
-        count: usize,
-    },
-    /// One tool is not well formed.
-    #[error("plugin `{plugin}` lists the tool {tool:?}, which {problem}")]
-    Tool {
-        /// The plugin.
-        plugin: PluginName,
-        /// The tool's name, as listed.
-        tool: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-}
-
-impl OfferError {
-    /// The plugin that is left out.
-    #[must_use]
-    pub fn plugin(&self) -> &PluginName {
-        match self {
-            Self::TooMany { plugin, .. } | Self::Tool { plugin, .. } => plugin,
-        }
-    }
+/// The lists that clients ask for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum List {
+    /// Tools.
+    Tools,
+    /// Prompts.
+    Prompts,
+    /// Resources and templates.
+    Resources,
 }
 
 impl Catalog {
-    /// The catalog of these plugins' listings. A plugin whose listing is not taken is told in the second part. On a
-    /// collision the plugin that comes first in `listings` keeps the name.
+    /// The catalog of these offers. A plugin that lists what another one has is left out and told in the second part;
+    /// the one that comes first keeps it.
     #[must_use]
-    pub fn new(listings: Vec<(Arc<Plugin>, Listing)>) -> (Self, Vec<OfferError>) {
+    pub fn of<'a>(
+        offers: impl IntoIterator<Item = (&'a Arc<Plugin>, &'a Offer)>,
+    ) -> (Self, Vec<OfferError>) {
         let mut catalog = Self::default();
         let mut refused = Vec::new();
-        for (plugin, listing) in listings {
-            match catalog.offers(&plugin, listing) {
-                Ok(tools) => catalog.tools.extend(tools),
-                Err(error) => refused.push(error),
+        let mut fresh = Vec::new();
+        for (plugin, offer) in offers {
+            if let Some(error) = catalog.collision(plugin, offer) {
+                refused.push(error);
+                continue;
             }
+            catalog.take(offer);
+            fresh.push(&offer.freshness);
+        }
+        for list in [List::Tools, List::Prompts, List::Resources] {
+            let all = fresh.iter().map(|freshness| freshness[list as usize]);
+            catalog.freshness[list as usize] = shortest(all);
         }
         (catalog, refused)
     }
@@ -110,121 +73,145 @@ impl Catalog {
         self.tools.get(name)
     }
 
+    /// All prompts, in the order of their names.
+    #[must_use]
+    pub fn prompts(&self) -> impl ExactSizeIterator<Item = &Arc<Prompt>> {
+        self.prompts.values()
+    }
+
+    /// One prompt.
+    #[must_use]
+    pub fn prompt(&self, name: &str) -> Option<&Arc<Prompt>> {
+        self.prompts.get(name)
+    }
+
+    /// All resources, in the order of their URIs.
+    #[must_use]
+    pub fn resources(&self) -> impl ExactSizeIterator<Item = &Arc<Resource>> {
+        self.resources.values()
+    }
+
+    /// All templates, in their order.
+    #[must_use]
+    pub fn templates(&self) -> impl ExactSizeIterator<Item = &Arc<Template>> {
+        self.templates.values()
+    }
+
+    /// The template of this very text.
+    #[must_use]
+    pub fn template(&self, uri_template: &str) -> Option<&Arc<Template>> {
+        self.templates.get(uri_template)
+    }
+
+    /// Who reads a URI: the one who lists it, else the first whose template stands for it.
+    #[must_use]
+    pub fn reader(&self, uri: &str) -> Option<&Arc<Plugin>> {
+        let listed = self.resources.get(uri).map(|resource| &resource.plugin);
+        listed.or_else(|| {
+            let fits = |template: &&Arc<Template>| template.matcher.fits(uri);
+            self.templates
+                .values()
+                .find(fits)
+                .map(|template| &template.plugin)
+        })
+    }
+
+    /// How long a list may be taken for fresh, and by whom: the shortest that a plugin said. `None`: not at all.
+    #[must_use]
+    pub fn freshness(&self, list: List) -> Option<Freshness> {
+        self.freshness[list as usize]
+    }
+
     /// The plugins that offer something, in the order of their names.
     #[must_use]
     pub fn plugins(&self) -> Vec<&Arc<Plugin>> {
-        let plugins: BTreeMap<_, _> = self
-            .tools
-            .values()
-            .map(|tool| (tool.plugin.name(), &tool.plugin))
+        let tools = self.tools.values().map(|tool| &tool.plugin);
+        let prompts = self.prompts.values().map(|prompt| &prompt.plugin);
+        let resources = self.resources.values().map(|resource| &resource.plugin);
+        let templates = self.templates.values().map(|template| &template.plugin);
+        let plugins: BTreeMap<_, _> = tools
+            .chain(prompts)
+            .chain(resources)
+            .chain(templates)
+            .map(|plugin| (plugin.name(), plugin))
             .collect();
         plugins.into_values().collect()
     }
 
-    fn offers(
-        &self,
-        plugin: &Arc<Plugin>,
-        listing: Listing,
-    ) -> Result<BTreeMap<String, Arc<Tool>>, OfferError> {
-        let count = listing.tools.len();
-        if count > MAX_TOOLS {
-            return Err(OfferError::TooMany {
-                plugin: plugin.name().clone(),
-                count,
-            });
-        }
-        let mut offered = BTreeMap::new();
-        for listed in listing.tools {
-            let problem = |problem: String| OfferError::Tool {
-                plugin: plugin.name().clone(),
-                tool: listed.name.chars().take(64).collect(),
-                problem,
-            };
-            check_name(&listed.name).map_err(|error| problem(error.to_owned()))?;
-            if offered.contains_key(&listed.name) {
-                return Err(problem("it lists twice".to_owned()));
-            }
-            if let Some(other) = self.tools.get(&listed.name) {
-                return Err(problem(format!(
-                    "plugin `{}` offers already",
-                    other.plugin.name()
-                )));
-            }
-            let name = listed.name.clone();
-            let tool = tool(listed, plugin.clone()).map_err(|text| OfferError::Tool {
-                plugin: plugin.name().clone(),
-                tool: name.clone(),
-                problem: text,
-            })?;
-            offered.insert(name, Arc::new(tool));
-        }
-        Ok(offered)
+    fn collision(&self, plugin: &Plugin, offer: &Offer) -> Option<OfferError> {
+        let taken = |what, name: &str, owner: Option<&Arc<Plugin>>| {
+            let problem = format!("plugin `{}` offers already", owner?.name());
+            Some(OfferError::bad(plugin, what, name, problem))
+        };
+        let tool = offer.tools.iter().find_map(|one| {
+            taken(
+                "tool",
+                &one.name,
+                self.tools.get(&one.name).map(|own| &own.plugin),
+            )
+        });
+        let prompt = || {
+            offer.prompts.iter().find_map(|one| {
+                let name = &one.listed.name;
+                taken(
+                    "prompt",
+                    name,
+                    self.prompts.get(name).map(|own| &own.plugin),
+                )
+            })
+        };
+        let resource = || {
+            offer.resources.iter().find_map(|one| {
+                let uri = &one.listed.uri;
+                taken("resource", uri, self.reader(uri))
+            })
+        };
+        let template = || {
+            offer.templates.iter().find_map(|one| {
+                let text = &one.listed.uri_template;
+                let owner = self.templates.get(text).map(|own| &own.plugin);
+                taken("resource template", text, owner)
+            })
+        };
+        tool.or_else(prompt).or_else(resource).or_else(template)
+    }
+
+    fn take(&mut self, offer: &Offer) {
+        let tools = offer.tools.iter();
+        self.tools
+            .extend(tools.map(|one| (one.name.clone(), one.clone())));
+        let prompts = offer.prompts.iter();
+        self.prompts
+            .extend(prompts.map(|one| (one.listed.name.clone(), one.clone())));
+        let resources = offer.resources.iter();
+        self.resources
+            .extend(resources.map(|one| (one.listed.uri.clone(), one.clone())));
+        let templates = offer.templates.iter();
+        self.templates
+            .extend(templates.map(|one| (one.listed.uri_template.clone(), one.clone())));
     }
 }
 
-/// MCP 2026-07-28, «Tool Names»: 1 to 64 of these characters.
-fn check_name(name: &str) -> Result<(), &'static str> {
-    let fits = (1..=64).contains(&name.len())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'/' | b'-'));
-    if fits {
-        Ok(())
-    } else {
-        Err("is not a tool name: use 1 to 64 of A-Z, a-z, 0-9, `_`, `.`, `/`, `-`")
-    }
-}
-
-fn tool(listed: Listed, plugin: Arc<Plugin>) -> Result<Tool, String> {
-    let input = Schema::parse(&listed.input_schema)
-        .map_err(|error| format!("has an input schema that {error}"))?;
-    // MCP: `inputSchema` describes the object of arguments.
-    if input.json.get("type").and_then(|value| value.as_str()) != Some("object") {
-        return Err("has an input schema whose `type` is not `object`".to_owned());
-    }
-    let output = listed
-        .output_schema
-        .as_deref()
-        .map(Schema::parse)
-        .transpose()
-        .map_err(|error| format!("has an output schema that {error}"))?;
-    for text in listed.title.iter().chain([&listed.description]) {
-        if text.len() > MAX_TEXT {
-            return Err(format!(
-                "has a text of {} bytes; at most {MAX_TEXT} are taken",
-                text.len()
-            ));
-        }
-    }
-    if listed.jobs == JobSupport::Required {
-        return Err("runs only as a job, and this host runs no jobs".to_owned());
-    }
-    let meta = meta(listed.meta)?;
-    Ok(Tool {
-        name: listed.name,
-        title: listed.title,
-        description: listed.description,
-        input,
-        output,
-        hints: listed.hints,
-        icons: listed.icons,
-        meta,
-        plugin,
-    })
-}
-
-fn meta(entries: Vec<(String, String)>) -> Result<Vec<(String, serde_json::Value)>, String> {
-    entries
-        .into_iter()
-        .map(|(key, text)| {
-            if is_reserved_meta_key(&key) {
-                return Err(format!("has the `_meta` key {key:?}, which is reserved"));
-            }
-            let value = serde_json::from_str(&text)
-                .map_err(|error| format!("has `_meta` that is not JSON: {error}"))?;
-            Ok((key, value))
+/// The shortest time and the narrowest circle; nothing if one of them said nothing.
+fn shortest(all: impl Iterator<Item = Option<Freshness>>) -> Option<Freshness> {
+    let width = |sharing| match sharing {
+        Sharing::Personal => 0,
+        Sharing::Tenant => 1,
+        Sharing::Everyone => 2,
+    };
+    all.reduce(|one, other| {
+        let (one, other) = (one?, other?);
+        let narrower = if width(one.sharing) <= width(other.sharing) {
+            one
+        } else {
+            other
+        };
+        Some(Freshness {
+            ttl_ms: one.ttl_ms.min(other.ttl_ms),
+            sharing: narrower.sharing,
         })
-        .collect()
+    })
+    .flatten()
 }
 
 /// MCP, «General fields, `_meta`»: prefixes whose second label is `modelcontextprotocol` or `mcp` belong to the
@@ -248,16 +235,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tool_names_are_those_of_mcp() {
-        for good in ["a", "backup_jobs_list", "a/b.c-d", &"x".repeat(64)] {
-            assert!(check_name(good).is_ok(), "{good}");
-        }
-        for bad in ["", "a b", "a\nb", "ä", "a\0", &"x".repeat(65), "a\u{202e}b"] {
-            assert!(check_name(bad).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
     fn the_protocols_own_meta_keys_are_reserved() {
         for reserved in [
             "io.modelcontextprotocol/x",
@@ -275,5 +252,16 @@ mod tests {
         ] {
             assert!(!is_reserved_meta_key(free), "{free}");
         }
+    }
+
+    #[test]
+    fn a_list_is_as_fresh_as_its_shortest_part() {
+        let of = |ttl_ms, sharing| Some(Freshness { ttl_ms, sharing });
+        let both = [of(5, Sharing::Everyone), of(9, Sharing::Tenant)];
+        let shortest_of_both = shortest(both.into_iter()).expect("both said something");
+        assert_eq!(shortest_of_both.ttl_ms, 5);
+        assert_eq!(shortest_of_both.sharing, Sharing::Tenant);
+        assert!(shortest([of(5, Sharing::Everyone), None].into_iter()).is_none());
+        assert!(shortest(std::iter::empty()).is_none());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 
-use rmcp::model::{CallToolResult, JsonObject};
+use rmcp::model::{CallToolResult, ErrorData, JsonObject};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -11,8 +11,8 @@ use super::{Global, fail, print, runtime};
 use crate::config::Overrides;
 use crate::error::Exit;
 use crate::host::{Host, local_principal};
-use crate::mcp::{self, ToolCall};
-use crate::plugin::Event;
+use crate::mcp::{self, Asking, Caller, Ended, Target};
+use crate::plugin::{Abilities, Event};
 
 /// Call one tool and print its result
 #[derive(Debug, clap::Args)]
@@ -44,24 +44,19 @@ impl Call {
             Ok(runtime) => runtime,
             Err(error) => return fail(Exit::Failure, &error),
         };
-        let call = ToolCall {
-            name: self.tool,
-            arguments,
-            principal: local_principal(),
-            cancelled: CancellationToken::new(),
-            traceparent: None,
-            events: None,
-        };
+        let (tool, json) = (self.tool, self.json);
         let called = runtime.block_on(async {
             let host = Host::start(&config)
                 .await
                 .map_err(|error| fail(Exit::Failure, &error))?;
-            call_and_show_progress(&host, call)
-                .await
-                .map_err(|error| fail(Exit::Failure, &error))
+            match Target::tool(&host.catalog(), &tool, arguments) {
+                Ok(target) => call_and_show_progress(&target).await,
+                Err(judged) => judged,
+            }
+            .map_err(|error| fail(Exit::Failure, &error))
         });
         match called {
-            Ok(result) => show(&result, self.json),
+            Ok(result) => show(&result, json),
             Err(exit) => exit,
         }
     }
@@ -83,27 +78,43 @@ fn arguments(given: &str) -> Result<JsonObject, String> {
     serde_json::from_str(&text).map_err(|error| format!("--args is not a JSON object: {error}"))
 }
 
-async fn call_and_show_progress(
-    host: &Host,
-    mut call: ToolCall,
-) -> Result<CallToolResult, rmcp::ErrorData> {
+async fn call_and_show_progress(target: &Target) -> Result<CallToolResult, ErrorData> {
     let (events, mut heard) = mpsc::channel(32);
-    call.events = Some(events);
+    let caller = Caller {
+        principal: local_principal(),
+        cancelled: CancellationToken::new(),
+        traceparent: None,
+        events: Some(events),
+        abilities: Abilities::default(),
+        asking: Asking::Nobody,
+    };
     let show = async {
-        while let Some(Event::Progress {
+        while let Some(event) = heard.recv().await {
+            show_event(event);
+        }
+    };
+    match tokio::join!(mcp::call(target, caller), show).0? {
+        Ended::Tool(result) => Ok(result),
+        Ended::Prompt(_) | Ended::Resource(_) | Ended::InputRequired(_) => Err(
+            ErrorData::internal_error("the call was answered as if it were another", None),
+        ),
+    }
+}
+
+fn show_event(event: Event) {
+    match event {
+        Event::Progress {
             done,
             total,
             message,
-        }) = heard.recv().await
-        {
+        } => {
             let of = total
                 .map(|total| format!(" of {total}"))
                 .unwrap_or_default();
             eprintln!("{done}{of} {}", message.unwrap_or_default());
         }
-    };
-    let (result, ()) = tokio::join!(mcp::call(host, call), show);
-    result
+        Event::Notice { level, data, .. } => eprintln!("{level:?}: {data}"),
+    }
 }
 
 fn show(result: &CallToolResult, json: bool) -> Exit {

@@ -12,6 +12,7 @@ mod completions;
 mod config;
 mod plugin;
 mod serve;
+mod token;
 mod tools;
 
 /// A tool host for AI agents: MCP outside, sandboxed WebAssembly plugins inside.
@@ -67,6 +68,9 @@ enum Command {
     /// Look at and make plugins
     #[command(subcommand)]
     Plugin(plugin::Plugin),
+    /// Make bearer tokens for callers
+    #[command(subcommand)]
+    Token(token::Token),
     /// Check and explain the configuration
     #[command(subcommand)]
     Config(config::Config),
@@ -92,6 +96,7 @@ impl Cli {
             Command::Tools(command) => command.run(&self.global),
             Command::Call(command) => command.run(&self.global),
             Command::Plugin(command) => command.run(),
+            Command::Token(command) => command.run(),
             Command::Config(command) => command.run(&self.global),
             Command::Completions(command) => command.run(),
         }

@@ -72,7 +72,7 @@ async fn serve_http(
     let address = listening.address;
     let host: Arc<Host> = Host::start(config).await?;
     tracing::info!("serving MCP on http://{address}/mcp");
-    listening.serve(host, &config.server, stop).await?;
+    listening.serve(host, config, stop).await?;
     tracing::info!("stopped");
     Ok(())
 }

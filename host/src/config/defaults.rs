@@ -3,6 +3,16 @@
 pub(super) const LISTEN: &str = "127.0.0.1:8825";
 pub(super) const MAX_REQUEST_SIZE: &str = "4 MiB";
 
+pub(super) const MAX_CONNECTIONS: u32 = 4096;
+pub(super) const HEADER_TIMEOUT: &str = "30 s";
+pub(super) const BODY_TIMEOUT: &str = "30 s";
+
+/// The tenant of callers who are not told apart.
+pub(super) const TENANT: &str = "local";
+pub(super) const ALGORITHMS: [&str; 2] = ["RS256", "ES256"];
+pub(super) const SCOPES_CLAIM: &str = "scope";
+pub(super) const CLOCK_LEEWAY: &str = "30 s";
+
 pub(super) const MAX_INSTANCES: u32 = 64;
 pub(super) const MAX_WAITING: u32 = 1024;
 

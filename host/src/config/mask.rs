@@ -117,7 +117,11 @@ fn hidden(path: &[String], text: &str, known: bool) -> Option<String> {
         || holds_login(text)
         || match names.as_slice() {
             ["credentials", _, fields @ ..] => is_secret_field(fields, text),
-            ["bindings", _, "credential", ..] | ["plugins", _, "backends", _] => false,
+            // Whoever writes the token there instead of its hash.
+            ["auth", "tokens", _, "hash"] => !text.starts_with("sha256:"),
+            ["auth", "tokens" | "oauth", ..]
+            | ["bindings", _, "credential", ..]
+            | ["plugins", _, "backends", _] => false,
             _ => names.last().is_some_and(|name| sounds_secret(name)),
         };
     if secret { instead_of(text) } else { None }
@@ -254,6 +258,10 @@ mod tests {
             "credentials.a.apply = [{ header = \"cookie\", value = \"…\" }]",
         );
         check(
+            "[auth.tokens.a]\nhash = \"hunter2\"",
+            "auth.tokens.a.hash = \"…\"",
+        );
+        check(
             "[credentials.a]\nvalue = \"exec:vault -token=hunter2 x\"",
             "credentials.a.value = \"exec:vault …\"",
         );
@@ -283,6 +291,8 @@ mod tests {
             "credentials.a.request.form.password = \"{password}\"",
             "credentials.a.headers.x-api-version = \"1.2-rev1\"",
             "bindings.a.credential = \"vbr\"",
+            "auth.tokens.my-key.hash = \"sha256:00\"",
+            "auth.tokens.my-key.tenant = \"team-a\"",
             "bindings.a.allow = [\"GET /**\"]",
             "server.listen = \"127.0.0.1:1\"",
             "runtime.max-instances = 64",

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod at;
+mod auth;
 mod defaults;
 mod diagnostic;
 mod find;
@@ -19,6 +20,7 @@ mod findings;
 mod inline;
 mod load;
 mod mask;
+mod moment;
 mod name;
 mod nearest;
 mod origin;
@@ -28,6 +30,7 @@ mod quantity;
 mod raw;
 mod resolve;
 mod schema;
+mod scope;
 mod secret;
 mod shape;
 mod source;
@@ -40,6 +43,7 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
+pub use auth::{Algorithm, Auth, OAuthServer, StaticToken, TenantRule, token_table};
 pub use diagnostic::Diagnostics;
 pub use find::{FindError, find};
 pub use load::{Checked, Overrides, check, load, show_origin};
@@ -47,6 +51,7 @@ pub use name::{BackendName, BindingName, CredentialName, PluginName, TenantName}
 pub use pattern::{BadPattern, MethodPattern, RequestPattern, Segment};
 pub use placeholder::placeholders;
 pub use schema::schema;
+pub use scope::Ability;
 pub use secret::{Secret, SecretSource};
 
 /// The environment, as a parameter so that tests are pure. The real one: `&|name| std::env::var_os(name)`.
@@ -57,6 +62,8 @@ pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 pub struct Config {
     /// Where and how the host listens.
     pub server: Server,
+    /// Who may call over HTTP. `None`: nobody is asked who they are.
+    pub auth: Option<Auth>,
     /// The sandbox's engine: pool, threads, cache.
     pub runtime: Runtime,
     /// Every plugin to load, by name.
@@ -70,14 +77,20 @@ pub struct Config {
 /// The transports.
 #[derive(Debug)]
 pub struct Server {
-    /// Default `127.0.0.1:8825`. Anything but loopback needs `allow-unauthenticated = true`.
+    /// Default `127.0.0.1:8825`. Anything but loopback needs `[auth]`, or `allow-unauthenticated = true`.
     pub listen: SocketAddr,
-    /// `Origin` values accepted besides those of the listening address itself.
+    /// `Origin` values accepted besides those of the listening address itself; their pages may read the answers.
     pub allowed_origins: Vec<String>,
     /// `Host` values accepted besides loopback names and the listening address.
     pub allowed_hosts: Vec<String>,
     /// Largest request body, bytes. Default 4 MiB.
     pub max_request_bytes: usize,
+    /// Connections at once. Default 4096.
+    pub max_connections: usize,
+    /// Time for the head of a request, and for a connection without one. Default 30 s.
+    pub header_timeout: Duration,
+    /// Time for the body of a request. Default 30 s.
+    pub body_timeout: Duration,
 }
 
 /// The sandbox's engine.
@@ -106,15 +119,42 @@ pub struct Plugin {
     pub backends: BTreeMap<BackendName, Arc<Binding>>,
     /// The plugin's settings, handed to it as they are.
     pub settings: serde_json::Map<String, serde_json::Value>,
+    /// Links that people may be asked to open: these and all below them.
+    pub visit_urls: Vec<url::Url>,
     /// Bounds on each of its calls.
     pub limits: Limits,
 }
 
-/// An import that must be granted by name in `plugins.NAME.grant`.
+/// What must be granted by name in `plugins.NAME.grant`.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Grant {
     /// `"http"`: `wasi:http`, towards the plugin's backends only.
     Http,
+    /// `"changes"`: the import `changes`.
+    Changes,
+    /// `"form"`: asking people, confirmations included.
+    Form,
+    /// `"visit"`: asking people to open one of the plugin's `visit-urls`.
+    Visit,
+    /// `"sample"`: the client's model.
+    Sample,
+    /// `"roots"`: the client's roots.
+    Roots,
+}
+
+impl Grant {
+    /// The word in the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Changes => "changes",
+            Self::Form => "form",
+            Self::Visit => "visit",
+            Self::Sample => "sample",
+            Self::Roots => "roots",
+        }
+    }
 }
 
 /// Bounds on one call, and on how many there may be.

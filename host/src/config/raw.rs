@@ -13,6 +13,10 @@ use serde_json::{Map, Value};
 use super::at::At;
 use super::defaults;
 
+mod auth;
+
+pub(super) use auth::{Algorithm, Auth, OAuth, Token};
+
 /// Names and texts of the operator's choice.
 pub(super) type Texts = BTreeMap<At<String>, At<String>>;
 
@@ -22,6 +26,8 @@ pub(super) type Texts = BTreeMap<At<String>, At<String>>;
 pub(super) struct File {
     /// Where and how the host listens.
     pub(super) server: Option<Server>,
+    /// Who may call over HTTP.
+    pub(super) auth: Option<At<Auth>>,
     /// The sandbox's engine.
     pub(super) runtime: Option<Runtime>,
     /// Bounds on each call, for every plugin that does not set its own.
@@ -38,22 +44,32 @@ pub(super) struct File {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Server {
-    /// Address and port of the HTTP transport. Anything but loopback needs `allow-unauthenticated = true`.
+    /// Address and port of the HTTP transport. Anything but loopback needs `[auth]`, or `allow-unauthenticated = true`.
     #[schemars(extend("default" = defaults::LISTEN, "examples" = ["127.0.0.1:8825", "[::1]:8825"]))]
     pub(super) listen: Option<At<String>>,
-    /// Whether everybody who reaches the address may call the tools. The host does not know its callers yet, so
-    /// that is what listening on anything but loopback means.
+    /// Whether everybody who reaches an address that is not loopback may call the tools. Not together with `[auth]`.
     #[schemars(extend("default" = false, "examples" = [true]))]
     pub(super) allow_unauthenticated: Option<At<bool>>,
-    /// `Origin` values accepted besides those of the listening address, each `scheme://host[:port]`.
+    /// `Origin` values accepted besides those of the listening address, each `scheme://host[:port]`. Pages of these
+    /// origins may also read the answers (CORS).
     #[schemars(extend("default" = [], "examples" = [["https://agents.example"]]))]
     pub(super) allowed_origins: Option<Vec<At<String>>>,
-    /// `Host` values accepted besides loopback names and the listening address, each `host[:port]`.
+    /// `Host` values accepted besides loopback names, the listening address and the host of `auth.oauth.resource`, each
+    /// `host[:port]`.
     #[schemars(extend("default" = [], "examples" = [["toolward.example:8825"]]))]
     pub(super) allowed_hosts: Option<Vec<At<String>>>,
     /// Largest request body.
     #[schemars(extend("default" = defaults::MAX_REQUEST_SIZE, "examples" = ["4 MiB"]))]
     pub(super) max_request_size: Option<At<Size>>,
+    /// Connections at once; more wait until one ends.
+    #[schemars(extend("default" = defaults::MAX_CONNECTIONS, "minimum" = 1, "examples" = [4096]))]
+    pub(super) max_connections: Option<At<i64>>,
+    /// How long a client may take to send the head of a request, and how long a connection may be idle.
+    #[schemars(extend("default" = defaults::HEADER_TIMEOUT, "examples" = ["30 s"]))]
+    pub(super) header_timeout: Option<At<Duration>>,
+    /// How long a client may take to send the body of a request.
+    #[schemars(extend("default" = defaults::BODY_TIMEOUT, "examples" = ["30 s"]))]
+    pub(super) body_timeout: Option<At<Duration>>,
 }
 
 /// The sandbox's engine.
@@ -314,7 +330,9 @@ pub(super) struct Plugin {
     /// The component file.
     #[schemars(required, extend("format" = "path", "examples" = ["plugins/backup-jobs.wasm"]))]
     pub(super) component: Option<At<String>>,
-    /// Imports granted beyond the harmless ones. `http`: requests to the backends below, and nowhere else.
+    /// What the plugin may do beyond the harmless. `http`: send requests to the backends below, and nowhere else.
+    /// `changes`: say that its lists or resources changed. `form`: ask people questions and for confirmations. `visit`:
+    /// ask them to open links, below `visit-urls`. `sample`: use the client's model. `roots`: see the client's roots.
     #[schemars(extend("default" = [], "examples" = [["http"]]))]
     pub(super) grant: Option<Vec<At<Grant>>>,
     /// The plugin's name for a backend, and which of `[bindings]` answers it.
@@ -323,16 +341,24 @@ pub(super) struct Plugin {
     /// Settings, handed to the plugin as they are. Not for secrets: the plugin reads them.
     #[schemars(extend("default" = {}, "examples" = [{"page-size": 200}]))]
     pub(super) settings: Option<Map<String, Value>>,
+    /// Links the plugin may ask people to open: these and all below them.
+    #[schemars(extend("default" = [], "examples" = [["https://vendor.example/login"]]))]
+    pub(super) visit_urls: Option<Vec<At<String>>>,
     /// Bounds on each call, instead of those of `[limits]`.
     pub(super) limits: Option<Limits>,
 }
 
-/// An import that must be granted.
+/// What must be granted.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub(super) enum Grant {
     Http,
+    Changes,
+    Form,
+    Visit,
+    Sample,
+    Roots,
 }
 
 // A number and a unit, `64 MiB`.

@@ -53,6 +53,7 @@ fn keys() -> String {
     let mut text = String::new();
     for name in [
         "server",
+        "auth",
         "runtime",
         "limits",
         "credentials",
@@ -97,7 +98,11 @@ fn section(text: &mut String, path: &str, described: &'static Value, table: &'st
             key
         };
         if schema::follow(parts)["properties"].is_object() {
-            inner.push((name, key, parts));
+            inner.push((name.clone(), key, parts));
+        }
+        let named = &narrow["additionalProperties"];
+        if schema::follow(named)["properties"].is_object() {
+            inner.push((format!("{name}.NAME"), key, named));
         }
     }
     // `limits` has a section of its own, and a renewal has the keys of a request.
@@ -175,5 +180,5 @@ fn the_examples_of_the_page_are_correct() {
         assert!(checked.is_ok(), "{example}\n{}", checked.unwrap_err());
         seen += 1;
     }
-    assert_eq!(seen, 5);
+    assert_eq!(seen, 6);
 }

@@ -94,6 +94,61 @@ fn a_file_resolves_to_what_it_says() {
     assert_eq!(nodes.component, Path::new("/opt/nodes.wasm"));
 }
 
+#[test]
+fn callers_resolve_to_who_they_are() {
+    let auth = full().auth.unwrap();
+    let names: Vec<_> = auth
+        .tokens
+        .iter()
+        .map(|token| token.name.as_str())
+        .collect();
+    assert_eq!(names, ["laptop", "old"]);
+    let laptop = &auth.tokens[0];
+    assert_eq!(laptop.hash[..4], [0x9f, 0x86, 0xd0, 0x81]);
+    assert_eq!(laptop.tenant.as_str(), "team-a");
+    assert_eq!(
+        laptop.scopes,
+        ["tools:call:backup-jobs", "jobs:read", "admin"]
+    );
+    assert!(laptop.expires.unwrap() > std::time::SystemTime::now());
+    assert_eq!(auth.tokens[1].tenant.as_str(), "local");
+
+    let oauth = auth.oauth.unwrap();
+    assert_eq!(oauth.audience, "https://tools.example/mcp");
+    assert_eq!(oauth.algorithms, [Algorithm::Es256, Algorithm::EdDsa]);
+    assert!(matches!(oauth.tls, Tls::CaFile { .. }));
+    assert!(
+        matches!(oauth.tenant, TenantRule::Mapped { claim, tenants } if claim == "tid" && tenants.len() == 1)
+    );
+    assert_eq!(
+        (oauth.scopes_claim.as_str(), oauth.leeway),
+        ("scope", Duration::from_secs(30))
+    );
+    assert!(load_bytes(b"", &env).unwrap().auth.is_none());
+}
+
+/// What `toolward token new` prints is a configuration.
+#[test]
+fn a_printed_table_can_be_pasted() {
+    let hash = format!("sha256:{}", "ab".repeat(32));
+    let scopes = ["tools:call".to_owned(), "jobs:read".to_owned()];
+    let table = token_table("laptop", &hash, "team-a", &scopes, Some("2999-01-01")).unwrap();
+    let auth = load_bytes(table.as_bytes(), &env).unwrap().auth.unwrap();
+    assert_eq!(auth.tokens[0].hash, [0xab; 32]);
+    assert_eq!(auth.tokens[0].scopes, scopes);
+    for (name, tenant, scope, expires) in [
+        ("A", "t", "admin", None),
+        ("a]\nx", "t", "admin", None),
+        ("a", "T", "admin", None),
+        ("a", "t", "all", None),
+        ("a", "t", "admin", Some("soon")),
+    ] {
+        let scopes = [scope.to_owned()];
+        let table = token_table(name, &hash, tenant, &scopes, expires);
+        assert!(table.is_err(), "{table:?}");
+    }
+}
+
 /// A plugin's own limits, then `[limits]`, then the built-in ones.
 #[test]
 fn limits_come_from_the_nearest_table() {
@@ -309,12 +364,7 @@ fn values_from_outside_are_checked_like_those_of_the_file() {
                 env(asked)
             }
         };
-        let error = load(
-            &cases().join("full.toml"),
-            &environment,
-            &Overrides::default(),
-        )
-        .unwrap_err();
+        let error = load_bytes(b"", &environment).unwrap_err();
         assert_eq!(
             error.to_string(),
             format!("{expected}\n\n1 error"),
@@ -324,9 +374,10 @@ fn values_from_outside_are_checked_like_those_of_the_file() {
     check(
         "TOOLWARD_LISTEN",
         "0.0.0.0:80",
-        "error: listening on 0.0.0.0:80 would let everybody on the network call the tools\n \
+        "error: listening on 0.0.0.0:80 without [auth] would let everybody on the network call the tools\n \
          --> environment variable TOOLWARD_LISTEN\n\
-         hint: listen = \"127.0.0.1:8825\" behind a proxy that authenticates, or allow-unauthenticated = true in [server]",
+         hint: toolward token new NAME, and paste the table [auth.tokens.NAME] that it prints; or listen = \"127.0.0.1:8825\"; \
+         or allow-unauthenticated = true in [server]",
     );
     check(
         "TOOLWARD_MAX_INSTANCES",
@@ -438,7 +489,7 @@ fn warnings_are_lines() {
         lines,
         [
             "public.toml:3:25: everybody who reaches 0.0.0.0:8825 can call every tool; \
-          hint: listen = \"127.0.0.1:8825\" behind a proxy that authenticates"
+          hint: toolward token new NAME, and paste the table [auth.tokens.NAME] that it prints"
         ]
     );
 }

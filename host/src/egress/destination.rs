@@ -1,12 +1,14 @@
 //! From what the guest wrote to where it goes: which backend, and may this request go there?
 
+use std::time::Duration;
+
 use http::header::HeaderName;
 use http::{Method, Uri};
 
 use super::matcher::{self, Denial};
 use super::path::{self, GuestPath};
 use super::refusal::Refusal;
-use super::{EgressError, Origin, tls};
+use super::{EgressError, Origin, OwnClientError, tls};
 use crate::config::{BackendName, Binding, Tls};
 use crate::credential::{self, Endpoint};
 
@@ -51,8 +53,7 @@ impl Exit {
     }
 }
 
-/// Connections towards a backend. Proxies from the environment, redirections and cookies would take requests
-/// past the checks.
+/// Connections towards a backend.
 fn client(binding: &Binding, system: &tls::SystemRoots) -> Result<reqwest::Client, EgressError> {
     let tls = match (binding.url.scheme(), &binding.tls) {
         ("https", tls) => tls::client(tls, system),
@@ -65,19 +66,34 @@ fn client(binding: &Binding, system: &tls::SystemRoots) -> Result<reqwest::Clien
     if binding.tls == Tls::Insecure {
         tracing::warn!(binding = %binding.name, "the backend's certificate is not checked (tls.insecure)");
     }
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
+    builder(tls)
         .connect_timeout(binding.connect_timeout)
-        .pool_max_idle_per_host(32)
-        .user_agent(concat!("toolward/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(|source| EgressError::Client {
             binding: binding.name.clone(),
             source,
         })
+}
+
+/// Proxies from the environment, redirections and cookies would take requests past the checks.
+fn builder(tls: rustls::ClientConfig) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .pool_max_idle_per_host(32)
+        .user_agent(concat!("toolward/", env!("CARGO_PKG_VERSION")))
+}
+
+/// A client for the host's own requests, as careful as those for backends: the keys of an authorization server.
+pub(super) fn own_client(tls: &Tls, timeout: Duration) -> Result<reqwest::Client, OwnClientError> {
+    let tls = tls::client(tls, &tls::SystemRoots::default()).map_err(OwnClientError::Tls)?;
+    builder(tls)
+        .connect_timeout(timeout)
+        .timeout(timeout)
+        .build()
+        .map_err(OwnClientError::Client)
 }
 
 /// The backend that a request names, if the plugin has it.

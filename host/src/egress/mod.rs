@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::config::{BackendName, Binding, BindingName, PluginName, TenantName};
+use crate::config::{BackendName, Binding, BindingName, PluginName, TenantName, Tls};
 use crate::credential::Cache;
 
 mod answer;
@@ -104,6 +104,23 @@ pub enum EgressError {
         #[source]
         source: reqwest::Error,
     },
+}
+
+/// Why there is no client for the host's own requests.
+#[derive(Debug, thiserror::Error)]
+pub enum OwnClientError {
+    /// The TLS settings do not give a client.
+    #[error("cannot set up TLS: {0}")]
+    Tls(String),
+    /// The HTTP client cannot be built.
+    #[error("cannot set up an HTTP client")]
+    Client(#[source] reqwest::Error),
+}
+
+/// A client for the host's own requests, those that no plugin asked for. It uses no proxy and follows no redirection,
+/// and no request takes longer than `timeout`.
+pub fn own_client(tls: &Tls, timeout: Duration) -> Result<reqwest::Client, OwnClientError> {
+    destination::own_client(tls, timeout)
 }
 
 /// The way out of the host: one HTTP client per binding, and the tokens of all of them.

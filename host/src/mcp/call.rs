@@ -1,119 +1,538 @@
-//! One `tools/call`, whatever brought it here: looked up, checked, run, answered.
+//! One request that a plugin serves, whatever brought it here: looked up, checked, run round by round, answered.
+//!
+//! A plugin may answer with questions. Clients of the new era get them as an answer and repeat the request; clients of
+//! the old era are asked while they wait; nobody else can be asked. The plugin sees the same in all cases.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
-use rmcp::ErrorData;
-use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
-use serde_json::Value;
+use rmcp::model::{
+    CallToolResult, ContentBlock, ErrorData, GetPromptResult, InputRequiredResult, InputResponses,
+    JsonObject, ReadResourceResult,
+};
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::ask::{self, AskError, Question};
 use super::convert;
-use crate::catalog::Tool;
-use crate::host::{Host, random_id};
+use super::seal::{Binding, Sealer};
+use super::session::Session;
+use crate::catalog::{Catalog, Prompt, Tool};
+use crate::config::Ability;
+use crate::host::random_id;
+use crate::plugin::wit::prompts::PromptOutcome;
+use crate::plugin::wit::resources::ReadOutcome;
 use crate::plugin::wit::tools::Outcome;
-use crate::plugin::wit::values::{Cause, Failure, RequestError};
-use crate::plugin::{CallError, CallInfo, Event, Principal};
+use crate::plugin::wit::values::{Capability, Cause, Failure, InputNeeded, RequestError};
+use crate::plugin::{Abilities, Answer, Asked, CallError, CallInfo, Event, Plugin, Principal};
+use crate::policy::{self, Action};
 
-/// What is asked.
+/// Rounds of questions that one request of the old era may take.
+const MAX_ROUNDS: usize = 10;
+
+/// Who asks, and how they can be asked back.
 #[derive(Debug)]
-pub struct ToolCall {
-    /// The tool.
-    pub name: String,
-    /// Its arguments.
-    pub arguments: JsonObject,
+pub struct Caller<'a> {
     /// Who asks.
     pub principal: Principal,
     /// Cancelled when nobody wants the answer any more.
     pub cancelled: CancellationToken,
     /// W3C trace context of the request.
     pub traceparent: Option<String>,
-    /// Where the plugin's progress goes, when somebody wants it.
+    /// Where progress and lines go, when somebody wants them.
     pub events: Option<mpsc::Sender<Event>>,
+    /// What the client can be asked for.
+    pub abilities: Abilities,
+    /// How.
+    pub asking: Asking<'a>,
 }
 
-/// Calls a tool.
-///
-/// A call that failed is a result with `isError`, which the model reads; an [`ErrorData`] says that the request
-/// itself cannot be served.
-pub async fn call(host: &Host, call: ToolCall) -> Result<CallToolResult, ErrorData> {
-    let catalog = host.catalog();
-    let Some(tool) = catalog.tool(&call.name) else {
-        let name: String = call.name.chars().take(64).collect();
-        return Err(ErrorData::invalid_params(
-            format!("unknown tool: {name:?}"),
-            None,
-        ));
-    };
-    let arguments = Value::Object(call.arguments);
-    if let Err(violations) = tool.input.check(&arguments) {
-        return Ok(told(format!(
-            "the arguments do not fit the input schema of `{}`: {violations}",
-            tool.name
-        )));
+/// How a client is asked.
+#[derive(Debug)]
+pub enum Asking<'a> {
+    /// Not at all.
+    Nobody,
+    /// By an answer; the client repeats its request with these (new era).
+    Answering {
+        /// Replies, by key.
+        replies: InputResponses,
+        /// What the client was given to carry.
+        state: Option<String>,
+        /// Seals it.
+        sealer: &'a Sealer,
+    },
+    /// By requests, while it waits (old era).
+    Requests(&'a Session),
+}
+
+/// What is to be done, looked up and checked.
+#[derive(Debug)]
+pub enum Target {
+    /// `tools/call`
+    Tool {
+        /// The tool.
+        tool: Arc<Tool>,
+        /// Its arguments, which fit its schema, as JSON text.
+        arguments: String,
+    },
+    /// `prompts/get`
+    Prompt {
+        /// The prompt.
+        prompt: Arc<Prompt>,
+        /// Its arguments.
+        arguments: Vec<(String, String)>,
+    },
+    /// `resources/read`
+    Resource {
+        /// Who reads it.
+        plugin: Arc<Plugin>,
+        /// The resource.
+        uri: String,
+    },
+}
+
+/// How a request ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// A tool's result; a call that failed is a result with `isError`, which the model reads.
+    Tool(CallToolResult),
+    /// A prompt.
+    Prompt(GetPromptResult),
+    /// What was read.
+    Resource(ReadResourceResult),
+    /// Questions, for the client to answer.
+    InputRequired(InputRequiredResult),
+}
+
+impl Target {
+    /// A tool and its arguments. `Err(Ok(..))`: the arguments do not fit, which the model should read.
+    pub fn tool(
+        catalog: &Catalog,
+        name: &str,
+        arguments: JsonObject,
+    ) -> Result<Self, Result<CallToolResult, ErrorData>> {
+        let Some(tool) = catalog.tool(name) else {
+            return Err(Err(unknown("tool", name)));
+        };
+        let arguments = Value::Object(arguments);
+        if let Err(violations) = tool.input.check(&arguments) {
+            return Err(Ok(told(format!(
+                "the arguments do not fit the input schema of `{}`: {violations}",
+                tool.name
+            ))));
+        }
+        Ok(Self::Tool {
+            tool: tool.clone(),
+            arguments: arguments.to_string(),
+        })
     }
-    let info = CallInfo {
-        principal: call.principal,
-        cancelled: call.cancelled,
-        deadline: Instant::now() + tool.plugin.limits().wall_time,
-        events: call.events,
-        idempotency_key: random_id(),
-        meta: Vec::new(),
-        traceparent: call.traceparent,
-    };
-    answer(
-        tool,
-        tool.plugin
-            .call_tool(info, tool.name.clone(), arguments.to_string())
-            .await,
-    )
+
+    /// A prompt and its arguments, which must be texts; those that are required must be there.
+    pub fn prompt(catalog: &Catalog, name: &str, arguments: JsonObject) -> Result<Self, ErrorData> {
+        let prompt = catalog
+            .prompt(name)
+            .ok_or_else(|| unknown("prompt", name))?;
+        let known = &prompt.listed.arguments;
+        if let Some(missing) = known
+            .iter()
+            .find(|one| one.required && !arguments.contains_key(&one.name))
+        {
+            let text = format!("prompt `{name}` needs the argument `{}`", missing.name);
+            return Err(ErrorData::invalid_params(text, None));
+        }
+        let arguments = arguments.into_iter().map(|(key, value)| match value {
+            Value::String(text) if known.iter().any(|one| one.name == key) => Ok((key, text)),
+            Value::String(_) => Err(format!(
+                "prompt `{name}` has no argument {:?}",
+                shorten(&key)
+            )),
+            _ => Err(format!(
+                "the argument {:?} of prompt `{name}` is not a text",
+                shorten(&key)
+            )),
+        });
+        let arguments = arguments
+            .collect::<Result<_, _>>()
+            .map_err(|text| ErrorData::invalid_params(text, None))?;
+        Ok(Self::Prompt {
+            prompt: prompt.clone(),
+            arguments,
+        })
+    }
+
+    /// A resource that somebody reads.
+    pub fn resource(catalog: &Catalog, uri: String) -> Result<Self, ErrorData> {
+        match catalog.reader(&uri) {
+            Some(plugin) => Ok(Self::Resource {
+                plugin: plugin.clone(),
+                uri,
+            }),
+            None => Err(no_resource(&uri)),
+        }
+    }
+
+    fn plugin(&self) -> &Arc<Plugin> {
+        match self {
+            Self::Tool { tool, .. } => &tool.plugin,
+            Self::Prompt { prompt, .. } => &prompt.plugin,
+            Self::Resource { plugin, .. } => plugin,
+        }
+    }
+
+    fn ability(&self) -> Ability {
+        match self {
+            Self::Tool { .. } => Ability::CallTools,
+            Self::Prompt { .. } => Ability::GetPrompts,
+            Self::Resource { .. } => Ability::ReadResources,
+        }
+    }
+
+    /// Method, name and arguments, for what is sealed.
+    fn identity(&self) -> (&'static str, &str, String) {
+        match self {
+            Self::Tool { tool, arguments } => ("tools/call", &tool.name, arguments.clone()),
+            Self::Prompt { prompt, arguments } => (
+                "prompts/get",
+                &prompt.listed.name,
+                json!(arguments).to_string(),
+            ),
+            Self::Resource { uri, .. } => ("resources/read", uri, String::new()),
+        }
+    }
+
+    /// One round.
+    async fn run(&self, info: CallInfo) -> Result<Round, ErrorData> {
+        match self {
+            Self::Tool { tool, arguments } => {
+                let run = tool
+                    .plugin
+                    .call_tool(info, tool.name.clone(), arguments.clone());
+                tool_round(tool, run.await)
+            }
+            Self::Prompt { prompt, arguments } => {
+                let name = prompt.listed.name.clone();
+                let run = prompt.plugin.get_prompt(info, name, arguments.clone());
+                match protocol(run.await)? {
+                    PromptOutcome::Done(filled) => convert::prompt_result(filled)
+                        .map(|result| Round::Ended(Ended::Prompt(result)))
+                        .map_err(|defect| self.defective(&defect)),
+                    PromptOutcome::InputNeeded(needed) => Ok(Round::Asks(needed)),
+                }
+            }
+            Self::Resource { plugin, uri } => {
+                let run = plugin.read_resource(info, uri.clone()).await;
+                let outcome = protocol(run).map_err(|error| with_uri(error, uri))?;
+                match outcome {
+                    ReadOutcome::Done(found) => convert::read_result(found)
+                        .map(|result| Round::Ended(Ended::Resource(result)))
+                        .map_err(|defect| self.defective(&defect)),
+                    ReadOutcome::InputNeeded(needed) => Ok(Round::Asks(needed)),
+                }
+            }
+        }
+    }
+
+    fn defective(&self, defect: &convert::Defect) -> ErrorData {
+        let plugin = self.plugin().name();
+        tracing::warn!(%plugin, %defect, "a plugin's result was not passed on");
+        let text =
+            format!("the result cannot be used: {defect}; this is a defect of plugin `{plugin}`");
+        ErrorData::internal_error(text, None)
+    }
+
+    /// A failure in the form that fits: a tool's is read by the model.
+    fn refused(&self, text: String) -> Result<Ended, ErrorData> {
+        match self {
+            Self::Tool { .. } => Ok(Ended::Tool(told(text))),
+            Self::Prompt { .. } | Self::Resource { .. } => {
+                Err(ErrorData::internal_error(text, None))
+            }
+        }
+    }
 }
 
-/// The plugin's answer, or what became of the call instead of one.
-fn answer(
-    tool: &Tool,
-    ended: Result<Result<Outcome, Failure>, CallError>,
-) -> Result<CallToolResult, ErrorData> {
+/// How a round ended.
+enum Round {
+    Ended(Ended),
+    Asks(InputNeeded),
+}
+
+/// Serves a request to its end, or to the client's next round.
+pub async fn call(target: &Target, caller: Caller<'_>) -> Result<Ended, ErrorData> {
+    let plugin = target.plugin();
+    allowed(&caller.principal, target.ability(), plugin)?;
+    let mut asked = match &caller.asking {
+        Asking::Answering {
+            replies,
+            state,
+            sealer,
+        } => replied(
+            &binding(target, &caller.principal),
+            replies,
+            state.as_deref(),
+            sealer,
+        )?,
+        Asking::Nobody | Asking::Requests(_) => Asked::default(),
+    };
+    for _ in 0..MAX_ROUNDS {
+        let info = CallInfo {
+            principal: caller.principal.clone(),
+            cancelled: caller.cancelled.clone(),
+            deadline: Instant::now() + plugin.limits().wall_time,
+            events: caller.events.clone(),
+            idempotency_key: random_id(),
+            meta: Vec::new(),
+            traceparent: caller.traceparent.clone(),
+            abilities: ask::abilities(plugin, caller.abilities),
+            asked,
+        };
+        let needed = match target.run(info).await? {
+            Round::Ended(ended) => return Ok(ended),
+            Round::Asks(needed) => needed,
+        };
+        let ready = match ask::questions(plugin, caller.abilities, needed.requests) {
+            Ok(ready) => ready,
+            Err(AskError::Client(capabilities)) if !matches!(caller.asking, Asking::Nobody) => {
+                return Err(ErrorData::missing_required_client_capability(*capabilities));
+            }
+            Err(error) => return target.refused(error.to_string()),
+        };
+        match &caller.asking {
+            Asking::Nobody => {
+                return target.refused("somebody has to be asked, and nobody can be".to_owned());
+            }
+            Asking::Answering { sealer, .. } => {
+                let questions = ready
+                    .iter()
+                    .map(|(key, one)| (key.clone(), one.question.clone()))
+                    .collect();
+                let identity = binding(target, &caller.principal);
+                let state = sealer.seal(&identity.borrow(), &needed.continuation, questions);
+                let requests = ready
+                    .into_iter()
+                    .map(|(key, one)| (key, one.request))
+                    .collect();
+                return Ok(Ended::InputRequired(InputRequiredResult::new(
+                    Some(requests),
+                    Some(state),
+                )));
+            }
+            Asking::Requests(session) => {
+                let answers = tokio::select! {
+                    answers = session.ask(ready) => answers,
+                    () = caller.cancelled.cancelled() => {
+                        return target.refused(CallError::Cancelled.to_string());
+                    }
+                };
+                match answers {
+                    Ok(answers) => {
+                        asked = Asked {
+                            continuation: Some(needed.continuation),
+                            answers,
+                            volunteered: BTreeMap::new(),
+                        };
+                    }
+                    Err(text) => return target.refused(text),
+                }
+            }
+        }
+    }
+    target.refused(format!("the call asked more than {MAX_ROUNDS} times"))
+}
+
+/// Whether the principal may do this with a plugin; the error names the scopes that are missing.
+pub(super) fn allowed(
+    principal: &Principal,
+    ability: Ability,
+    plugin: &Plugin,
+) -> Result<(), ErrorData> {
+    let action = Action {
+        ability,
+        plugin: Some(plugin.name()),
+    };
+    policy::may(principal, action).map_err(|missing| {
+        let data = json!({ "requiredScopes": missing.scopes });
+        ErrorData::invalid_request(format!("insufficient scope: {missing}"), Some(data))
+    })
+}
+
+/// What a seal is bound to, owned.
+struct Identity {
+    tenant: String,
+    subject: String,
+    digest: String,
+    method: &'static str,
+    name: String,
+    arguments: String,
+}
+
+impl Identity {
+    fn borrow(&self) -> Binding<'_> {
+        Binding {
+            principal: [&self.tenant, &self.subject],
+            plugin: &self.digest,
+            target: [self.method, &self.name],
+            arguments: &self.arguments,
+        }
+    }
+}
+
+fn binding(target: &Target, principal: &Principal) -> Identity {
+    let (method, name, arguments) = target.identity();
+    Identity {
+        tenant: principal.tenant.to_string(),
+        subject: principal.subject.clone().unwrap_or_default(),
+        digest: target.plugin().digest.clone(),
+        method,
+        name: name.to_owned(),
+        arguments,
+    }
+}
+
+/// Judges what a client of the new era replied. The seal is used up only when every reply fits.
+fn replied(
+    identity: &Identity,
+    replies: &InputResponses,
+    state: Option<&str>,
+    sealer: &Sealer,
+) -> Result<Asked, ErrorData> {
+    let refused = |text: String| ErrorData::invalid_params(text, None);
+    let Some(state) = state else {
+        let volunteered = replies.iter();
+        let volunteered =
+            volunteered.filter_map(|(key, reply)| Some((key.clone(), ask::volunteered(reply)?)));
+        return Ok(Asked {
+            volunteered: volunteered.collect(),
+            ..Asked::default()
+        });
+    };
+    let binding = identity.borrow();
+    let opened = sealer
+        .open(&binding, state)
+        .map_err(|error| refused(error.to_string()))?;
+    let mut asked = Asked::default();
+    for (key, reply) in replies {
+        match opened.contents.questions.get(key) {
+            Some(question) => {
+                let reply = ask::judge(question, reply).map_err(|problem| {
+                    refused(format!(
+                        "the reply {:?} does not fit: {problem}",
+                        shorten(key)
+                    ))
+                })?;
+                asked.answers.insert(key.clone(), reply);
+            }
+            None => {
+                if let Some(reply) = ask::volunteered(reply) {
+                    asked.volunteered.insert(key.clone(), reply);
+                }
+            }
+        }
+    }
+    asked.continuation = Some(
+        opened
+            .consume()
+            .map_err(|error| refused(error.to_string()))?,
+    );
+    Ok(asked)
+}
+
+/// A reply of a client of the old era, judged.
+pub(super) fn judged(question: &Question, reply: &Value) -> Result<crate::plugin::Reply, String> {
+    ask::judge(question, reply)
+}
+
+/// What became of a tool's round.
+fn tool_round(tool: &Tool, ended: Result<Answer<Outcome>, CallError>) -> Result<Round, ErrorData> {
     let judged = match ended {
         Ok(Ok(Outcome::Done(output))) => convert::output(tool, output),
+        Ok(Ok(Outcome::InputNeeded(needed))) => return Ok(Round::Asks(needed)),
+        Ok(Ok(Outcome::Started(_))) => Ok(told(format!(
+            "`{}` started a job, and this host runs no jobs",
+            tool.name
+        ))),
         Ok(Err(Failure::Tool(error))) => convert::tool_error(error),
         Ok(Err(Failure::Request(error))) => return Err(request_error(error)),
-        Ok(Err(Failure::Cancelled)) => return Ok(told("the call was cancelled")),
-        Ok(Ok(Outcome::InputNeeded(_))) => {
-            return Ok(told(format!(
-                "`{}` needs to ask somebody, and this host cannot ask",
-                tool.name
-            )));
-        }
-        Ok(Ok(Outcome::Started(_))) => {
-            return Ok(told(format!(
-                "`{}` started a job, and this host runs no jobs",
-                tool.name
-            )));
-        }
-        Err(error) => return Ok(told(error.to_string())),
+        Ok(Err(Failure::Cancelled)) => Ok(told("the call was cancelled")),
+        Err(error) => Ok(told(error.to_string())),
     };
-    judged.or_else(|defect| {
+    let result = judged.unwrap_or_else(|defect| {
         let (plugin, name) = (tool.plugin.name(), &tool.name);
         tracing::warn!(%plugin, tool = name, %defect, "a plugin's result was not passed on");
-        Ok(told(format!(
+        told(format!(
             "the result of `{name}` cannot be used: {defect}; this is a defect of plugin `{plugin}`"
-        )))
-    })
+        ))
+    });
+    Ok(Round::Ended(Ended::Tool(result)))
+}
+
+/// For prompts, resources and completions: every failure is a protocol error.
+pub(super) fn protocol<T>(ended: Result<Answer<T>, CallError>) -> Result<T, ErrorData> {
+    match ended {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(Failure::Request(error))) => Err(request_error(error)),
+        Ok(Err(Failure::Tool(error))) => Err(ErrorData::internal_error(error.message, None)),
+        Ok(Err(Failure::Cancelled)) => Err(ErrorData::internal_error(
+            CallError::Cancelled.to_string(),
+            None,
+        )),
+        Err(error) => Err(ErrorData::internal_error(error.to_string(), None)),
+    }
 }
 
 /// A protocol error in the plugin's words.
 fn request_error(error: RequestError) -> ErrorData {
     let data = error.data.and_then(|text| serde_json::from_str(&text).ok());
     match error.cause {
-        Cause::InvalidParams | Cause::NotFound => ErrorData::invalid_params(error.message, data),
-        Cause::Missing(_) | Cause::Unavailable | Cause::Internal => {
-            ErrorData::internal_error(error.message, data)
+        Cause::InvalidParams => ErrorData::invalid_params(error.message, data),
+        Cause::NotFound => ErrorData::resource_not_found(error.message, data),
+        Cause::Missing(missing) => {
+            let needed: serde_json::Map<String, Value> =
+                missing.iter().map(|one| capability(*one)).collect();
+            let needed = serde_json::from_value(Value::Object(needed)).unwrap_or_default();
+            ErrorData::missing_required_client_capability(needed)
         }
+        Cause::Unavailable | Cause::Internal => ErrorData::internal_error(error.message, data),
     }
 }
 
+/// A capability as clients declare it.
+fn capability(what: Capability) -> (String, Value) {
+    let (name, value) = match what {
+        Capability::Form => ("elicitation", json!({ "form": {} })),
+        Capability::Visit => ("elicitation", json!({ "url": {} })),
+        Capability::Sample => ("sampling", json!({})),
+        Capability::SampleTools => ("sampling", json!({ "tools": {} })),
+        Capability::Roots => ("roots", json!({})),
+        Capability::Jobs => ("extensions", json!({ "io.modelcontextprotocol/tasks": {} })),
+    };
+    (name.to_owned(), value)
+}
+
+/// MCP 2026-07-28, «Resource not found»: the URI is in the error's data.
+fn with_uri(mut error: ErrorData, uri: &str) -> ErrorData {
+    if error.code == rmcp::model::ErrorCode::RESOURCE_NOT_FOUND && error.data.is_none() {
+        error.data = Some(json!({ "uri": uri }));
+    }
+    error
+}
+
+fn no_resource(uri: &str) -> ErrorData {
+    let text = format!("no resource has the URI {:?}", shorten(uri));
+    ErrorData::resource_not_found(text, Some(json!({ "uri": uri })))
+}
+
+pub(super) fn unknown(what: &str, name: &str) -> ErrorData {
+    ErrorData::invalid_params(format!("unknown {what}: {:?}", shorten(name)), None)
+}
+
 /// A result that tells the model what went wrong.
-fn told(text: impl Into<String>) -> CallToolResult {
+pub(super) fn told(text: impl Into<String>) -> CallToolResult {
     CallToolResult::error(vec![ContentBlock::text(text)])
+}
+
+fn shorten(name: &str) -> String {
+    name.chars().take(64).collect()
 }

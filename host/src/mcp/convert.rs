@@ -5,13 +5,18 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use rmcp::model::{
-    Annotations, AudioContent, CallToolResult, ContentBlock, EmbeddedResource, Icon, IconTheme,
-    ImageContent, MetaObject, Resource, ResourceContents, Role, TextContent, Tool, ToolAnnotations,
+    Annotations, AudioContent, CacheScope, CallToolResult, ContentBlock, EmbeddedResource,
+    GetPromptResult, Icon, IconTheme, ImageContent, MetaObject, Prompt, PromptArgument,
+    PromptMessage, ReadResourceResult, Resource, ResourceContents, ResourceTemplate, Role,
+    TextContent, Tool, ToolAnnotations,
 };
 use serde_json::Value;
 
+use super::call::allowed;
 use crate::catalog;
-use crate::plugin::wit::{tools, values};
+use crate::config::Ability;
+use crate::plugin::Principal;
+use crate::plugin::wit::{prompts, resources, tools, values};
 
 /// A result of a plugin that breaks the interface's promises. The text says how.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -32,9 +37,7 @@ pub(super) fn tool(tool: &catalog::Tool) -> Tool {
     shown.output_schema = tool.output.as_ref().map(|schema| schema.json.clone());
     shown.annotations = hints(tool.hints);
     shown.icons = icons(&tool.icons);
-    if !tool.meta.is_empty() {
-        shown.meta = Some(MetaObject(tool.meta.iter().cloned().collect()));
-    }
+    shown.meta = shown_meta(&tool.meta);
     shown
 }
 
@@ -159,15 +162,8 @@ fn content(content: values::Content) -> Result<ContentBlock, Defect> {
 
 fn annotations(from: values::Annotations) -> Annotations {
     let mut to = Annotations::default();
-    to.audience = (!from.audience.is_empty()).then(|| {
-        from.audience
-            .into_iter()
-            .map(|role| match role {
-                values::Role::User => Role::User,
-                values::Role::Assistant => Role::Assistant,
-            })
-            .collect()
-    });
+    to.audience =
+        (!from.audience.is_empty()).then(|| from.audience.into_iter().map(role).collect());
     #[expect(
         clippy::cast_possible_truncation,
         reason = "0 to 1 in MCP; the exact digits do not matter"
@@ -226,7 +222,100 @@ fn meta(entries: Vec<(String, String)>) -> Result<Option<MetaObject>, Defect> {
     Ok(Some(MetaObject(entries.collect::<Result<_, _>>()?)))
 }
 
-/// All tools of a catalog, as `tools/list` shows them.
-pub(super) fn tools(catalog: &catalog::Catalog) -> Vec<Tool> {
-    catalog.tools().map(Arc::as_ref).map(tool).collect()
+/// A prompt of the catalog, as `prompts/list` shows it.
+pub(super) fn prompt(prompt: &catalog::Prompt) -> Prompt {
+    let listed = &prompt.listed;
+    let arguments: Vec<PromptArgument> = listed.arguments.iter().map(prompt_argument).collect();
+    let mut shown = Prompt::new(&listed.name, listed.description.as_ref(), None);
+    shown.title.clone_from(&listed.title);
+    shown.arguments = (!arguments.is_empty()).then_some(arguments);
+    shown.icons = icons(&listed.icons);
+    shown.meta = shown_meta(&prompt.meta);
+    shown
+}
+
+fn prompt_argument(argument: &prompts::Argument) -> PromptArgument {
+    let mut shown = PromptArgument::new(&argument.name);
+    shown.title.clone_from(&argument.title);
+    shown.description.clone_from(&argument.description);
+    shown.required = Some(argument.required);
+    shown
+}
+
+/// A prompt that was filled in.
+pub(super) fn prompt_result(filled: prompts::Filled) -> Result<GetPromptResult, Defect> {
+    let messages = filled.messages.into_iter().map(|message| {
+        Ok(PromptMessage::new(
+            role(message.role),
+            content(message.content)?,
+        ))
+    });
+    let mut result = GetPromptResult::new(messages.collect::<Result<_, _>>()?);
+    result.description = filled.description;
+    result.meta = meta(filled.meta)?;
+    Ok(result)
+}
+
+/// A resource of the catalog, as `resources/list` shows it.
+pub(super) fn listed_resource(resource: &catalog::Resource) -> Result<Resource, Defect> {
+    let mut shown = link(resource.listed.clone())?;
+    shown.meta = shown_meta(&resource.meta);
+    Ok(shown)
+}
+
+/// A template of the catalog, as `resources/templates/list` shows it.
+pub(super) fn listed_template(template: &catalog::Template) -> ResourceTemplate {
+    let listed = &template.listed;
+    let mut shown = ResourceTemplate::new(&listed.uri_template, &listed.name);
+    shown.title.clone_from(&listed.title);
+    shown.description.clone_from(&listed.description);
+    shown.mime_type.clone_from(&listed.mime_type);
+    shown.icons = icons(&listed.icons);
+    shown.annotations = listed.annotations.clone().map(annotations);
+    shown.meta = shown_meta(&template.meta);
+    shown
+}
+
+/// What was read.
+pub(super) fn read_result(found: resources::Found) -> Result<ReadResourceResult, Defect> {
+    let documents = found.documents.into_iter().map(resource);
+    let mut result = ReadResourceResult::new(documents.collect::<Result<_, _>>()?);
+    (result.ttl_ms, result.cache_scope) = cache(found.freshness);
+    result.meta = meta(found.meta)?;
+    Ok(result)
+}
+
+/// How long a result may be kept and by whom. What says nothing is not to be kept, and is the caller's own.
+pub(super) fn cache(freshness: Option<values::Freshness>) -> (Option<u64>, Option<CacheScope>) {
+    match freshness {
+        None => (Some(0), Some(CacheScope::Private)),
+        Some(freshness) => (
+            Some(u64::from(freshness.ttl_ms)),
+            Some(match freshness.sharing {
+                values::Sharing::Everyone => CacheScope::Public,
+                // MCP knows no tenants.
+                values::Sharing::Tenant | values::Sharing::Personal => CacheScope::Private,
+            }),
+        ),
+    }
+}
+
+fn shown_meta(meta: &catalog::Meta) -> Option<MetaObject> {
+    (!meta.is_empty()).then(|| MetaObject(meta.iter().cloned().collect()))
+}
+
+fn role(role: values::Role) -> Role {
+    match role {
+        values::Role::User => Role::User,
+        values::Role::Assistant => Role::Assistant,
+    }
+}
+
+/// The tools that the principal may call, as `tools/list` shows them.
+pub(super) fn tools(catalog: &catalog::Catalog, principal: &Principal) -> Vec<Tool> {
+    let tools = catalog.tools().map(Arc::as_ref);
+    tools
+        .filter(|tool| allowed(principal, Ability::CallTools, &tool.plugin).is_ok())
+        .map(tool)
+        .collect()
 }

@@ -1,54 +1,216 @@
 //! MCP: the only place that knows rmcp, JSON-RPC and protocol revisions.
 //!
-//! [`Handler`] serves both eras with the same code over the host's current catalog. On HTTP of the new era one is
-//! made for every request, so it holds nothing but a handle to the host.
+//! [`Handler`] serves both eras with the same code over the host's current catalog. On HTTP of the new era one is made
+//! for every request, so what outlives a request is in [`Server`]; in a session of the old era it lives as long as the
+//! session, whose own things are in [`Session`].
 
-use std::sync::Arc;
+// Logging, sampling and roots are deprecated in the newest revision and still spoken (SEP-2577).
+#![expect(deprecated, reason = "older revisions have them, and clients use them")]
+
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
 
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListToolsResult,
-    MetaObject, PaginatedRequestParams, ProgressNotificationParam, ProgressToken, ProtocolVersion,
-    ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CompletionInfo,
+    DiscoverResult, GetPromptRequestParams, GetPromptResponse, Implementation,
+    InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, LoggingLevel, MetaObject, PaginatedRequestParams,
+    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, Reference,
+    ServerCapabilities, ServerConfig, SetLevelRequestParams, SubscribeRequestParams,
+    SubscriptionFilter, Tool, UnsubscribeRequestParams,
 };
-use rmcp::service::RequestContext;
+use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
-use tokio::sync::mpsc;
+use tokio::sync::broadcast::error::RecvError;
 
-use crate::catalog;
-use crate::host::Host;
-use crate::plugin::{Event, Principal};
+use crate::catalog::{Catalog, List};
+use crate::config::Ability;
+use crate::host::{Host, Subscription, random_id};
+use crate::plugin::wit::completions::Subject;
+use crate::plugin::{Abilities, Asked, CallInfo, Changed, Level, Plugin, Principal};
 
+mod ask;
 mod call;
 mod convert;
+pub mod envelope;
+mod events;
+mod seal;
+mod session;
 
-pub use call::{ToolCall, call};
+pub use call::{Asking, Caller, Ended, Target, call};
+pub use seal::Sealer;
+use session::Session;
 
-/// Progress events that may wait for a slow client; newer ones are dropped meanwhile.
-const EVENTS: usize = 32;
 /// MCP 2026-07-28, «Result metadata».
 const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
+/// Resources that one listener of the new era may subscribe to.
+const MAX_SUBSCRIPTIONS: usize = 1000;
+/// MCP, «Completion»: values of one answer.
+const MAX_COMPLETIONS: usize = 100;
+
+/// What outlives requests and sessions.
+#[derive(Debug)]
+pub struct Server {
+    host: Arc<Host>,
+    sealer: Sealer,
+}
+
+impl Server {
+    /// The protocol's side of a host.
+    #[must_use]
+    pub fn new(host: Arc<Host>) -> Arc<Self> {
+        Arc::new(Self {
+            host,
+            sealer: Sealer::new(),
+        })
+    }
+}
 
 /// Serves one session, or one request.
 #[derive(Clone, Debug)]
 pub struct Handler {
-    host: Arc<Host>,
-    principal: Principal,
+    server: Arc<Server>,
+    sender: Sender,
+    session: Arc<OnceLock<Session>>,
+}
+
+/// Who sends the requests of a handler.
+#[derive(Clone, Debug)]
+enum Sender {
+    /// Always the same.
+    One(Principal),
+    /// Whoever the transport found behind each request. A session's requests need not have the same scopes.
+    OfRequest,
 }
 
 impl Handler {
-    /// A handler for one principal.
+    /// A handler for one principal: standard input and output.
     #[must_use]
-    pub fn new(host: Arc<Host>, principal: Principal) -> Self {
-        Self { host, principal }
+    pub fn new(server: Arc<Server>, principal: Principal) -> Self {
+        Self {
+            server,
+            sender: Sender::One(principal),
+            session: Arc::default(),
+        }
+    }
+
+    /// A handler for HTTP: each request carries a [`Principal`] among its extensions. One without is not served.
+    #[must_use]
+    pub fn of_requests(server: Arc<Server>) -> Self {
+        Self {
+            server,
+            sender: Sender::OfRequest,
+            session: Arc::default(),
+        }
+    }
+
+    fn principal<'a>(
+        &'a self,
+        context: &'a RequestContext<RoleServer>,
+    ) -> Result<&'a Principal, ErrorData> {
+        match &self.sender {
+            Sender::One(principal) => Ok(principal),
+            Sender::OfRequest => context
+                .extensions
+                .get::<http::request::Parts>()
+                .and_then(|parts| parts.extensions.get())
+                .ok_or_else(|| ErrorData::internal_error("nobody knows who sent this", None)),
+        }
+    }
+
+    fn host(&self) -> &Host {
+        &self.server.host
+    }
+
+    fn catalog(&self) -> Arc<Catalog> {
+        self.host().catalog()
+    }
+
+    /// The session over this connection; only the old era has one.
+    fn session(&self, context: &RequestContext<RoleServer>) -> &Session {
+        self.session
+            .get_or_init(|| Session::new(context.peer.clone()))
+    }
+
+    /// Who asks, and how they can be asked back.
+    fn caller<'a>(
+        &'a self,
+        context: &RequestContext<RoleServer>,
+        replies: Option<rmcp::model::InputResponses>,
+        state: Option<String>,
+    ) -> Result<Caller<'a>, ErrorData> {
+        let asking = if is_new_era(context) {
+            Asking::Answering {
+                replies: replies.unwrap_or_default(),
+                state,
+                sealer: &self.server.sealer,
+            }
+        } else {
+            Asking::Requests(self.session(context))
+        };
+        Ok(Caller {
+            principal: self.principal(context)?.clone(),
+            cancelled: context.ct.clone(),
+            traceparent: context.meta.get_traceparent().map(str::to_owned),
+            events: None,
+            abilities: context
+                .client_capabilities()
+                .as_ref()
+                .map_or_else(Abilities::default, ask::client_abilities),
+            asking,
+        })
+    }
+
+    /// Serves a request, and tells the client meanwhile what it asked to be told.
+    async fn serve(
+        &self,
+        target: &Target,
+        context: &RequestContext<RoleServer>,
+        caller: Caller<'_>,
+    ) -> Result<Ended, ErrorData> {
+        let level = if is_new_era(context) {
+            context.meta.log_level().map(level)
+        } else {
+            Some(self.session(context).level())
+        };
+        events::pass_on(context, level, target, caller).await
     }
 }
 
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
-        let mut info = ServerConfig::new(ServerCapabilities::builder().enable_tools().build());
+        let catalog = self.catalog();
+        let mut info = ServerConfig::new(capabilities(&catalog));
         info.server_info = server_info();
-        info.instructions = instructions(&self.host.catalog());
         info
+    }
+
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        context.peer.set_peer_info(request.clone());
+        let mut result = self.negotiate_initialize(&request)?;
+        result.instructions = instructions(&self.catalog(), self.principal(&context)?);
+        Ok(result)
+    }
+
+    async fn discover(
+        &self,
+        context: RequestContext<RoleServer>,
+    ) -> Result<DiscoverResult, ErrorData> {
+        let mut info = self.get_info();
+        info.instructions = instructions(&self.catalog(), self.principal(&context)?);
+        let versions = self.supported_protocol_versions().into_owned();
+        Ok(DiscoverResult::from_server_info(versions, info))
+    }
+
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        let session = self
+            .session
+            .get_or_init(|| Session::new(context.peer.clone()));
+        session.hear_news(self.host());
     }
 
     async fn list_tools(
@@ -56,22 +218,17 @@ impl ServerHandler for Handler {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        if request.is_some_and(|request| request.cursor.is_some()) {
-            return Err(ErrorData::invalid_params(
-                "unknown cursor: this list has one page",
-                None,
-            ));
-        }
-        let mut result = ListToolsResult::with_all_items(convert::tools(&self.host.catalog()));
+        one_page(request)?;
+        let catalog = self.catalog();
+        let mut result =
+            ListToolsResult::with_all_items(convert::tools(&catalog, self.principal(&context)?));
+        (result.ttl_ms, result.cache_scope) = convert::cache(catalog.freshness(List::Tools));
         result.meta = stamp(result.meta, &context);
         Ok(result)
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.host
-            .catalog()
-            .tool(name)
-            .map(|tool| convert::tool(tool))
+        self.catalog().tool(name).map(|tool| convert::tool(tool))
     }
 
     async fn call_tool(
@@ -79,82 +236,324 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let call = ToolCall {
-            name: request.name.into_owned(),
-            arguments: request.arguments.unwrap_or_default(),
-            principal: self.principal.clone(),
-            cancelled: context.ct.clone(),
-            traceparent: context.meta.get_traceparent().map(str::to_owned),
-            events: None,
-        };
-        let mut result = match context.meta.get_progress_token() {
-            Some(token) => {
-                Progress { token, last: None }
-                    .pass_on(&self.host, call, &context)
-                    .await?
+        let arguments = request.arguments.unwrap_or_default();
+        let target = match Target::tool(&self.catalog(), &request.name, arguments) {
+            Ok(target) => target,
+            Err(Ok(mut misfit)) => {
+                misfit.meta = stamp(misfit.meta, &context);
+                return Ok(misfit.into());
             }
-            None => call::call(&self.host, call).await?,
+            Err(Err(error)) => return Err(error),
         };
+        let caller = self.caller(&context, request.input_responses, request.request_state)?;
+        match self.serve(&target, &context, caller).await? {
+            Ended::Tool(mut result) => {
+                result.meta = stamp(result.meta, &context);
+                Ok(result.into())
+            }
+            Ended::InputRequired(result) => Ok(result.into()),
+            Ended::Prompt(_) | Ended::Resource(_) => Err(mixed_up()),
+        }
+    }
+
+    async fn list_prompts(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        one_page(request)?;
+        let catalog = self.catalog();
+        let principal = self.principal(&context)?;
+        let may = |plugin: &Plugin| call::allowed(principal, Ability::GetPrompts, plugin).is_ok();
+        let prompts = catalog.prompts().filter(|prompt| may(&prompt.plugin));
+        let prompts = prompts.map(|prompt| convert::prompt(prompt)).collect();
+        let mut result = ListPromptsResult::with_all_items(prompts);
+        (result.ttl_ms, result.cache_scope) = convert::cache(catalog.freshness(List::Prompts));
         result.meta = stamp(result.meta, &context);
-        Ok(result.into())
+        Ok(result)
     }
-}
 
-/// MCP demands that progress grows with every notification.
-struct Progress {
-    token: ProgressToken,
-    last: Option<f64>,
-}
-
-impl Progress {
-    /// Calls the tool and tells the client meanwhile how far it is.
-    async fn pass_on(
-        mut self,
-        host: &Host,
-        mut call: ToolCall,
-        context: &RequestContext<RoleServer>,
-    ) -> Result<CallToolResult, ErrorData> {
-        let (events, mut heard) = mpsc::channel(EVENTS);
-        call.events = Some(events);
-        let called = call::call(host, call);
-        tokio::pin!(called);
-        let ended = loop {
-            tokio::select! {
-                biased;
-                Some(event) = heard.recv() => self.tell(event, context).await,
-                ended = &mut called => break ended,
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        let arguments = request.arguments.unwrap_or_default();
+        let target = Target::prompt(&self.catalog(), &request.name, arguments)?;
+        let caller = self.caller(&context, request.input_responses, request.request_state)?;
+        match self.serve(&target, &context, caller).await? {
+            Ended::Prompt(mut result) => {
+                result.meta = stamp(result.meta, &context);
+                Ok(result.into())
             }
-        };
-        while let Ok(event) = heard.try_recv() {
-            self.tell(event, context).await;
+            Ended::InputRequired(result) => Ok(result.into()),
+            Ended::Tool(_) | Ended::Resource(_) => Err(mixed_up()),
         }
-        ended
     }
 
-    async fn tell(&mut self, event: Event, context: &RequestContext<RoleServer>) {
-        let Event::Progress {
-            done,
-            total,
-            message,
-        } = event;
-        if self.last.is_some_and(|last| done <= last) {
-            return;
-        }
-        self.last = Some(done);
-        let mut param = ProgressNotificationParam::new(self.token.clone(), done);
-        param.total = total;
-        param.message = message;
-        // A client that has gone away is noticed by the transport, which cancels the call.
-        let _ = context.peer.notify_progress(param).await;
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        one_page(request)?;
+        let catalog = self.catalog();
+        let principal = self.principal(&context)?;
+        let may =
+            |plugin: &Plugin| call::allowed(principal, Ability::ReadResources, plugin).is_ok();
+        let resources = catalog.resources().filter(|resource| may(&resource.plugin));
+        let resources = resources.map(|resource| convert::listed_resource(resource));
+        let resources = resources
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|defect| ErrorData::internal_error(defect.to_string(), None))?;
+        let mut result = ListResourcesResult::with_all_items(resources);
+        (result.ttl_ms, result.cache_scope) = convert::cache(catalog.freshness(List::Resources));
+        result.meta = stamp(result.meta, &context);
+        Ok(result)
     }
+
+    async fn list_resource_templates(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        one_page(request)?;
+        let catalog = self.catalog();
+        let principal = self.principal(&context)?;
+        let may =
+            |plugin: &Plugin| call::allowed(principal, Ability::ReadResources, plugin).is_ok();
+        let templates = catalog.templates().filter(|template| may(&template.plugin));
+        let templates = templates.map(|template| convert::listed_template(template));
+        let mut result = ListResourceTemplatesResult::with_all_items(templates.collect());
+        (result.ttl_ms, result.cache_scope) = convert::cache(catalog.freshness(List::Resources));
+        result.meta = stamp(result.meta, &context);
+        Ok(result)
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let target = Target::resource(&self.catalog(), request.uri)?;
+        let caller = self.caller(&context, request.input_responses, request.request_state)?;
+        match self.serve(&target, &context, caller).await? {
+            Ended::Resource(mut result) => {
+                result.meta = stamp(result.meta, &context);
+                Ok(result.into())
+            }
+            Ended::InputRequired(result) => Ok(result.into()),
+            Ended::Tool(_) | Ended::Prompt(_) => Err(mixed_up()),
+        }
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let catalog = self.catalog();
+        let (plugin, subject, ability) = match request.r#ref {
+            Reference::Prompt(prompt) => {
+                let known = catalog.prompt(&prompt.name);
+                let known = known.ok_or_else(|| call::unknown("prompt", &prompt.name))?;
+                (
+                    &known.plugin,
+                    Subject::Prompt(prompt.name),
+                    Ability::GetPrompts,
+                )
+            }
+            Reference::Resource(resource) => {
+                let known = catalog.template(&resource.uri);
+                let known =
+                    known.ok_or_else(|| call::unknown("resource template", &resource.uri))?;
+                (
+                    &known.plugin,
+                    Subject::ResourceTemplate(resource.uri),
+                    Ability::ReadResources,
+                )
+            }
+            _ => return Err(ErrorData::invalid_params("unknown kind of reference", None)),
+        };
+        let filled = request
+            .context
+            .and_then(|context| context.arguments)
+            .unwrap_or_default();
+        let principal = self.principal(&context)?;
+        call::allowed(principal, ability, plugin)?;
+        let info = CallInfo {
+            principal: principal.clone(),
+            cancelled: context.ct.clone(),
+            deadline: std::time::Instant::now() + plugin.limits().wall_time,
+            events: None,
+            idempotency_key: random_id(),
+            meta: Vec::new(),
+            traceparent: context.meta.get_traceparent().map(str::to_owned),
+            abilities: Abilities::default(),
+            asked: Asked::default(),
+        };
+        let argument = request.argument;
+        let run = plugin.complete(
+            info,
+            subject,
+            argument.name,
+            argument.value,
+            filled.into_iter().collect(),
+        );
+        let mut suggested = call::protocol(run.await)?;
+        let more = suggested.more || suggested.values.len() > MAX_COMPLETIONS;
+        suggested.values.truncate(MAX_COMPLETIONS);
+        let mut completion = CompletionInfo::default();
+        completion.values = suggested.values;
+        completion.total = suggested.total;
+        completion.has_more = Some(more);
+        let mut result = CompleteResult::new(completion);
+        result.meta = stamp(result.meta, &context);
+        Ok(result)
+    }
+
+    async fn set_level(
+        &self,
+        request: SetLevelRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        if is_new_era(&context) {
+            return Err(ErrorData::method_not_found::<
+                rmcp::model::SetLevelRequestMethod,
+            >());
+        }
+        self.session(&context).set_level(level(request.level));
+        Ok(())
+    }
+
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        if let Some(plugin) = self.catalog().reader(&request.uri) {
+            call::allowed(self.principal(&context)?, Ability::ReadResources, plugin)?;
+        }
+        let subscription = self.host().watch(&request.uri).ok_or_else(|| {
+            let data = serde_json::json!({ "uri": request.uri });
+            ErrorData::resource_not_found("no resource has this URI", Some(data))
+        })?;
+        if self.session(&context).subscribe(request.uri, subscription) {
+            Ok(())
+        } else {
+            Err(ErrorData::invalid_params(
+                "this session has too many subscriptions",
+                None,
+            ))
+        }
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.session(&context).unsubscribe(&request.uri);
+        Ok(())
+    }
+
+    fn accepted_subscription_filter(
+        &self,
+        requested: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
+        let catalog = self.catalog();
+        let mut accepted = requested.clone();
+        if let Some(uris) = &mut accepted.resource_subscriptions {
+            uris.retain(|uri| catalog.reader(uri).is_some());
+            uris.truncate(MAX_SUBSCRIPTIONS);
+        }
+        Some(accepted)
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let mut news = self.host().news();
+        let principal = self.principal(context.request_context())?;
+        let catalog = self.catalog();
+        let may = |uri: &String| {
+            let reader = catalog.reader(uri);
+            reader.is_some_and(|plugin| {
+                call::allowed(principal, Ability::ReadResources, plugin).is_ok()
+            })
+        };
+        let accepted = context.accepted().resource_subscriptions.clone();
+        let uris: Vec<String> = accepted
+            .unwrap_or_default()
+            .into_iter()
+            .filter(may)
+            .collect();
+        // Held for as long as somebody listens.
+        let _watched: Vec<Subscription> = uris
+            .iter()
+            .filter_map(|uri| self.host().watch(uri))
+            .collect();
+        loop {
+            let heard = tokio::select! {
+                heard = news.recv() => heard,
+                () = context.cancelled() => return Ok(()),
+            };
+            let changed = match heard {
+                Ok(changed) => vec![changed],
+                // It missed some: anything may have changed.
+                Err(RecvError::Lagged(_)) => [Changed::Tools, Changed::Prompts, Changed::Resources]
+                    .into_iter()
+                    .chain(uris.iter().cloned().map(Changed::Resource))
+                    .collect(),
+                Err(RecvError::Closed) => return Ok(()),
+            };
+            for changed in changed {
+                tell(&context, &uris, changed).await;
+            }
+        }
+    }
+}
+
+/// Tells a listener of the new era. What it did not ask for is not sent, and a listener that is gone is cancelled by the
+/// transport.
+async fn tell(context: &SubscriptionContext, uris: &[String], changed: Changed) {
+    let (sink, wanted) = (context.sink(), context.accepted());
+    let sent = match changed {
+        Changed::Tools if wanted.tools_list_changed == Some(true) => {
+            sink.notify_tool_list_changed().await
+        }
+        Changed::Prompts if wanted.prompts_list_changed == Some(true) => {
+            sink.notify_prompt_list_changed().await
+        }
+        Changed::Resources if wanted.resources_list_changed == Some(true) => {
+            sink.notify_resource_list_changed().await
+        }
+        Changed::Resource(uri) if uris.contains(&uri) => sink.notify_resource_updated(uri).await,
+        Changed::Tools | Changed::Prompts | Changed::Resources | Changed::Resource(_) => Ok(()),
+    };
+    if let Err(error) = sent {
+        tracing::debug!(%error, "a listener was not told");
+    }
+}
+
+/// The lists have one page, because they are bounded.
+fn one_page(request: Option<PaginatedRequestParams>) -> Result<(), ErrorData> {
+    match request.and_then(|request| request.cursor) {
+        None => Ok(()),
+        Some(_) => Err(ErrorData::invalid_params(
+            "unknown cursor: this list has one page",
+            None,
+        )),
+    }
+}
+
+fn is_new_era(context: &RequestContext<RoleServer>) -> bool {
+    context
+        .protocol_version()
+        .is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
 }
 
 /// Results of the new era name the server (MCP 2026-07-28: SHOULD); older clients never saw that key.
 fn stamp(meta: Option<MetaObject>, context: &RequestContext<RoleServer>) -> Option<MetaObject> {
-    let new_era = context
-        .protocol_version()
-        .is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
-    if !new_era {
+    if !is_new_era(context) {
         return meta;
     }
     let mut meta = meta.unwrap_or_default();
@@ -162,18 +561,65 @@ fn stamp(meta: Option<MetaObject>, context: &RequestContext<RoleServer>) -> Opti
     Some(meta)
 }
 
+fn mixed_up() -> ErrorData {
+    ErrorData::internal_error("the request was answered as if it were another", None)
+}
+
+fn level(level: LoggingLevel) -> Level {
+    match level {
+        LoggingLevel::Debug => Level::Debug,
+        LoggingLevel::Info => Level::Info,
+        LoggingLevel::Notice => Level::Notice,
+        LoggingLevel::Warning => Level::Warning,
+        LoggingLevel::Error => Level::Error,
+        LoggingLevel::Critical => Level::Critical,
+        LoggingLevel::Alert => Level::Alert,
+        LoggingLevel::Emergency => Level::Emergency,
+    }
+}
+
+/// What this server can do, which is what its plugins can.
+fn capabilities(catalog: &Catalog) -> ServerCapabilities {
+    let mut capabilities = ServerCapabilities::builder()
+        .enable_logging()
+        .enable_tools()
+        .enable_tool_list_changed()
+        .build();
+    let all = ServerCapabilities::builder()
+        .enable_prompts()
+        .enable_prompts_list_changed()
+        .enable_resources()
+        .enable_resources_list_changed()
+        .enable_resources_subscribe()
+        .enable_completions()
+        .build();
+    let plugins = catalog.plugins();
+    if catalog.prompts().len() > 0 {
+        capabilities.prompts = all.prompts;
+    }
+    if catalog.resources().len() + catalog.templates().len() > 0 {
+        capabilities.resources = all.resources;
+    }
+    if plugins.iter().any(|plugin| plugin.completes()) {
+        capabilities.completions = all.completions;
+    }
+    capabilities
+}
+
 fn server_info() -> Implementation {
     Implementation::new("toolward", env!("CARGO_PKG_VERSION"))
 }
 
-/// What the plugins say about using their tools, one paragraph each.
-fn instructions(catalog: &catalog::Catalog) -> Option<String> {
-    let paragraphs: Vec<String> = catalog
+/// What the plugins say about using their tools, one paragraph each. Of plugins that the principal may not use it hears
+/// nothing.
+fn instructions(catalog: &Catalog, principal: &Principal) -> Option<String> {
+    let paragraphs: Vec<Cow<'_, str>> = catalog
         .plugins()
         .into_iter()
+        .filter(|plugin| call::allowed(principal, Ability::CallTools, plugin).is_ok())
         .filter_map(|plugin| {
             let text = plugin.manifest.instructions.as_ref()?;
-            Some(format!("{}: {text}", plugin.name()))
+            Some(format!("{}: {text}", plugin.name()).into())
         })
         .collect();
     (!paragraphs.is_empty()).then(|| paragraphs.join("\n\n"))

@@ -6,16 +6,15 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
-use wasmtime::component::{InstancePre, Resource};
+use wasmtime::component::{Instance, InstancePre, Resource};
 use wasmtime::{Store, UpdateDeadline};
 
 use super::cpu::{Meter, Metered};
 use super::engine::Engine;
 use super::manifest::Manifest;
-use super::wit::tools::{Guest, GuestIndices, Listing, Outcome};
-use super::wit::values::Failure;
+use super::offers::Exports;
 use crate::capability::{CallInfo, Context, PluginFacts, State, Stderr};
-use crate::config::{Limits, PluginName};
+use crate::config::{Grant, Limits, PluginName};
 
 /// A loaded plugin. Cheap to share; every call gets an instance of its own.
 pub struct Plugin {
@@ -26,7 +25,9 @@ pub struct Plugin {
     pub(super) facts: Arc<PluginFacts>,
     pub(super) engine: Arc<Engine>,
     pub(super) pre: InstancePre<State>,
-    pub(super) tools: GuestIndices,
+    pub(super) exports: Exports,
+    pub(super) grants: Vec<Grant>,
+    pub(super) visit_urls: Vec<url::Url>,
     /// This plugin's calls at once.
     pub(super) slots: Arc<Semaphore>,
 }
@@ -113,11 +114,23 @@ pub enum CallError {
     },
 }
 
+/// Whether `link` is `allowed` or below it: the same server, and the path goes on at a slash.
+fn is_below(link: &url::Url, allowed: &url::Url) -> bool {
+    let path = allowed.path().trim_end_matches('/');
+    link.origin() == allowed.origin()
+        && link.username().is_empty()
+        && link.password().is_none()
+        && link
+            .path()
+            .strip_prefix(path)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// One use of an instance: an export, called with the context that it borrows.
-type Operation<T> = Box<
+pub(super) type Operation<T> = Box<
     dyn for<'a> FnOnce(
             &'a mut Store<State>,
-            &'a Guest,
+            &'a Instance,
             Resource<Context>,
         ) -> BoxFuture<'a, wasmtime::Result<T>>
         + Send,
@@ -141,53 +154,25 @@ impl Plugin {
         &self.facts.limits
     }
 
-    /// `tools.list-tools`.
-    pub async fn list_tools(&self, info: CallInfo) -> Result<Result<Listing, Failure>, CallError> {
-        self.run(
-            info,
-            Box::new(move |store, guest, context| {
-                Box::pin(async move { guest.call_list_tools(store, context).await })
-            }),
-        )
-        .await
+    /// What the plugin may ask clients and people for.
+    #[must_use]
+    pub fn may_ask(&self, grant: Grant) -> bool {
+        self.grants.contains(&grant)
     }
 
-    /// `tools.call-tool`. `arguments` is a JSON object that fits the tool's input schema.
-    pub async fn call_tool(
-        &self,
-        info: CallInfo,
-        name: String,
-        arguments: String,
-    ) -> Result<Result<Outcome, Failure>, CallError> {
-        let outcome = self
-            .run(
-                info,
-                Box::new(move |store, guest, context| {
-                    Box::pin(async move {
-                        guest
-                            .call_call_tool(store, context, &name, &arguments)
-                            .await
-                    })
-                }),
-            )
-            .await?;
-        let limit = self.limits().result_bytes;
-        if outcome
-            .as_ref()
-            .map_or_else(super::size::of_failure, super::size::of_outcome)
-            > limit
-        {
-            return Err(CallError::ResultSize {
-                plugin: self.name().clone(),
-                limit,
-            });
-        }
-        Ok(outcome)
+    /// Whether people may be asked to open this link.
+    #[must_use]
+    pub fn may_send_to(&self, link: &url::Url) -> bool {
+        self.may_ask(Grant::Visit)
+            && self
+                .visit_urls
+                .iter()
+                .any(|allowed| is_below(link, allowed))
     }
 
     /// Runs `operation` in a fresh instance, on the guests' threads. Whatever ends the wait (the answer, a limit,
     /// the client), the instance is gone when the permits are free again.
-    async fn run<T: Send + 'static>(
+    pub(super) async fn run<T: Send + 'static>(
         &self,
         info: CallInfo,
         operation: Operation<T>,
@@ -247,7 +232,7 @@ impl Plugin {
     ) -> JoinHandle<Result<T, CallError>> {
         let cpu = Arc::new(Meter::default());
         let mut store = self.store(info, &cpu);
-        let (pre, tools) = (self.pre.clone(), self.tools.clone());
+        let pre = self.pre.clone();
         let facts = self.facts.clone();
         let epochs = self.engine.epochs.run();
         let call = async move {
@@ -256,10 +241,9 @@ impl Plugin {
             let _epochs = epochs;
             let ended = async {
                 let instance = pre.instantiate_async(&mut store).await?;
-                let guest = tools.load(&mut store, &instance)?;
                 let context = store.data_mut().context()?;
                 let borrowed = Resource::new_borrow(context.rep());
-                operation(&mut store, &guest, borrowed).await
+                operation(&mut store, &instance, borrowed).await
             }
             .await;
             let ended = ended.map_err(|error| explain(&error, &facts, store.data()));
@@ -275,6 +259,7 @@ impl Plugin {
             self.facts.clone(),
             info.clone(),
             self.engine.egress.clone(),
+            self.engine.changes.clone(),
             self.engine.io.clone(),
         );
         let mut store = Store::new(&self.engine.wasmtime, state);

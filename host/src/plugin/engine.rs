@@ -11,7 +11,7 @@ use wasmtime::component::Linker;
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use super::cache::Cache;
-use crate::capability::{self, State};
+use crate::capability::{self, Changes, State};
 use crate::config;
 use crate::egress::Egress;
 
@@ -31,6 +31,8 @@ pub struct Engine {
     pub(super) linker: Linker<State>,
     pub(super) cache: Cache,
     pub(super) egress: Arc<Egress>,
+    /// Where plugins say that something changed.
+    pub(super) changes: Changes,
     /// The runtime whose threads serve I/O.
     pub(super) io: Handle,
     /// The runtime whose threads run guests, at lower priority.
@@ -72,7 +74,11 @@ pub enum EngineError {
 
 impl Engine {
     /// Builds the engine. Call it on the I/O runtime.
-    pub fn new(runtime: &config::Runtime, egress: Arc<Egress>) -> Result<Arc<Self>, EngineError> {
+    pub fn new(
+        runtime: &config::Runtime,
+        egress: Arc<Egress>,
+        changes: Changes,
+    ) -> Result<Arc<Self>, EngineError> {
         let failed = |source| EngineError::Wasmtime {
             instances: runtime.max_instances,
             source,
@@ -85,6 +91,7 @@ impl Engine {
             linker,
             cache,
             egress,
+            changes,
             io: Handle::current(),
             guests: Guests::start(runtime.guest_threads).map_err(EngineError::Threads)?,
             instances: Arc::new(Semaphore::new(runtime.max_instances as usize)),

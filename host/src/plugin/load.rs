@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
-use wasmtime::component::{Component, InstancePre};
+use wasmtime::component::Component;
 
 use super::call::Plugin;
 use super::engine::Engine;
 use super::manifest::{self, Manifest, ManifestError};
-use crate::capability::{PluginFacts, State, bindings};
+use super::offers::Exports;
+use crate::capability::PluginFacts;
 use crate::config::{self, Grant, PluginName, TenantName};
 use crate::egress::Origin;
 
@@ -104,16 +105,13 @@ pub enum LoadError {
         #[source]
         source: wasmtime::Error,
     },
-    /// No `tools`.
+    /// Nothing to offer.
     #[error(
-        "plugin `{name}` exports no `toolward:plugin/tools@0.1`, so it offers nothing to this host"
+        "plugin `{name}` exports none of `toolward:plugin/tools@0.1`, `prompts` and `resources`, so it offers nothing"
     )]
-    NoTools {
+    NothingOffered {
         /// The plugin.
         name: PluginName,
-        /// wasmtime's reason.
-        #[source]
-        source: wasmtime::Error,
     },
     /// The background thread died.
     #[error("plugin `{name}`: loading was abandoned")]
@@ -164,10 +162,8 @@ fn load_blocking(
             name: name.clone(),
             source,
         })?;
-    let tools = tools_of(&pre).map_err(|source| LoadError::NoTools {
-        name: name.clone(),
-        source,
-    })?;
+    let exports =
+        Exports::of(&pre).ok_or_else(|| LoadError::NothingOffered { name: name.clone() })?;
     let facts = PluginFacts {
         origin: Origin {
             plugin: name.clone(),
@@ -184,8 +180,10 @@ fn load_blocking(
         slots: Arc::new(Semaphore::new(plugin.limits.concurrency as usize)),
         facts: Arc::new(facts),
         engine: engine.clone(),
+        grants: plugin.grants.clone(),
+        visit_urls: plugin.visit_urls.clone(),
         pre,
-        tools,
+        exports,
     })
 }
 
@@ -226,10 +224,6 @@ fn read_manifest(name: &PluginName, path: &Path, bytes: &[u8]) -> Result<Manifes
     }
 }
 
-fn tools_of(pre: &InstancePre<State>) -> wasmtime::Result<bindings::exports::tools::GuestIndices> {
-    bindings::exports::tools::GuestIndices::new(pre)
-}
-
 /// What an import needs.
 #[derive(Debug, Eq, PartialEq)]
 enum Need {
@@ -255,6 +249,7 @@ fn need(import: &str) -> Need {
             | ("wasi:http", "types"),
         ) => Need::Nothing,
         Some(("wasi:http", "outgoing-handler")) => Need::Granted(Grant::Http),
+        Some(("toolward:plugin", "changes")) => Need::Granted(Grant::Changes),
         _ => Need::Unknown,
     }
 }
@@ -269,11 +264,11 @@ fn check_imports(
         match need(&import) {
             Need::Nothing => {}
             Need::Granted(grant) if plugin.grants.contains(&grant) => {}
-            Need::Granted(Grant::Http) => {
+            Need::Granted(grant) => {
                 return Err(LoadError::NotGranted {
                     name,
                     import,
-                    grant: "http",
+                    grant: grant.as_str(),
                 });
             }
             Need::Unknown => return Err(LoadError::UnknownImport { name, import }),
@@ -299,6 +294,10 @@ mod tests {
                 Need::Granted(Grant::Http),
             ),
             ("wasi:http/incoming-handler@0.2.0", Need::Unknown),
+            (
+                "toolward:plugin/changes@0.1.0",
+                Need::Granted(Grant::Changes),
+            ),
             ("toolward:plugin/state@0.1.0", Need::Unknown),
             ("wasi:keyvalue/store@0.2.0", Need::Unknown),
             ("evil:wasi:cli/environment", Need::Unknown),

@@ -119,7 +119,17 @@ pub fn read(component: &[u8]) -> Result<Manifest, ManifestError> {
 
 /// The manifest sections at the component's top level; those of nested modules do not count.
 fn sections(component: &[u8]) -> Result<Vec<&[u8]>, ManifestError> {
-    let not_wasm = |error: wasmparser::BinaryReaderError| ManifestError::NotWasm(error.to_string());
+    // Its message goes on with a dump of bytes.
+    let not_wasm = |error: wasmparser::BinaryReaderError| {
+        ManifestError::NotWasm(
+            error
+                .message()
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+        )
+    };
     let mut found = Vec::new();
     let mut depth = 0_u32;
     for payload in wasmparser::Parser::new(0).parse_all(component) {

@@ -9,17 +9,22 @@ mod cpu;
 mod engine;
 mod load;
 pub mod manifest;
+mod offers;
 mod size;
 
 pub use call::{CallError, Plugin};
 pub use engine::{Engine, EngineError};
 pub use load::{LoadError, load};
 
-pub use crate::capability::{CallInfo, Event, Principal};
+pub use offers::Answer;
+
+pub use crate::capability::{
+    Abilities, Asked, CallInfo, Change, Changed, Changes, Event, Level, Principal, Reply,
+};
 
 /// The values that cross the boundary, as `wit/` defines them.
 pub mod wit {
-    pub use crate::capability::bindings::exports::tools;
+    pub use crate::capability::bindings::exports::{completions, prompts, resources, tools, watch};
     pub use crate::capability::bindings::imports::values;
 }
 

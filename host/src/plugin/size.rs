@@ -1,16 +1,17 @@
 //! How large an answer is: the bytes of its texts and media, which is what grows without end.
 
+use super::wit::prompts::PromptOutcome;
+use super::wit::resources::ReadOutcome;
 use super::wit::tools::Outcome;
-use super::wit::values::{Body, Content, Failure, InputNeeded, Item, Output};
+use super::wit::values::{
+    Ask, Body, Content, Document, Failure, InputNeeded, InputRequest, Item, Output,
+};
 
 /// Of what a tool returned.
 pub(super) fn of_outcome(outcome: &Outcome) -> usize {
     match outcome {
         Outcome::Done(output) => of_output(output),
-        Outcome::InputNeeded(InputNeeded {
-            continuation,
-            requests,
-        }) => continuation.len() + requests.len() * 64,
+        Outcome::InputNeeded(needed) => of_input_needed(needed),
         Outcome::Started(job) => job.state.len() + job.title.len(),
     }
 }
@@ -25,6 +26,45 @@ pub(super) fn of_failure(failure: &Failure) -> usize {
         }
         Failure::Request(error) => error.message.len() + error.data.as_ref().map_or(0, String::len),
         Failure::Cancelled => 0,
+    }
+}
+
+/// Of a prompt that was filled in.
+pub(super) fn of_prompt_outcome(outcome: &PromptOutcome) -> usize {
+    match outcome {
+        PromptOutcome::Done(filled) => filled
+            .messages
+            .iter()
+            .map(|message| of_item(&message.content.item) + of_pairs(&message.content.meta))
+            .sum(),
+        PromptOutcome::InputNeeded(needed) => of_input_needed(needed),
+    }
+}
+
+/// Of what was read.
+pub(super) fn of_read_outcome(outcome: &ReadOutcome) -> usize {
+    match outcome {
+        ReadOutcome::Done(found) => found.documents.iter().map(of_document).sum(),
+        ReadOutcome::InputNeeded(needed) => of_input_needed(needed),
+    }
+}
+
+/// What is asked is held by the host, and travels to the client and back.
+fn of_input_needed(needed: &InputNeeded) -> usize {
+    let asked = |request: &InputRequest| match &request.ask {
+        Ask::Form(form) => form.message.len() + form.schema.len(),
+        Ask::Visit(visit) => visit.message.len() + visit.url.len(),
+        Ask::Confirm(confirm) => confirm.message.len() + of_pairs(&confirm.details),
+        Ask::Sample(json) | Ask::Other(json) => json.len(),
+        Ask::Roots => 0,
+    };
+    needed.continuation.len() + needed.requests.iter().map(asked).sum::<usize>()
+}
+
+fn of_document(document: &Document) -> usize {
+    match &document.body {
+        Body::Text(text) => text.len(),
+        Body::Bytes(bytes) => bytes.len(),
     }
 }
 
@@ -48,10 +88,7 @@ fn of_item(item: &Item) -> usize {
         Item::Link(entry) => {
             entry.uri.len() + entry.name.len() + entry.description.as_ref().map_or(0, String::len)
         }
-        Item::Document(document) => match &document.body {
-            Body::Text(text) => text.len(),
-            Body::Bytes(bytes) => bytes.len(),
-        },
+        Item::Document(document) => of_document(document),
     }
 }
 

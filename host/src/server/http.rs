@@ -1,23 +1,28 @@
-//! MCP over HTTP, both eras on `/mcp`, and `/health`.
+//! MCP over HTTP: every route, and what stands before it. Both eras are on `/mcp`.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::get;
-use axum::serve::ListenerExt as _;
+use http::StatusCode;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::config;
-use crate::host::{Host, local_principal};
-use crate::mcp::Handler;
-
-/// How long calls in flight may take to finish when the host is stopped.
-const DRAIN: Duration = Duration::from_secs(10);
+use super::door::{self, Door};
+use super::guard::{self, Callers, Guard};
+use super::sessions::{Owned, Owners};
+use super::{connections, metadata};
+use crate::auth::{Authenticator, IssuerError};
+use crate::config::{self, Config};
+use crate::host::{Host, anonymous_principal, local_principal};
+use crate::mcp::{Handler, Server};
 
 /// Why HTTP is not served.
 #[derive(Debug, thiserror::Error)]
@@ -33,9 +38,9 @@ pub enum HttpError {
         #[source]
         source: std::io::Error,
     },
-    /// Accepting failed for good.
-    #[error("serving HTTP ended")]
-    Serve(#[source] std::io::Error),
+    /// Nobody could be let in.
+    #[error(transparent)]
+    Auth(#[from] IssuerError),
 }
 
 /// A bound address: connections are accepted from now on and answered once [`Listening::serve`] runs.
@@ -59,72 +64,97 @@ impl Listening {
     pub async fn serve(
         self,
         host: Arc<Host>,
-        settings: &config::Server,
+        config: &Config,
         stop: CancellationToken,
     ) -> Result<(), HttpError> {
-        let routes = routes(host, settings, self.address, &stop);
-        // Without it, answers that are written in pieces wait for acknowledgements of the client, 40 ms each.
-        let listener = self.listener.tap_io(|stream| {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "cannot set TCP_NODELAY");
-            }
-        });
-        let serving =
-            axum::serve(listener, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
-        let drained = async {
-            stop.cancelled().await;
-            tokio::time::sleep(DRAIN).await;
-        };
-        tokio::select! {
-            ended = serving => ended.map_err(HttpError::Serve),
-            () = drained => Ok(()),
-        }
+        let routes = routes(host, config, self.address, &stop)?;
+        connections::serve(self.listener, routes, &config.server, &stop).await;
+        Ok(())
     }
 }
 
 /// Every route there is.
 fn routes(
     host: Arc<Host>,
-    settings: &config::Server,
+    config: &Config,
     address: SocketAddr,
     stop: &CancellationToken,
-) -> Router {
+) -> Result<Router, HttpError> {
+    let settings = &config.server;
+    let auth = config.auth.as_ref();
+    let oauth = auth.and_then(|auth| auth.oauth.as_ref());
+    let owners = Owners::default();
+    let guard = Arc::new(Guard {
+        host: host.clone(),
+        callers: callers(auth, address)?,
+        owners: owners.clone(),
+        max_body: settings.max_request_bytes,
+        body_timeout: settings.body_timeout,
+    });
+    let sessions = Owned {
+        inner: LocalSessionManager::default(),
+        owners,
+    };
+    let server = Server::new(host);
     let mcp = StreamableHttpService::new(
-        move || Ok(Handler::new(host.clone(), local_principal())),
-        Arc::new(LocalSessionManager::default()),
+        move || Ok(Handler::of_requests(server.clone())),
+        Arc::new(sessions),
         StreamableHttpServerConfig::default()
             .with_json_response(true)
-            .with_allowed_hosts(allowed_hosts(settings, address))
-            .with_allowed_origins(allowed_origins(settings, address))
-            .enforce_origin_validation()
+            // The door has looked at both.
+            .disable_allowed_hosts()
+            .disable_allowed_origins()
             .with_max_request_body_bytes(settings.max_request_bytes)
             .with_cancellation_token(stop.child_token()),
     );
-    Router::new()
+    let mut routes = Router::new()
         .nest_service("/mcp", mcp)
-        .route("/health", get(|| async { "ok\n" }))
+        .layer(from_fn_with_state(guard, guard::guard));
+    if let Some(oauth) = oauth {
+        let document = metadata::document(oauth);
+        let paths: BTreeSet<String> = [
+            metadata::WELL_KNOWN.to_owned(),
+            format!("{}/mcp", metadata::WELL_KNOWN),
+            metadata::path(&oauth.resource),
+        ]
+        .into();
+        for path in paths {
+            let document = document.clone();
+            routes = routes.route(&path, get(async move || axum::Json(document)));
+        }
+    }
+    let door = Arc::new(Door::new(settings, auth, address));
+    Ok(routes
+        .layer(from_fn_with_state(door, come_in))
+        // Whoever looks after the process asks by whatever name it has there.
+        .route("/health", get(async || "ok\n")))
 }
 
-/// `Host` values of the listening address, and what the operator added: a page of another site that has its name
-/// resolved to this machine does not get in.
-fn allowed_hosts(settings: &config::Server, address: SocketAddr) -> Vec<String> {
-    [
-        "localhost".to_owned(),
-        "127.0.0.1".to_owned(),
-        "::1".to_owned(),
-        address.ip().to_string(),
-    ]
-    .into_iter()
-    .chain(settings.allowed_hosts.iter().cloned())
-    .collect()
+fn callers(auth: Option<&config::Auth>, address: SocketAddr) -> Result<Callers, HttpError> {
+    Ok(match auth {
+        Some(auth) => Callers::Asked {
+            authenticator: Box::new(Authenticator::new(auth)?),
+            metadata: auth
+                .oauth
+                .as_ref()
+                .map(|oauth| metadata::url(&oauth.resource)),
+        },
+        None if address.ip().is_loopback() => Callers::Unasked(local_principal()),
+        None => Callers::Unasked(anonymous_principal()),
+    })
 }
 
-fn allowed_origins(settings: &config::Server, address: SocketAddr) -> Vec<String> {
-    [
-        format!("http://localhost:{}", address.port()),
-        format!("http://{address}"),
-    ]
-    .into_iter()
-    .chain(settings.allowed_origins.iter().cloned())
-    .collect()
+/// The first middleware: `Host`, `Origin`, and what browsers ask beforehand.
+async fn come_in(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+    let origin = match door.check(request.headers()) {
+        Ok(origin) => origin,
+        Err(reason) => return guard::unread(guard::refuse(StatusCode::FORBIDDEN, reason)),
+    };
+    let mut response = if door::is_preflight(request.method(), request.headers()) {
+        door::preflight(request.headers())
+    } else {
+        next.run(request).await
+    };
+    door::share(&mut response, origin);
+    response
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rmcp::ServiceExt as _;
 
 use crate::host::{Host, local_principal};
-use crate::mcp::Handler;
+use crate::mcp::{Handler, Server};
 
 /// Why the stdio transport ended badly.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +20,7 @@ pub enum StdioError {
 
 /// Serves until the input ends.
 pub async fn serve(host: Arc<Host>) -> Result<(), StdioError> {
-    let handler = Handler::new(host, local_principal());
+    let handler = Handler::new(Server::new(host), local_principal());
     let running = match handler.serve(rmcp::transport::stdio()).await {
         Ok(running) => running,
         // Closing the input without a word is a way to end, not an error.

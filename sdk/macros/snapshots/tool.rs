@@ -29,6 +29,9 @@ impl ::toolward_sdk::Tool for job_get {
                 idempotent: ::core::option::Option::None,
                 open_world: ::core::option::Option::None,
             },
+            jobs: ::toolward_sdk::__private::job_support::<Result<Job>, false>(),
+            icons: ::std::vec::Vec::new(),
+            meta: ::toolward_sdk::Meta::new(),
         }
     }
     #[allow(

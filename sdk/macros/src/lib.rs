@@ -2,11 +2,26 @@
 
 use proc_macro::TokenStream;
 
+mod function;
 mod options;
+mod prompt;
+mod resource;
 mod tool;
 
 /// See `toolward_sdk::tool`.
 #[proc_macro_attribute]
 pub fn tool(options: TokenStream, function: TokenStream) -> TokenStream {
     tool::expand(options.into(), &function.into()).into()
+}
+
+/// See `toolward_sdk::prompt`.
+#[proc_macro_attribute]
+pub fn prompt(options: TokenStream, function: TokenStream) -> TokenStream {
+    prompt::expand(options.into(), &function.into()).into()
+}
+
+/// See `toolward_sdk::resource`.
+#[proc_macro_attribute]
+pub fn resource(options: TokenStream, function: TokenStream) -> TokenStream {
+    resource::expand(options.into(), &function.into()).into()
 }

@@ -5,47 +5,49 @@ use std::time::Duration;
 use ref_cast::RefCast;
 use serde_json::Value;
 
-use crate::call::{Backend, Broken, Incoming, LogLevel, NoticeLevel, Outgoing, Principal, World};
+use crate::call::{
+    Backend, Broken, Capability, Change, Incoming, LogLevel, NoticeLevel, Outgoing, Principal,
+    RawReply, World,
+};
 use crate::context::Context;
-use crate::tool::Plugin;
+use crate::plugin::Plugin;
 
 #[allow(missing_docs, clippy::same_length_and_capacity, reason = "generated")]
 pub mod bindings;
+mod completions;
 mod exchange;
+mod jobs;
+mod prompts;
+mod resources;
+mod tools;
 mod values;
+mod watch;
 
-use bindings::exports::toolward::plugin::tools::{Listing, Outcome};
-use bindings::toolward::plugin::{backends, call, log, settings};
+use bindings::toolward::plugin::{backends, call, changes, log, settings};
 use bindings::wasi::clocks::monotonic_clock;
 use bindings::wasi::io::poll::{Pollable, poll};
+
+pub use bindings::completions::export as export_completions;
+pub use bindings::jobs::export as export_jobs;
+pub use bindings::prompts::export as export_prompts;
+pub use bindings::resources::export as export_resources;
+pub use bindings::tools::export as export_tools;
+pub use bindings::watch::export as export_watch;
+
+/// The type that carries a plugin's exports: every ability is written for all such types, and `plugin!` exports those
+/// that the plugin has.
+pub trait Offers {
+    /// What the plugin offers.
+    fn plugin() -> &'static Plugin;
+}
 
 /// The call as the host hands it over. A type of our own, since methods of the generated one share names with [`World`]'s.
 #[derive(RefCast)]
 #[repr(transparent)]
 pub(crate) struct Call(call::Context);
 
-/// Answers the host's question for the tools.
-pub fn list_tools(plugin: &Plugin) -> Listing {
-    let bound = backends::bound();
-    let read_only: Vec<bool> = bound.iter().map(|backend| backend.read_only).collect();
-    let offered = plugin.offered(&read_only);
-    Listing {
-        tools: offered.into_iter().map(values::tool).collect(),
-        freshness: None,
-    }
-}
-
-/// Runs one tool for the host.
-pub fn call_tool(
-    plugin: &Plugin,
-    cx: &call::Context,
-    name: &str,
-    arguments: &str,
-) -> Result<Outcome, bindings::toolward::plugin::values::Failure> {
-    plugin
-        .call(Context::of(Call::ref_cast(cx)), name, arguments)
-        .map(|output| Outcome::Done(values::output(output)))
-        .map_err(values::failure)
+fn context(cx: &call::Context) -> &Context {
+    Context::of(Call::ref_cast(cx))
 }
 
 impl World for Call {
@@ -56,17 +58,7 @@ impl World for Call {
     }
 
     fn notify(&self, level: NoticeLevel, logger: Option<&str>, data: &str) {
-        let level = match level {
-            NoticeLevel::Debug => call::Level::Debug,
-            NoticeLevel::Info => call::Level::Info,
-            NoticeLevel::Notice => call::Level::Notice,
-            NoticeLevel::Warning => call::Level::Warning,
-            NoticeLevel::Error => call::Level::Error,
-            NoticeLevel::Critical => call::Level::Critical,
-            NoticeLevel::Alert => call::Level::Alert,
-            NoticeLevel::Emergency => call::Level::Emergency,
-        };
-        self.0.notify(level, logger, data);
+        self.0.notify(values::level(level), logger, data);
     }
 
     fn log(&self, level: LogLevel, message: &str, fields: &[(String, String)]) {
@@ -121,6 +113,43 @@ impl World for Call {
             facts: serde_json::from_str(&backend.facts).unwrap_or(Value::Null),
         };
         backends::bound().into_iter().map(from_host).collect()
+    }
+
+    fn supports(&self, what: Capability) -> bool {
+        self.0.supports(values::capability(what))
+    }
+
+    fn locale(&self) -> Option<String> {
+        self.0.locale()
+    }
+
+    fn traceparent(&self) -> Option<String> {
+        self.0.traceparent()
+    }
+
+    fn request_meta(&self) -> Vec<(String, String)> {
+        self.0.request_meta()
+    }
+
+    fn continuation(&self) -> Option<Vec<u8>> {
+        self.0.continuation()
+    }
+
+    fn answer(&self, key: &str) -> Option<RawReply> {
+        self.0.answer(key).map(values::reply)
+    }
+
+    fn volunteered(&self, key: &str) -> Option<RawReply> {
+        self.0.volunteered(key).map(values::reply)
+    }
+
+    fn changed(&self, what: Change) {
+        match what {
+            Change::Tools => changes::tools_changed(),
+            Change::Prompts => changes::prompts_changed(),
+            Change::Resources => changes::resources_changed(),
+            Change::Resource(uri) => changes::resource_updated(&uri),
+        }
     }
 
     fn sleep(&self, time: Duration) -> bool {

@@ -1,11 +1,18 @@
 //! What came of a call.
 
+use std::rc::Rc;
+
 use serde_json::Value;
 
+use super::job::JobRun;
 use super::script::Sent;
-use crate::call::{LogLevel, NoticeLevel};
+use super::world::Shared;
+use crate::ask::Ask;
+use crate::call::{Change, LogLevel, NoticeLevel};
 use crate::error::{Failure, Result, ToolError};
 use crate::output::{Item, Output};
+use crate::plugin::Plugin;
+use crate::suspend::Suspension;
 
 /// How far a call said it was.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +30,8 @@ pub struct Progress {
 pub struct Notice {
     /// How urgent it is.
     pub level: NoticeLevel,
+    /// The part of the plugin that speaks, if it said so.
+    pub logger: Option<String>,
     /// What it says.
     pub data: Value,
 }
@@ -38,12 +47,25 @@ pub struct Logged {
     pub fields: Vec<(String, String)>,
 }
 
+/// A question that was asked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    /// The name by which its reply is found.
+    pub key: String,
+    /// What was asked.
+    pub ask: Ask,
+}
+
 /// What came of a call, and what it did on the way.
+///
+/// The `T` is an [`Output`] for a tool, [`Filled`](crate::Filled) for a prompt, [`Found`](crate::Found) for a
+/// resource.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Called {
-    /// What the host gets.
-    pub result: Result<Output>,
+pub struct Called<T = Output> {
+    /// What the host gets. A call that ended with questions to which the test has no replies ends with
+    /// [`Failure::Suspended`]; so does one that started a job.
+    pub result: Result<T>,
     /// What it told about its progress.
     pub progress: Vec<Progress>,
     /// What it told the client.
@@ -52,20 +74,77 @@ pub struct Called {
     pub logs: Vec<Logged>,
     /// What it sent to backends.
     pub requests: Vec<Sent>,
+    /// What it asked, over all rounds.
+    pub asked: Vec<Asked>,
+    /// What it said has changed.
+    pub changes: Vec<Change>,
+    pub(super) plugin: &'static Plugin,
+    pub(super) shared: Rc<Shared>,
 }
 
-impl Called {
+impl<T> Called<T> {
     /// The result.
     ///
     /// # Panics
     ///
-    /// When the tool failed.
+    /// When the call failed, or ended with questions or a job.
     #[must_use]
     #[track_caller]
-    pub fn output(&self) -> &Output {
+    pub fn output(&self) -> &T {
         match &self.result {
             Ok(output) => output,
             Err(failure) => panic!("the tool failed: {failure}"),
+        }
+    }
+
+    /// The result, to keep.
+    ///
+    /// # Panics
+    ///
+    /// When the call failed, or ended with questions or a job.
+    #[must_use]
+    #[track_caller]
+    pub fn unwrap(self) -> T {
+        match self.result {
+            Ok(output) => output,
+            Err(failure) => panic!("the call failed: {failure}"),
+        }
+    }
+
+    /// The tool's error.
+    ///
+    /// # Panics
+    ///
+    /// When the tool did not fail, or in another way.
+    #[must_use]
+    #[track_caller]
+    pub fn error(&self) -> &ToolError {
+        match &self.result {
+            Err(Failure::Tool(error)) => error,
+            Err(other) => panic!("this is not an error of the tool: {other:?}"),
+            Ok(_) => panic!("this is not an error of the tool: it worked"),
+        }
+    }
+}
+
+impl Called {
+    /// The job that the tool started, before its first step.
+    ///
+    /// # Panics
+    ///
+    /// When it started none.
+    #[must_use]
+    #[track_caller]
+    pub fn job(self) -> JobRun {
+        match self.result {
+            Err(Failure::Suspended(suspended)) => match *suspended.0 {
+                Suspension::Starts(job) => JobRun::new(self.plugin, self.shared, job),
+                Suspension::Asks(questions) => panic!(
+                    "the tool asks instead of starting a job: {:?}",
+                    questions.requests
+                ),
+            },
+            other => panic!("the tool started no job: {other:?}"),
         }
     }
 
@@ -104,22 +183,12 @@ impl Called {
             .iter()
             .filter_map(|content| match &content.item {
                 Item::Text(text) => Some(text.as_str()),
-                Item::Image(_) | Item::Audio(_) | Item::Link(_) | Item::Document(_) => None,
+                Item::Image(_)
+                | Item::Audio(_)
+                | Item::Link(_)
+                | Item::Document(_)
+                | Item::Other(_) => None,
             });
         texts.collect::<Vec<_>>().join("\n")
-    }
-
-    /// The tool's error.
-    ///
-    /// # Panics
-    ///
-    /// When the tool did not fail, or in another way.
-    #[must_use]
-    #[track_caller]
-    pub fn error(&self) -> &ToolError {
-        match &self.result {
-            Err(Failure::Tool(error)) => error,
-            other => panic!("this is not an error of the tool: {other:?}"),
-        }
     }
 }

@@ -6,16 +6,29 @@ use std::thread;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::call::Called;
+use super::call::{Asked, Called};
+use super::flat;
 use super::script::Exchange;
-use super::world::{Call, Shared};
-use crate::call::{Backend, Principal};
+use super::world::{Call, Round, Shared, Traces};
+use crate::ask::Reply;
+use crate::call::{Backend, Capability, Principal, RawReply};
+use crate::completion::{Blank, Suggestions};
 use crate::context::Context;
-use crate::tool::{Definition, Plugin};
+use crate::error::{Failure, Result};
+use crate::output::{DocumentBody, Link};
+use crate::plugin::Plugin;
+use crate::prompt::{Filled, PromptDefinition};
+use crate::resource::{Found, ResourceDefinition};
+use crate::suspend::Suspension;
+use crate::tool::Definition;
+use crate::watch::{Sighting, Watched};
 
-/// Calls a plugin's tools. A backend that an [`Exchange`] names is bound by itself; give a [`Backend`] where the
+/// More rounds of questions than any call has that comes to an end.
+const ROUNDS: usize = 20;
+
+/// Calls a plugin's tools, and reads what else it offers. A backend that an [`Exchange`] names is bound by itself; give a [`Backend`] where the
 /// tool looks at more than its name.
 ///
 /// # Panics
@@ -57,6 +70,12 @@ impl Host {
             cancelled: Cell::new(false),
             time_left: Cell::new(Duration::from_mins(1)),
             idempotency_key: "test-call".to_owned(),
+            unsupported: Vec::new(),
+            locale: None,
+            traceparent: None,
+            request_meta: Vec::new(),
+            replies: Vec::new(),
+            volunteered: Vec::new(),
         };
         Self {
             plugin,
@@ -131,6 +150,80 @@ impl Host {
         self.set(|shared| shared.time_left = Cell::new(time))
     }
 
+    /// The reply to the question of this key, whenever it is asked: as JSON, what the person fills in.
+    ///
+    /// ```
+    /// # use toolward_sdk::prelude::*;
+    /// # use toolward_sdk::ask::Confirm;
+    /// # /// Deletes all.
+    /// # #[tool]
+    /// # fn delete_all(cx: &Context) -> Result<()> {
+    /// #     cx.ask("sure", Confirm::new("All is deleted."))?.accepted()?;
+    /// #     Ok(())
+    /// # }
+    /// # plugin!(delete_all);
+    /// use toolward_sdk::testing::Host;
+    ///
+    /// let call = Host::new(&PLUGIN).reply("sure", Reply::Declined).call("delete_all", json!({}));
+    /// assert_eq!(call.error().kind, Trouble::Denied);
+    ///
+    /// // Without a reply, the call ends with its questions.
+    /// let call = Host::new(&PLUGIN).call("delete_all", json!({}));
+    /// assert_eq!(call.asked[0].key, "sure");
+    /// assert!(matches!(call.result, Err(Failure::Suspended(_))));
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn reply(self, key: &str, reply: Reply) -> Self {
+        self.set(|shared| shared.replies.push((key.to_owned(), raw(reply))))
+    }
+
+    /// The answer to the question of this key, which is accepted.
+    #[must_use]
+    #[track_caller]
+    pub fn answer(self, key: &str, answer: Value) -> Self {
+        self.reply(key, Reply::Accepted(answer))
+    }
+
+    /// A reply that the client sends unasked.
+    #[must_use]
+    #[track_caller]
+    pub fn volunteer(self, key: &str, reply: Reply) -> Self {
+        self.set(|shared| shared.volunteered.push((key.to_owned(), raw(reply))))
+    }
+
+    /// The client cannot be asked for this. Where nothing is said, it can be asked for everything.
+    #[must_use]
+    #[track_caller]
+    pub fn without(self, what: Capability) -> Self {
+        self.set(|shared| shared.unsupported.push(what))
+    }
+
+    /// What the person reads, as a language tag.
+    #[must_use]
+    #[track_caller]
+    pub fn locale(self, locale: &str) -> Self {
+        self.set(|shared| shared.locale = Some(locale.to_owned()))
+    }
+
+    /// The `traceparent` of each call.
+    #[must_use]
+    #[track_caller]
+    pub fn traceparent(self, traceparent: &str) -> Self {
+        self.set(|shared| shared.traceparent = Some(traceparent.to_owned()))
+    }
+
+    /// An entry of each request's `_meta`.
+    #[must_use]
+    #[track_caller]
+    pub fn request_meta(self, key: &str, value: &Value) -> Self {
+        self.set(|shared| {
+            shared
+                .request_meta
+                .push((key.to_owned(), value.to_string()));
+        })
+    }
+
     /// Cancels the calls from here on, those that run included.
     pub fn cancel(&self) {
         self.shared.cancelled.set(true);
@@ -155,15 +248,140 @@ impl Host {
             Ok(arguments) => arguments,
             Err(error) => panic!("these arguments cannot be written as JSON: {error}"),
         };
-        let cx = self.context();
-        let result = self.plugin.call(&cx, tool, &arguments);
-        let traces = cx.call.traces.into_inner();
+        self.rounds(|cx| self.plugin.call(cx, tool, &arguments))
+    }
+
+    /// The prompts as the host offers them.
+    #[must_use]
+    pub fn prompts(&self) -> Vec<PromptDefinition> {
+        self.plugin.prompt_definitions()
+    }
+
+    /// Fills a prompt.
+    ///
+    /// # Panics
+    ///
+    /// When it sends a request that nobody expects.
+    #[must_use]
+    #[track_caller]
+    pub fn prompt(&self, name: &str, arguments: &[(&str, &str)]) -> Called<Filled> {
+        let arguments: Vec<_> = arguments
+            .iter()
+            .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        self.rounds(|cx| self.plugin.fill(cx, name, &arguments))
+    }
+
+    /// All resources that are listed, page by page.
+    #[track_caller]
+    pub fn resources(&self) -> Result<Vec<Link>> {
+        let mut links = Vec::new();
+        let mut cursor = None;
+        loop {
+            let page = self.plugin.resources(&self.context(), cursor.as_deref())?;
+            links.extend(page.entries);
+            match page.next {
+                Some(next) => cursor = Some(next),
+                None => return Ok(links),
+            }
+        }
+    }
+
+    /// The families of resources as the host offers them.
+    #[must_use]
+    pub fn templates(&self) -> Vec<ResourceDefinition> {
+        self.plugin.templates()
+    }
+
+    /// Reads a resource.
+    ///
+    /// # Panics
+    ///
+    /// When it sends a request that nobody expects.
+    #[must_use]
+    #[track_caller]
+    pub fn read(&self, uri: &str) -> Called<Found> {
+        self.rounds(|cx| self.plugin.read(cx, uri))
+    }
+
+    /// Reads a resource that is one text.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be read or is something else.
+    #[must_use]
+    #[track_caller]
+    pub fn read_text(&self, uri: &str) -> String {
+        let found = self.read(uri).unwrap();
+        match found.documents.as_slice() {
+            [document] => match &document.body {
+                DocumentBody::Text(text) => text.clone(),
+                DocumentBody::Bytes(_) => panic!("{uri} is not text"),
+            },
+            documents => panic!("{uri} holds {} documents", documents.len()),
+        }
+    }
+
+    /// Looks at resources that somebody watches.
+    #[track_caller]
+    pub fn look(&self, watched: &[Watched]) -> Result<Vec<Result<Sighting>>> {
+        self.plugin.look(&self.context(), watched)
+    }
+
+    /// Suggests what could stand in a blank.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "tests make one for each call"
+    )]
+    #[track_caller]
+    pub fn complete(&self, blank: Blank) -> Result<Suggestions> {
+        self.plugin.complete(&self.context(), &blank)
+    }
+
+    /// Makes a call again and again, as long as it asks and the test has the replies.
+    #[track_caller]
+    fn rounds<T>(&self, run: impl Fn(&Context) -> Result<T>) -> Called<T> {
+        let mut traces = Traces::default();
+        let mut round = Round::default();
+        let mut asked = Vec::new();
+        let mut left = ROUNDS;
+        let result = loop {
+            let cx = Context {
+                call: Call::with(Rc::clone(&self.shared), traces, round),
+            };
+            let result = run(&cx);
+            traces = cx.call.traces.into_inner();
+            let Err(Failure::Suspended(suspended)) = &result else {
+                break result;
+            };
+            let Suspension::Asks(questions) = &*suspended.0 else {
+                break result;
+            };
+            flat::check(&questions.requests);
+            asked.extend(questions.requests.iter().map(|(key, ask)| Asked {
+                key: key.clone(),
+                ask: ask.clone(),
+            }));
+            let Some(answers) = self.shared.replies(&questions.requests) else {
+                break result;
+            };
+            round = Round {
+                continuation: Some(questions.continuation.clone()),
+                answers,
+            };
+            left -= 1;
+            assert!(left > 0, "the call asks again and again: {asked:?}");
+        };
         Called {
             result,
             progress: traces.progress,
             notices: traces.notices,
             logs: traces.logs,
             requests: traces.requests,
+            asked,
+            changes: traces.changes,
+            plugin: self.plugin,
+            shared: Rc::clone(&self.shared),
         }
     }
 
@@ -183,6 +401,14 @@ impl Host {
             None => panic!("set the host up before making a context"),
         }
         self
+    }
+}
+
+fn raw(reply: Reply) -> RawReply {
+    match reply {
+        Reply::Accepted(answer) => RawReply::Accepted(answer.to_string()),
+        Reply::Declined => RawReply::Declined,
+        Reply::Cancelled => RawReply::Cancelled,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Runs a plugin's tools natively, against a backend that answers from a script.
+//! Runs what a plugin offers natively, against a backend that answers from a script.
 //!
 //! ```
 //! use toolward_sdk::prelude::*;
@@ -27,14 +27,20 @@
 //! A request that no [`Exchange`] expects fails the test, and says what was asked and what was expected. So does an
 //! expected request that never came, when the [`Host`] is dropped.
 //!
+//! A tool that asks is called again with the replies that [`Host::answer`] and [`Host::reply`] have for it; one that
+//! starts a job gives it with [`Called::job`], to be taken step by step or [run](JobRun::run) to its end.
+//!
 //! What is not here: the host's own checks of schemas, grants and limits. Tests with the real host are for those.
 
 mod call;
+mod flat;
 mod host;
+mod job;
 mod script;
 mod world;
 
-pub use call::{Called, Logged, Notice, Progress};
+pub use call::{Asked, Called, Logged, Notice, Progress};
 pub use host::Host;
+pub use job::JobRun;
 pub use script::{Answer, Exchange, Sent};
 pub(crate) use world::Call;

@@ -9,8 +9,10 @@ use serde_json::Value;
 
 use super::call::{Logged, Notice, Progress};
 use super::script::{Exchange, Sent};
+use crate::ask::Ask;
 use crate::call::{
-    Backend, Broken, Incoming, LogLevel, NoticeLevel, Outgoing, Principal, Source, World,
+    Backend, Broken, Capability, Change, Incoming, LogLevel, NoticeLevel, Outgoing, Principal,
+    RawReply, Source, World,
 };
 
 /// What a test's host knows, shared by all its calls.
@@ -24,6 +26,27 @@ pub(super) struct Shared {
     pub(super) cancelled: Cell<bool>,
     pub(super) time_left: Cell<Duration>,
     pub(super) idempotency_key: String,
+    pub(super) unsupported: Vec<Capability>,
+    pub(super) locale: Option<String>,
+    pub(super) traceparent: Option<String>,
+    pub(super) request_meta: Vec<(String, String)>,
+    pub(super) replies: Vec<(String, RawReply)>,
+    pub(super) volunteered: Vec<(String, RawReply)>,
+}
+
+/// What the host brings back to a call that asked in the round before.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    pub(super) continuation: Option<Vec<u8>>,
+    pub(super) answers: Vec<(String, RawReply)>,
+}
+
+impl Shared {
+    /// The scripted replies to these questions; none if one of them has no reply.
+    pub(super) fn replies(&self, requests: &[(String, Ask)]) -> Option<Vec<(String, RawReply)>> {
+        let reply = |key: &str| self.replies.iter().find(|(known, _)| known == key).cloned();
+        requests.iter().map(|(key, _)| reply(key)).collect()
+    }
 }
 
 /// What one call left behind.
@@ -33,6 +56,7 @@ pub(super) struct Traces {
     pub(super) notices: Vec<Notice>,
     pub(super) logs: Vec<Logged>,
     pub(super) requests: Vec<Sent>,
+    pub(super) changes: Vec<Change>,
 }
 
 /// A call of a test.
@@ -40,6 +64,7 @@ pub(super) struct Traces {
 pub(crate) struct Call {
     pub(super) shared: Rc<Shared>,
     pub(super) traces: RefCell<Traces>,
+    pub(super) round: Round,
 }
 
 impl Call {
@@ -47,6 +72,15 @@ impl Call {
         Self {
             shared,
             traces: RefCell::default(),
+            round: Round::default(),
+        }
+    }
+
+    pub(super) fn with(shared: Rc<Shared>, traces: Traces, round: Round) -> Self {
+        Self {
+            shared,
+            traces: RefCell::new(traces),
+            round,
         }
     }
 }
@@ -62,12 +96,14 @@ impl World for Call {
         });
     }
 
-    fn notify(&self, level: NoticeLevel, _logger: Option<&str>, data: &str) {
+    fn notify(&self, level: NoticeLevel, logger: Option<&str>, data: &str) {
         let data = serde_json::from_str(data).unwrap_or(Value::Null);
-        self.traces
-            .borrow_mut()
-            .notices
-            .push(Notice { level, data });
+        let logger = logger.map(str::to_owned);
+        self.traces.borrow_mut().notices.push(Notice {
+            level,
+            logger,
+            data,
+        });
     }
 
     fn log(&self, level: LogLevel, message: &str, fields: &[(String, String)]) {
@@ -102,6 +138,38 @@ impl World for Call {
         self.shared.backends.clone()
     }
 
+    fn supports(&self, what: Capability) -> bool {
+        !self.shared.unsupported.contains(&what)
+    }
+
+    fn locale(&self) -> Option<String> {
+        self.shared.locale.clone()
+    }
+
+    fn traceparent(&self) -> Option<String> {
+        self.shared.traceparent.clone()
+    }
+
+    fn request_meta(&self) -> Vec<(String, String)> {
+        self.shared.request_meta.clone()
+    }
+
+    fn continuation(&self) -> Option<Vec<u8>> {
+        self.round.continuation.clone()
+    }
+
+    fn answer(&self, key: &str) -> Option<RawReply> {
+        find(&self.round.answers, key)
+    }
+
+    fn volunteered(&self, key: &str) -> Option<RawReply> {
+        find(&self.shared.volunteered, key)
+    }
+
+    fn changed(&self, what: Change) {
+        self.traces.borrow_mut().changes.push(what);
+    }
+
     fn sleep(&self, time: Duration) -> bool {
         self.shared
             .time_left
@@ -118,6 +186,11 @@ impl World for Call {
         self.traces.borrow_mut().requests.push(sent);
         answer.deliver()
     }
+}
+
+fn find(replies: &[(String, RawReply)], key: &str) -> Option<RawReply> {
+    let (_, reply) = replies.iter().find(|(known, _)| known == key)?;
+    Some(reply.clone())
 }
 
 impl Shared {

@@ -5,6 +5,7 @@
 //! | `paths` | where the binary, the packed plugins and the test tools are |
 //! | `deployment` | a configuration file in a folder that goes away with the test |
 //! | `host` | the binary serving over HTTP: started, waited for, stopped |
+//! | `issuer` | an OAuth 2.1 authorization server, honest and otherwise |
 //! | `echo` | what every echo plugin does, in whatever language |
 //! | `mcp` | requests as bytes on the wire, without a client library in between |
 //!
@@ -18,6 +19,7 @@
 mod deployment;
 pub mod echo;
 mod host;
+pub mod issuer;
 pub mod mcp;
 mod paths;
 

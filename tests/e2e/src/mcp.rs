@@ -9,6 +9,7 @@ const VERSION: &str = "2026-07-28";
 pub struct Client {
     http: reqwest::Client,
     url: String,
+    capabilities: Value,
 }
 
 /// What the server answers to a request that it does not serve.
@@ -34,7 +35,15 @@ impl Client {
         Self {
             http,
             url: url.to_owned(),
+            capabilities: json!({}),
         }
+    }
+
+    /// The same, which says that it can do this.
+    #[must_use]
+    pub fn with_capabilities(mut self, capabilities: Value) -> Self {
+        self.capabilities = capabilities;
+        self
     }
 
     /// Sends one request and gives its result.
@@ -42,7 +51,7 @@ impl Client {
         let mut params = params;
         params["_meta"] = json!({
             "io.modelcontextprotocol/protocolVersion": VERSION,
-            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/clientCapabilities": self.capabilities,
             "io.modelcontextprotocol/clientInfo": { "name": "e2e", "version": "0" },
         });
         let mut request = self

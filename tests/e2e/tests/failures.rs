@@ -217,7 +217,7 @@ component = "{hostile}"
         "it is not a WebAssembly component",
         "it is a core WebAssembly module, not a component",
         "it has no manifest, so it is not a toolward plugin",
-        "plugin `empty` exports no `toolward:plugin/tools@0.1`",
+        "plugin `empty` exports none of `toolward:plugin/tools@0.1`",
         "is the plugin `echo`",
         "hint: rename the table [plugins.renamed] to [plugins.echo]",
         "plugin `hostile` asks for `wasi:http/outgoing-handler@0.2",

@@ -10,12 +10,14 @@ use super::findings::Findings;
 use super::origin::Origins;
 use super::{Binding, BindingName, Config, Credential, Env, Overrides, raw};
 
+mod auth;
 mod binding;
 mod credential;
 mod header;
 mod limits;
 mod login;
 mod oauth2;
+mod oauth_server;
 mod outside;
 mod plugin;
 mod runtime;
@@ -54,7 +56,13 @@ struct Entry<T> {
 
 /// The configuration, and what was found. Where an error was found, parts of the configuration are left out.
 pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
-    let server = server::resolve(cx, &file.server.unwrap_or_default());
+    let plugin_names: Vec<String> = file
+        .plugins
+        .iter()
+        .flat_map(|plugins| plugins.keys().map(|name| name.value.clone()))
+        .collect();
+    let auth = auth::resolve(cx, file.auth.as_ref(), &plugin_names);
+    let server = server::resolve(cx, &file.server.unwrap_or_default(), file.auth.is_some());
     let runtime = runtime::resolve(cx, &file.runtime.unwrap_or_default());
     let limits = limits::defaults(cx, &file.limits.unwrap_or_default());
     let mut credentials: Named<Credential> =
@@ -82,6 +90,7 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
         .collect();
     Config {
         server,
+        auth,
         runtime,
         plugins,
         bindings,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use url::Url;
+
 use super::value::Key;
 use super::{Cx, Named, limits};
 use crate::config::at::At;
@@ -34,6 +36,8 @@ pub(super) fn resolve(
     let grants = grants(raw.grant.as_deref());
     let backends = backends(cx, raw.backends.as_ref(), bindings);
     http_and_backends(cx, name, &raw, &grants, key("grant"));
+    cx.origins.default(&key("visit-urls").path(), "[]");
+    let visit_urls = visit_urls(cx, raw.visit_urls.as_deref());
     let limits = limits::of_plugin(
         cx,
         &key("limits").path(),
@@ -46,6 +50,7 @@ pub(super) fn resolve(
         grants,
         backends,
         settings: raw.settings.unwrap_or_default(),
+        visit_urls,
         limits,
     })
 }
@@ -60,12 +65,41 @@ fn component(cx: &mut Cx<'_>, at: &At<String>) -> Option<PathBuf> {
     Some(cx.path(&at.value))
 }
 
+/// Links: a scheme, a host, and a path below which all is meant.
+fn visit_urls(cx: &mut Cx<'_>, raw: Option<&[At<String>]>) -> Vec<Url> {
+    raw.into_iter()
+        .flatten()
+        .filter_map(|at| {
+            let fits = |url: &Url| {
+                matches!(url.scheme(), "https" | "http")
+                    && url.has_host()
+                    && url.username().is_empty()
+                    && url.password().is_none()
+                    && url.query().is_none()
+                    && url.fragment().is_none()
+            };
+            let url = Url::parse(&at.value).ok().filter(fits);
+            if url.is_none() {
+                cx.findings
+                    .error(&at.span, "this is not the beginning of a link")
+                    .hint("visit-urls = [\"https://vendor.example/login\"]");
+            }
+            url
+        })
+        .collect()
+}
+
 fn grants(raw: Option<&[At<raw::Grant>]>) -> Vec<Grant> {
     let mut grants: Vec<_> = raw
         .into_iter()
         .flatten()
         .map(|at| match at.value {
             raw::Grant::Http => Grant::Http,
+            raw::Grant::Changes => Grant::Changes,
+            raw::Grant::Form => Grant::Form,
+            raw::Grant::Visit => Grant::Visit,
+            raw::Grant::Sample => Grant::Sample,
+            raw::Grant::Roots => Grant::Roots,
         })
         .collect();
     grants.sort_unstable();

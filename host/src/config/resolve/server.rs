@@ -11,10 +11,22 @@ use crate::config::{Server, defaults, inline, raw};
 
 const TABLE: &str = "server";
 const MOST_REQUEST: u64 = 1 << 30;
+const MOST_CONNECTIONS: u32 = 1_000_000;
 
-pub(super) fn resolve(cx: &mut Cx<'_>, raw: &raw::Server) -> Server {
+/// `authenticated`: there is an `[auth]` table.
+pub(super) fn resolve(cx: &mut Cx<'_>, raw: &raw::Server, authenticated: bool) -> Server {
     let key = |name| Key { table: TABLE, name };
-    let listen = listen(cx, raw);
+    let listen = listen(cx, raw, authenticated);
+    cx.origins.default(
+        &key("max-connections").path(),
+        defaults::MAX_CONNECTIONS.to_string(),
+    );
+    let max_connections = cx.count_or(
+        key("max-connections"),
+        raw.max_connections.as_ref(),
+        defaults::MAX_CONNECTIONS,
+        MOST_CONNECTIONS,
+    );
     for name in ["allowed-origins", "allowed-hosts"] {
         cx.origins.default(&key(name).path(), "[]");
     }
@@ -28,10 +40,21 @@ pub(super) fn resolve(cx: &mut Cx<'_>, raw: &raw::Server) -> Server {
             defaults::MAX_REQUEST_SIZE,
             MOST_REQUEST,
         )),
+        max_connections: max_connections as usize,
+        header_timeout: cx.duration(
+            key("header-timeout"),
+            raw.header_timeout.as_ref(),
+            defaults::HEADER_TIMEOUT,
+        ),
+        body_timeout: cx.duration(
+            key("body-timeout"),
+            raw.body_timeout.as_ref(),
+            defaults::BODY_TIMEOUT,
+        ),
     }
 }
 
-fn listen(cx: &mut Cx<'_>, raw: &raw::Server) -> SocketAddr {
+fn listen(cx: &mut Cx<'_>, raw: &raw::Server, authenticated: bool) -> SocketAddr {
     let key = Key {
         table: TABLE,
         name: "listen",
@@ -46,6 +69,15 @@ fn listen(cx: &mut Cx<'_>, raw: &raw::Server) -> SocketAddr {
         .path(),
         "false",
     );
+    let allowed = raw.allow_unauthenticated.as_ref().filter(|at| at.value);
+    if let Some(at) = allowed.filter(|_| authenticated) {
+        cx.findings
+            .error(
+                &at.span,
+                "`allow-unauthenticated` and [auth] contradict each other: with [auth] every caller has to authenticate",
+            )
+            .hint("delete allow-unauthenticated, or the [auth] tables");
+    }
     let default = defaults::LISTEN.parse().expect("a default is an address");
     let flag = cx.overrides.listen.clone();
     let outside = cx.outside(key, flag, "--listen", "TOOLWARD_LISTEN");
@@ -69,30 +101,26 @@ fn listen(cx: &mut Cx<'_>, raw: &raw::Server) -> SocketAddr {
         complain(cx, message.to_owned(), "listen = \"127.0.0.1:8825\"");
         return default;
     };
-    let allowed = raw
-        .allow_unauthenticated
-        .as_ref()
-        .is_some_and(|at| at.value);
-    if !address.ip().is_loopback() && !allowed {
-        let message =
-            format!("listening on {address} would let everybody on the network call the tools");
-        complain(
-            cx,
-            message,
-            "listen = \"127.0.0.1:8825\" behind a proxy that authenticates, or allow-unauthenticated = true in [server]",
-        );
-    }
-    if let Some(at) = raw
-        .allow_unauthenticated
-        .as_ref()
-        .filter(|at| at.value && !address.ip().is_loopback())
-    {
-        cx.findings
-            .warning(
-                &at.span,
-                format!("everybody who reaches {address} can call every tool"),
-            )
-            .hint("listen = \"127.0.0.1:8825\" behind a proxy that authenticates");
+    match allowed {
+        Some(at) if !authenticated && !address.ip().is_loopback() => {
+            cx.findings
+                .warning(
+                    &at.span,
+                    format!("everybody who reaches {address} can call every tool"),
+                )
+                .hint("toolward token new NAME, and paste the table [auth.tokens.NAME] that it prints");
+        }
+        None if !authenticated && !address.ip().is_loopback() => {
+            let message = format!(
+                "listening on {address} without [auth] would let everybody on the network call the tools"
+            );
+            complain(
+                cx,
+                message,
+                "toolward token new NAME, and paste the table [auth.tokens.NAME] that it prints; or listen = \"127.0.0.1:8825\"; or allow-unauthenticated = true in [server]",
+            );
+        }
+        Some(_) | None => {}
     }
     address
 }

@@ -60,7 +60,7 @@ fn ca_file(cx: &mut Cx<'_>, at: &At<String>, server: Option<&Url>) -> Option<Tls
 }
 
 /// The text of a PEM file with at least one certificate, each of which can be an authority.
-fn read_certificates(path: &std::path::Path) -> Result<String, String> {
+pub(super) fn read_certificates(path: &std::path::Path) -> Result<String, String> {
     let length = std::fs::metadata(path)
         .map_err(|error| error.to_string())?
         .len();
@@ -82,7 +82,7 @@ fn read_certificates(path: &std::path::Path) -> Result<String, String> {
 }
 
 fn fingerprint(cx: &mut Cx<'_>, at: &At<String>, server: Option<&Url>) -> Option<Tls> {
-    let digest = parse_fingerprint(&at.value);
+    let digest = parse_digest(&at.value);
     if digest.is_none() {
         cx.findings
             .error(
@@ -106,7 +106,7 @@ fn ask(server: Option<&Url>) -> String {
     )
 }
 
-fn parse_fingerprint(text: &str) -> Option<[u8; 32]> {
+pub(super) fn parse_digest(text: &str) -> Option<[u8; 32]> {
     let digits = text.strip_prefix("sha256:")?;
     let bytes: Vec<u8> = if digits.contains(':') {
         digits.split(':').map(byte).collect::<Option<_>>()?
@@ -136,8 +136,8 @@ mod tests {
     fn fingerprints_come_with_and_without_colons() {
         let plain = format!("sha256:{}", "aB".repeat(32));
         let colons = format!("sha256:{}", vec!["Ab"; 32].join(":"));
-        assert_eq!(parse_fingerprint(&plain), Some([0xab; 32]));
-        assert_eq!(parse_fingerprint(&colons), Some([0xab; 32]));
+        assert_eq!(parse_digest(&plain), Some([0xab; 32]));
+        assert_eq!(parse_digest(&colons), Some([0xab; 32]));
         for bad in [
             "",
             "sha256:",
@@ -149,7 +149,7 @@ mod tests {
             &format!("sha256:{}", "+b".repeat(32)),
             &format!("sha256:{}", "é".repeat(32)),
         ] {
-            assert_eq!(parse_fingerprint(bad), None, "{bad}");
+            assert_eq!(parse_digest(bad), None, "{bad}");
         }
     }
 }

@@ -1,0 +1,235 @@
+//! The host: everything put together, once. Reading [`Host::start`] tells what exists.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use futures::future::join_all;
+use tokio::sync::{Mutex, broadcast, mpsc};
+use tokio::task::JoinSet;
+
+use crate::capability::{Changed, Principal};
+use crate::catalog::{Catalog, Offer};
+use crate::config::{self, Ability, Config, PluginName, TenantName};
+use crate::egress::{Egress, EgressError};
+use crate::error::{self, Report};
+use crate::plugin::{self, Engine, EngineError, Plugin};
+use crate::policy;
+
+mod changes;
+mod list;
+mod watch;
+
+pub use watch::Subscription;
+
+/// News that may wait for a slow listener, who then hears that it missed some.
+const NEWS: usize = 256;
+
+/// The running host, without its transports.
+#[derive(Debug)]
+pub struct Host {
+    catalog: ArcSwap<Catalog>,
+    /// What each plugin offers, on offer or not.
+    offers: Mutex<BTreeMap<PluginName, (Arc<Plugin>, Offer)>>,
+    /// Plugins that are configured and not on offer, with the reason.
+    pub problems: Vec<Problem>,
+    news: broadcast::Sender<Changed>,
+    watching: Arc<watch::Watching>,
+    /// Gathers changes and looks at watched resources; ends with the host.
+    _background: JoinSet<()>,
+}
+
+/// A plugin that is not on offer.
+#[derive(Debug)]
+pub struct Problem {
+    /// The plugin.
+    pub plugin: PluginName,
+    /// Why, with its causes and a hint.
+    pub report: Report,
+}
+
+/// Why the host does not start at all.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The way out.
+    #[error("cannot set up the bindings")]
+    Egress(#[from] EgressError),
+    /// The sandbox.
+    #[error("cannot set up the sandbox")]
+    Engine(#[from] EngineError),
+}
+
+/// The tenant of callers who are not told apart, and the one that plugins list what they offer for. For now every tenant
+/// sees the same plugins and bindings; logins to backends are kept apart.
+#[must_use]
+pub fn local_tenant() -> TenantName {
+    "local".parse().expect("`local` is a name")
+}
+
+/// Who calls when nobody is told apart and nobody else gets in: the person at this machine, who may do everything.
+#[must_use]
+pub fn local_principal() -> Principal {
+    Principal {
+        tenant: local_tenant(),
+        subject: Some("local".to_owned()),
+        scopes: scopes(&Ability::ALL),
+    }
+}
+
+/// Who calls over a network where nobody is asked: anybody, who may do everything but look after the host.
+#[must_use]
+pub fn anonymous_principal() -> Principal {
+    Principal {
+        tenant: local_tenant(),
+        subject: None,
+        scopes: scopes(&policy::USUAL),
+    }
+}
+
+fn scopes(abilities: &[Ability]) -> Vec<String> {
+    let scopes = abilities.iter().map(|ability| ability.scope().to_owned());
+    scopes.collect()
+}
+
+/// 128 unguessable bits, hexadecimal.
+#[must_use]
+pub fn random_id() -> String {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    plugin::hex(&bytes)
+}
+
+impl Host {
+    /// Sets up egress and sandbox, loads every plugin, makes the catalog. A plugin that does not load is a
+    /// [`Problem`] and the others are served. Call it on the I/O runtime.
+    pub async fn start(config: &Config) -> Result<Arc<Self>, StartError> {
+        let egress = Arc::new(Egress::new(config.bindings.values().cloned())?);
+        let (said, heard) = mpsc::channel(changes::QUEUE);
+        let engine = Engine::new(&config.runtime, egress, said)?;
+        let loaded = join_all(config.plugins.values().map(|plugin| load(&engine, plugin))).await;
+        let mut problems = Vec::new();
+        let mut offers = BTreeMap::new();
+        for (name, result) in config.plugins.keys().zip(loaded) {
+            match result {
+                Ok(offer) => {
+                    offers.insert(name.clone(), offer);
+                }
+                Err(report) => problems.push(Problem {
+                    plugin: name.clone(),
+                    report,
+                }),
+            }
+        }
+        let (catalog, refused) =
+            Catalog::of(offers.values().map(|(plugin, offer)| (plugin, offer)));
+        problems.extend(refused.into_iter().map(|error| Problem {
+            plugin: error.plugin().clone(),
+            report: error::report(&error),
+        }));
+        for problem in &problems {
+            tracing::error!("{}", problem.report);
+        }
+        tracing::info!(
+            plugins = catalog.plugins().len(),
+            tools = catalog.tools().len(),
+            prompts = catalog.prompts().len(),
+            resources = catalog.resources().len(),
+            "the catalog is ready"
+        );
+        Ok(Arc::new_cyclic(|host| {
+            let watching = Arc::new(watch::Watching::default());
+            let mut background = JoinSet::new();
+            background.spawn(changes::gather(host.clone(), heard));
+            background.spawn(watch::look(host.clone(), watching.clone()));
+            Self {
+                catalog: ArcSwap::from_pointee(catalog),
+                offers: Mutex::new(offers),
+                problems,
+                news: broadcast::Sender::new(NEWS),
+                watching,
+                _background: background,
+            }
+        }))
+    }
+
+    /// The catalog as it is now.
+    #[must_use]
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.catalog.load_full()
+    }
+
+    /// What changes from now on.
+    #[must_use]
+    pub fn news(&self) -> broadcast::Receiver<Changed> {
+        self.news.subscribe()
+    }
+
+    /// Looks at a resource for changes, which are told as news, until the subscription is dropped. `None`: nobody reads
+    /// it, or too many are watched.
+    #[must_use]
+    pub fn watch(&self, uri: &str) -> Option<Subscription> {
+        let catalog = self.catalog();
+        self.watching.subscribe(uri, catalog.reader(uri)?)
+    }
+
+    fn tell(&self, changed: Changed) {
+        // Nobody listens: then nobody needs to know.
+        let _ = self.news.send(changed);
+    }
+
+    /// Lists what a plugin says has changed, makes the next catalog, and tells everybody.
+    async fn look_again(&self, name: &PluginName, what: BTreeSet<Changed>) {
+        let (lists, resources): (Vec<_>, Vec<_>) = what
+            .into_iter()
+            .partition(|changed| !matches!(changed, Changed::Resource(_)));
+        if !lists.is_empty() {
+            self.list_again(name).await;
+        }
+        let catalog = self.catalog();
+        let own = |changed: &Changed| match changed {
+            // A plugin speaks for its own resources only.
+            Changed::Resource(uri) => catalog
+                .reader(uri)
+                .is_some_and(|plugin| plugin.name() == name),
+            Changed::Tools | Changed::Prompts | Changed::Resources => true,
+        };
+        lists
+            .into_iter()
+            .chain(resources)
+            .filter(own)
+            .for_each(|changed| self.tell(changed));
+    }
+
+    /// What does not list leaves the catalog as it is.
+    async fn list_again(&self, name: &PluginName) {
+        let mut offers = self.offers.lock().await;
+        let Some((plugin, offer)) = offers.get_mut(name) else {
+            return;
+        };
+        match list::offer(plugin).await {
+            Ok(next) => *offer = next,
+            Err(error) => {
+                tracing::warn!("{}", error::report(&error));
+                return;
+            }
+        }
+        let (catalog, refused) =
+            Catalog::of(offers.values().map(|(plugin, offer)| (plugin, offer)));
+        for error in refused {
+            tracing::warn!("{}", error::report(&error));
+        }
+        self.catalog.store(Arc::new(catalog));
+    }
+}
+
+async fn load(
+    engine: &Arc<Engine>,
+    plugin: &Arc<config::Plugin>,
+) -> Result<(Arc<Plugin>, Offer), Report> {
+    let loaded = plugin::load(engine, plugin, local_tenant()).await;
+    let loaded = Arc::new(loaded.map_err(|error| error::report(&error))?);
+    let offer = list::offer(&loaded)
+        .await
+        .map_err(|error| error::report(&error))?;
+    Ok((loaded, offer))
+}

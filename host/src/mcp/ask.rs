@@ -1,0 +1,425 @@
+//! Asking: a plugin's questions as requests of MCP, and the replies judged against what was asked.
+//!
+//! Whoever answers is told which plugin asks. A reply that does not fit its question never reaches the plugin.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use rmcp::model::{
+    ClientCapabilities, CreateMessageRequest, CreateMessageRequestParams, ElicitRequest,
+    ElicitRequestParams, InputRequest, ListRootsRequest,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::catalog::Schema;
+use crate::config::Grant;
+use crate::plugin::wit::values::{self, Ask};
+use crate::plugin::{Abilities, Plugin, Reply};
+
+/// Questions of one round.
+const MAX_QUESTIONS: usize = 20;
+
+/// What was asked, as far as it is needed to judge the reply.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub(super) enum Question {
+    /// A form; the reply's content must fit.
+    Form {
+        /// JSON Schema text.
+        schema: String,
+    },
+    /// A confirmation.
+    Confirm,
+    /// A link.
+    Visit,
+    /// The client's model.
+    Sample,
+    /// The client's roots.
+    Roots,
+}
+
+/// Why a question is not asked.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub(super) enum AskError {
+    /// The operator did not grant it.
+    #[error(
+        "plugin `{plugin}` asks for `{grant}`, which is not granted\nhint: add \"{grant}\" to plugins.{plugin}.grant"
+    )]
+    NotGranted {
+        /// The plugin.
+        plugin: String,
+        /// The grant's word.
+        grant: &'static str,
+    },
+    /// The link is not one of those that the operator granted.
+    #[error("plugin `{plugin}` asks to open a link that is not below its `visit-urls`")]
+    Link {
+        /// The plugin.
+        plugin: String,
+    },
+    /// The client cannot do it.
+    #[error("the client cannot be asked for it")]
+    Client(Box<ClientCapabilities>),
+    /// The question itself is not well formed.
+    #[error("plugin `{plugin}` asks something that {problem}")]
+    Malformed {
+        /// The plugin.
+        plugin: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// What the client can be asked for, by its own word.
+pub(super) fn client_abilities(client: &ClientCapabilities) -> Abilities {
+    let elicitation = client.elicitation.as_ref();
+    Abilities {
+        // Before 2025-11-25 the capability had no parts and meant forms.
+        form: elicitation.is_some_and(|can| can.form.is_some() || can.url.is_none()),
+        visit: elicitation.is_some_and(|can| can.url.is_some()),
+        sample: client.sampling.is_some(),
+        sample_tools: client
+            .sampling
+            .as_ref()
+            .is_some_and(|can| can.tools.is_some()),
+        roots: client.roots.is_some(),
+        jobs: false,
+    }
+}
+
+/// What the plugin may ask for: what it was granted and the client can do.
+pub(super) fn abilities(plugin: &Plugin, client: Abilities) -> Abilities {
+    let sample = plugin.may_ask(Grant::Sample);
+    Abilities {
+        form: client.form && plugin.may_ask(Grant::Form),
+        visit: client.visit && plugin.may_ask(Grant::Visit),
+        sample: client.sample && sample,
+        sample_tools: client.sample_tools && sample,
+        roots: client.roots && plugin.may_ask(Grant::Roots),
+        jobs: client.jobs,
+    }
+}
+
+/// A question, ready to be asked.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) question: Question,
+    pub(super) request: InputRequest,
+}
+
+/// Judges what a plugin wants to ask. The requests go to the client, the questions are kept for the replies.
+pub(super) fn questions(
+    plugin: &Plugin,
+    client: Abilities,
+    asked: Vec<values::InputRequest>,
+) -> Result<BTreeMap<String, Ready>, AskError> {
+    if asked.len() > MAX_QUESTIONS {
+        return Err(malformed(
+            plugin,
+            format!("has more than {MAX_QUESTIONS} parts"),
+        ));
+    }
+    asked
+        .into_iter()
+        .map(|one| Ok((one.key, question(plugin, client, one.ask)?)))
+        .collect()
+}
+
+fn malformed(plugin: &Plugin, problem: impl Into<String>) -> AskError {
+    AskError::Malformed {
+        plugin: plugin.name().to_string(),
+        problem: problem.into(),
+    }
+}
+
+fn question(plugin: &Plugin, client: Abilities, ask: Ask) -> Result<Ready, AskError> {
+    let bad =
+        |error: serde_json::Error| malformed(plugin, format!("is not what MCP takes: {error}"));
+    match ask {
+        Ask::Form(form) => {
+            may(
+                plugin,
+                Grant::Form,
+                client.form,
+                json!({ "elicitation": { "form": {} } }),
+            )?;
+            Schema::parse(&form.schema)
+                .map_err(|error| malformed(plugin, format!("has a schema that {error}")))?;
+            let shown = json!({
+                "mode": "form",
+                "message": signed(plugin, &form.message),
+                "requestedSchema": serde_json::from_str::<Value>(&form.schema).map_err(bad)?,
+            });
+            Ok(Ready {
+                question: Question::Form {
+                    schema: form.schema,
+                },
+                request: elicitation(shown).map_err(bad)?,
+            })
+        }
+        Ask::Confirm(confirm) => {
+            may(
+                plugin,
+                Grant::Form,
+                client.form,
+                json!({ "elicitation": { "form": {} } }),
+            )?;
+            Ok(Ready {
+                question: Question::Confirm,
+                request: elicitation(confirmation(plugin, &confirm)).map_err(bad)?,
+            })
+        }
+        Ask::Visit(visit) => {
+            may(
+                plugin,
+                Grant::Visit,
+                client.visit,
+                json!({ "elicitation": { "url": {} } }),
+            )?;
+            let link = url::Url::parse(&visit.url)
+                .map_err(|error| malformed(plugin, format!("is not a link: {error}")))?;
+            if !plugin.may_send_to(&link) {
+                return Err(AskError::Link {
+                    plugin: plugin.name().to_string(),
+                });
+            }
+            let shown = json!({
+                "mode": "url",
+                "message": signed(plugin, &visit.message),
+                "url": visit.url,
+                "elicitationId": crate::host::random_id(),
+            });
+            Ok(Ready {
+                question: Question::Visit,
+                request: elicitation(shown).map_err(bad)?,
+            })
+        }
+        Ask::Sample(text) => {
+            may(
+                plugin,
+                Grant::Sample,
+                client.sample,
+                json!({ "sampling": {} }),
+            )?;
+            let params: CreateMessageRequestParams = serde_json::from_str(&text).map_err(bad)?;
+            if params.tools.is_some() && !client.sample_tools {
+                may(
+                    plugin,
+                    Grant::Sample,
+                    false,
+                    json!({ "sampling": { "tools": {} } }),
+                )?;
+            }
+            Ok(Ready {
+                question: Question::Sample,
+                request: InputRequest::CreateMessage(CreateMessageRequest::new(params)),
+            })
+        }
+        Ask::Roots => {
+            may(plugin, Grant::Roots, client.roots, json!({ "roots": {} }))?;
+            Ok(Ready {
+                question: Question::Roots,
+                request: InputRequest::ListRoots(ListRootsRequest::default()),
+            })
+        }
+        Ask::Other(_) => Err(malformed(plugin, "this host does not know")),
+    }
+}
+
+/// Granted, and possible?
+fn may(plugin: &Plugin, grant: Grant, possible: bool, needed: Value) -> Result<(), AskError> {
+    if !plugin.may_ask(grant) {
+        return Err(AskError::NotGranted {
+            plugin: plugin.name().to_string(),
+            grant: grant.as_str(),
+        });
+    }
+    if possible {
+        return Ok(());
+    }
+    let needed = serde_json::from_value(needed).unwrap_or_default();
+    Err(AskError::Client(Box::new(needed)))
+}
+
+/// People must see who asks.
+fn signed(plugin: &Plugin, message: &str) -> String {
+    let by = match &plugin.manifest.publisher {
+        Some(publisher) => format!("{} by {publisher}", plugin.name()),
+        None => plugin.name().to_string(),
+    };
+    format!("{message}\n\n(asked by the plugin {by})")
+}
+
+fn elicitation(params: Value) -> Result<InputRequest, serde_json::Error> {
+    let params: ElicitRequestParams = serde_json::from_value(params)?;
+    Ok(InputRequest::Elicitation(ElicitRequest::new(params)))
+}
+
+fn confirmation(plugin: &Plugin, confirm: &values::Confirm) -> Value {
+    let details = confirm
+        .details
+        .iter()
+        .fold(String::new(), |mut lines, (label, value)| {
+            let _ = write!(
+                lines,
+                "
+- {label}: {value}"
+            );
+            lines
+        });
+    let mut properties = Map::new();
+    let title = "Do it";
+    properties.insert(
+        "confirm".to_owned(),
+        json!({ "type": "boolean", "title": title, "default": false }),
+    );
+    let mut required = vec!["confirm"];
+    if confirm.reason_required {
+        let mut reason =
+            json!({ "type": "string", "title": "Reason", "minLength": 1, "maxLength": 1000 });
+        if let Some(given) = &confirm.reason_given {
+            reason["default"] = json!(given);
+        }
+        properties.insert("reason".to_owned(), reason);
+        required.push("reason");
+    }
+    json!({
+        "mode": "form",
+        "message": signed(plugin, &format!("{}{details}", confirm.message)),
+        "requestedSchema": { "type": "object", "properties": properties, "required": required },
+    })
+}
+
+/// Judges a reply. The error tells what does not fit.
+pub(super) fn judge(question: &Question, reply: &Value) -> Result<Reply, String> {
+    match question {
+        Question::Form { schema } => match action(reply)? {
+            Action::Accept => {
+                let content = reply.get("content").cloned().unwrap_or_else(|| json!({}));
+                // It compiled when it was asked.
+                Schema::parse(schema)?.check(&content)?;
+                Ok(Reply::Accepted(content.to_string()))
+            }
+            other => Ok(other.into()),
+        },
+        Question::Confirm => match action(reply)? {
+            Action::Accept if reply["content"]["confirm"] == true => {
+                Ok(Reply::Accepted(reply["content"].to_string()))
+            }
+            Action::Accept => Ok(Reply::Declined),
+            other => Ok(other.into()),
+        },
+        Question::Visit => match action(reply)? {
+            Action::Accept => Ok(Reply::Accepted("{}".to_owned())),
+            other => Ok(other.into()),
+        },
+        Question::Sample if reply.get("content").is_some() && reply.get("role").is_some() => {
+            Ok(Reply::Accepted(reply.to_string()))
+        }
+        Question::Sample => Err("it has no `role` and `content`".to_owned()),
+        Question::Roots if reply["roots"].is_array() => Ok(Reply::Accepted(reply.to_string())),
+        Question::Roots => Err("it has no list `roots`".to_owned()),
+    }
+}
+
+/// A reply that nobody asked for: only its form can be looked at. `None`: it has none.
+pub(super) fn volunteered(reply: &Value) -> Option<Reply> {
+    match action(reply) {
+        Ok(Action::Accept) => {
+            let content = reply.get("content").cloned().unwrap_or_else(|| json!({}));
+            Some(Reply::Accepted(content.to_string()))
+        }
+        Ok(other) => Some(other.into()),
+        // Of the model or the roots: those are objects without an action.
+        Err(_) => reply
+            .is_object()
+            .then(|| Reply::Accepted(reply.to_string())),
+    }
+}
+
+/// MCP, `ElicitResult.action`.
+enum Action {
+    Accept,
+    Decline,
+    Cancel,
+}
+
+impl From<Action> for Reply {
+    fn from(action: Action) -> Self {
+        match action {
+            Action::Accept => Self::Accepted("{}".to_owned()),
+            Action::Decline => Self::Declined,
+            Action::Cancel => Self::Cancelled,
+        }
+    }
+}
+
+fn action(reply: &Value) -> Result<Action, String> {
+    match reply["action"].as_str() {
+        Some("accept") => Ok(Action::Accept),
+        Some("decline") => Ok(Action::Decline),
+        Some("cancel") => Ok(Action::Cancel),
+        _ => Err("its `action` is not one of accept, decline and cancel".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_are_judged_against_what_was_asked() {
+        let form = Question::Form {
+            schema: r#"{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"]}"#
+                .to_owned(),
+        };
+        let accepted = |text: &str| Ok(Reply::Accepted(text.to_owned()));
+        let table = [
+            (
+                &form,
+                json!({ "action": "accept", "content": { "n": 1 } }),
+                accepted("{\"n\":1}"),
+            ),
+            (&form, json!({ "action": "decline" }), Ok(Reply::Declined)),
+            (&form, json!({ "action": "cancel" }), Ok(Reply::Cancelled)),
+            (
+                &Question::Confirm,
+                json!({ "action": "accept", "content": { "confirm": false } }),
+                Ok(Reply::Declined),
+            ),
+            (
+                &Question::Confirm,
+                json!({ "action": "accept" }),
+                Ok(Reply::Declined),
+            ),
+            (
+                &Question::Visit,
+                json!({ "action": "accept", "content": { "x": 1 } }),
+                accepted("{}"),
+            ),
+            (
+                &Question::Roots,
+                json!({ "roots": [] }),
+                accepted("{\"roots\":[]}"),
+            ),
+        ];
+        for (question, reply, expected) in table {
+            assert_eq!(judge(question, &reply), expected, "{question:?} {reply}");
+        }
+        let misfits = [
+            (
+                &form,
+                json!({ "action": "accept", "content": { "n": "one" } }),
+            ),
+            (&form, json!({ "action": "accept" })),
+            (&form, json!({ "action": "yes" })),
+            (&form, json!("accept")),
+            (&Question::Sample, json!({ "action": "accept" })),
+            (&Question::Roots, json!({})),
+        ];
+        for (question, reply) in misfits {
+            assert!(judge(question, &reply).is_err(), "{question:?} {reply}");
+        }
+    }
+}

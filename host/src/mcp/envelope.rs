@@ -1,0 +1,252 @@
+//! A look at a message before rmcp reads it: enough to say who may send it, and to refuse what is no message.
+//!
+//! It is a scan, not a second parse: `serde_json` skips over all values but the few that are wanted and builds nothing.
+//! What is decided here only chooses the HTTP status; the handler checks again what it is about to do.
+
+use std::borrow::Cow;
+
+use rmcp::ErrorData;
+use rmcp::model::{ErrorCode, JsonRpcError};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::catalog::Catalog;
+use crate::config::Ability;
+use crate::plugin::Principal;
+use crate::policy::{self, Action, Missing};
+
+/// Objects and arrays in each other. rmcp's parser gives up at 128; arguments nested like that are an attack.
+const DEEPEST: usize = 100;
+
+/// Why a body is no message. `Display` is for the client.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NoMessage {
+    /// Not JSON.
+    #[error("the body is not JSON")]
+    Json,
+    /// Too deep.
+    #[error("the JSON is nested more than {DEEPEST} deep")]
+    Deep,
+    /// JSON-RPC's batches went with the revision 2025-06-18.
+    #[error("batches are not supported: send one message at a time")]
+    Batch,
+    /// JSON of another kind.
+    #[error("the body is no JSON-RPC message")]
+    Other,
+}
+
+impl NoMessage {
+    fn code(self) -> ErrorCode {
+        match self {
+            Self::Json => ErrorCode::PARSE_ERROR,
+            Self::Deep | Self::Batch | Self::Other => ErrorCode::INVALID_REQUEST,
+        }
+    }
+}
+
+/// What can be seen of a message.
+#[derive(Debug, Eq, PartialEq)]
+pub struct Envelope {
+    method: Option<String>,
+    name: Option<String>,
+}
+
+// A key that is there twice is an error of serde's: two readers could each believe another one.
+#[derive(Deserialize)]
+struct Message<'a> {
+    #[serde(borrow)]
+    method: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    params: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Params<'a> {
+    #[serde(borrow)]
+    name: Option<Cow<'a, str>>,
+}
+
+/// Looks at a request's body.
+pub fn look(body: &[u8]) -> Result<Envelope, NoMessage> {
+    if depth(body) > DEEPEST {
+        return Err(NoMessage::Deep);
+    }
+    match body.trim_ascii_start().first() {
+        Some(b'{') => {}
+        Some(b'[') => {
+            return Err(
+                match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
+                    Ok(_) => NoMessage::Batch,
+                    Err(_) => NoMessage::Json,
+                },
+            );
+        }
+        Some(_) | None => {
+            return Err(
+                match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
+                    Ok(_) => NoMessage::Other,
+                    Err(_) => NoMessage::Json,
+                },
+            );
+        }
+    }
+    let message: Message<'_> = serde_json::from_slice(body).map_err(|error| no_message(&error))?;
+    let params = message.params.map(RawValue::get).unwrap_or_default();
+    let name = match message.method.as_deref() {
+        Some("tools/call") if params.starts_with('{') => {
+            let params: Params<'_> =
+                serde_json::from_str(params).map_err(|error| no_message(&error))?;
+            params.name.map(Cow::into_owned)
+        }
+        Some(_) | None => None,
+    };
+    Ok(Envelope {
+        method: message.method.map(Cow::into_owned),
+        name,
+    })
+}
+
+fn no_message(error: &serde_json::Error) -> NoMessage {
+    if error.is_data() {
+        NoMessage::Other
+    } else {
+        NoMessage::Json
+    }
+}
+
+/// How deep objects and arrays are in each other; right for JSON, harmless for what is none.
+fn depth(body: &[u8]) -> usize {
+    let (mut now, mut most) = (0_usize, 0);
+    let (mut in_text, mut escaped) = (false, false);
+    for byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' if !in_text => {
+                now += 1;
+                most = most.max(now);
+            }
+            b'}' | b']' if !in_text => now = now.saturating_sub(1),
+            _ => {}
+        }
+    }
+    most
+}
+
+/// Whether the principal may send the message.
+pub fn may_send(
+    catalog: &Catalog,
+    principal: &Principal,
+    envelope: &Envelope,
+) -> Result<(), Missing> {
+    let ability = match envelope.method.as_deref() {
+        Some("tools/call") => Ability::CallTools,
+        Some("resources/read" | "resources/subscribe") => Ability::ReadResources,
+        Some("prompts/get") => Ability::GetPrompts,
+        Some("tasks/get") => Ability::ReadJobs,
+        Some("tasks/cancel" | "tasks/update") => Ability::CancelJobs,
+        Some(_) | None => return Ok(()),
+    };
+    let tool = envelope.name.as_deref().and_then(|name| catalog.tool(name));
+    let plugin = tool.map(|tool| tool.plugin.name());
+    policy::may(principal, Action { ability, plugin })
+}
+
+/// A JSON-RPC error without a request: nobody knows which one it would have been.
+#[must_use]
+pub fn error_body(problem: NoMessage) -> String {
+    error(problem.code(), problem.to_string())
+}
+
+/// The same for a request that HTTP itself refuses.
+#[must_use]
+pub fn refusal_body(message: &str) -> String {
+    error(ErrorCode::INVALID_REQUEST, message.to_owned())
+}
+
+fn error(code: ErrorCode, message: String) -> String {
+    let error = JsonRpcError::new(None, ErrorData::new(code, message, None));
+    serde_json::to_string(&error).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Seen = Result<Envelope, NoMessage>;
+
+    #[expect(clippy::unnecessary_wraps, reason = "what it is compared with")]
+    fn seen(method: &str, name: Option<&str>) -> Seen {
+        Ok(Envelope {
+            method: Some(method.to_owned()),
+            name: name.map(str::to_owned),
+        })
+    }
+
+    #[test]
+    fn a_message_is_seen_for_what_it_is() {
+        let rows = [
+            (
+                r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#,
+                seen("tools/list", None),
+            ),
+            (
+                r#" {"params":{"arguments":{"name":"x"},"name":"a\u0062"},"method":"tools/call"}"#,
+                seen("tools/call", Some("ab")),
+            ),
+            (
+                r#"{"method":"tools/call","params":[]}"#,
+                seen("tools/call", None),
+            ),
+            (r#"{"method":"tools/call"}"#, seen("tools/call", None)),
+            (
+                r#"{"id":1,"result":{}}"#,
+                Ok(Envelope {
+                    method: None,
+                    name: None,
+                }),
+            ),
+            // Two readers could each believe another one.
+            (
+                r#"{"method":"tools/list","method":"tools/call"}"#,
+                Err(NoMessage::Other),
+            ),
+            (
+                r#"{"method":"tools/call","params":{"name":"a","name":"b"}}"#,
+                Err(NoMessage::Other),
+            ),
+            (
+                r#"{"method":"tools/call","params":{"name":"a","n\u0061me":"b"}}"#,
+                Err(NoMessage::Other),
+            ),
+            (r#"{"method":7}"#, Err(NoMessage::Other)),
+            ("[]", Err(NoMessage::Batch)),
+            (r#" [{"method":"tools/list"}]"#, Err(NoMessage::Batch)),
+            ("[", Err(NoMessage::Json)),
+            ("", Err(NoMessage::Json)),
+            ("{", Err(NoMessage::Json)),
+            ("{} {}", Err(NoMessage::Json)),
+            ("7", Err(NoMessage::Other)),
+            ("\"\u{0}\"", Err(NoMessage::Json)),
+        ];
+        for (body, expected) in rows {
+            assert_eq!(look(body.as_bytes()), expected, "{body}");
+        }
+        assert_eq!(look(b"{\"method\":\"\xff\"}"), Err(NoMessage::Json));
+    }
+
+    #[test]
+    fn depth_is_bounded_whatever_stands_in_texts() {
+        let nested = |levels: usize| {
+            let (open, close) = ("[".repeat(levels - 1), "]".repeat(levels - 1));
+            format!(r#"{{"method":"x","params":{open}{close}}}"#)
+        };
+        assert_eq!(look(nested(DEEPEST).as_bytes()), seen("x", None));
+        assert_eq!(look(nested(DEEPEST + 1).as_bytes()), Err(NoMessage::Deep));
+        let unclosed = "[".repeat(1_000_000);
+        assert_eq!(look(unclosed.as_bytes()), Err(NoMessage::Deep));
+        let text = format!(r#"{{"method":"x","a":"{}\"[\\"}}"#, "[".repeat(1000));
+        assert_eq!(look(text.as_bytes()), seen("x", None));
+    }
+}

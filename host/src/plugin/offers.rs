@@ -1,0 +1,261 @@
+//! What a plugin offers: its optional exports, each found by itself, and one method for each of their functions.
+
+use wasmtime::component::InstancePre;
+
+use super::call::{CallError, Plugin};
+use super::size;
+use super::wit::completions::{Subject, Suggestions};
+use super::wit::values::Failure;
+use super::wit::{completions, prompts, resources, tools, watch};
+use crate::capability::{CallInfo, State};
+
+/// Which interfaces a component exports. At least one of tools, prompts and resources.
+#[derive(Clone)]
+pub(super) struct Exports {
+    tools: Option<tools::GuestIndices>,
+    prompts: Option<prompts::GuestIndices>,
+    resources: Option<resources::GuestIndices>,
+    watch: Option<watch::GuestIndices>,
+    completions: Option<completions::GuestIndices>,
+}
+
+impl Exports {
+    /// Those of a component, or `None` when it offers nothing that this host serves.
+    pub(super) fn of(pre: &InstancePre<State>) -> Option<Self> {
+        let exports = Self {
+            tools: tools::GuestIndices::new(pre).ok(),
+            prompts: prompts::GuestIndices::new(pre).ok(),
+            resources: resources::GuestIndices::new(pre).ok(),
+            watch: watch::GuestIndices::new(pre).ok(),
+            completions: completions::GuestIndices::new(pre).ok(),
+        };
+        let offers =
+            exports.tools.is_some() || exports.prompts.is_some() || exports.resources.is_some();
+        offers.then_some(exports)
+    }
+}
+
+/// An answer, or the plugin's own refusal.
+pub type Answer<T> = Result<T, Failure>;
+
+/// Calls one function of one export in a fresh instance. `$absent`: what a plugin without the export answers.
+macro_rules! call {
+    ($self:ident, $info:ident, $export:ident, $absent:expr, $function:ident $(, $argument:ident)*) => {{
+        let Some(indices) = $self.exports.$export.clone() else { return $absent };
+        $self
+            .run(
+                $info,
+                Box::new(move |store, instance, context| {
+                    Box::pin(async move {
+                        let guest = indices.load(&mut *store, instance)?;
+                        guest.$function(store, context $(, &$argument)*).await
+                    })
+                }),
+            )
+            .await
+    }};
+}
+
+impl Plugin {
+    /// Whether it exports `completions`.
+    #[must_use]
+    pub fn completes(&self) -> bool {
+        self.exports.completions.is_some()
+    }
+
+    /// Whether it exports `watch`.
+    #[must_use]
+    pub fn watches(&self) -> bool {
+        self.exports.watch.is_some()
+    }
+
+    /// `tools.list-tools`; nothing when it exports no tools.
+    pub async fn list_tools(&self, info: CallInfo) -> Result<Answer<tools::Listing>, CallError> {
+        let nothing = tools::Listing {
+            tools: Vec::new(),
+            freshness: None,
+        };
+        call!(self, info, tools, Ok(Ok(nothing)), call_list_tools)
+    }
+
+    /// `tools.call-tool`. `arguments` is a JSON object that fits the tool's input schema.
+    pub async fn call_tool(
+        &self,
+        info: CallInfo,
+        name: String,
+        arguments: String,
+    ) -> Result<Answer<tools::Outcome>, CallError> {
+        let answer = call!(
+            self,
+            info,
+            tools,
+            Err(self.trap()),
+            call_call_tool,
+            name,
+            arguments
+        )?;
+        self.within_size(answer, size::of_outcome)
+    }
+
+    /// `prompts.list-prompts`; nothing when it exports no prompts.
+    pub async fn list_prompts(
+        &self,
+        info: CallInfo,
+    ) -> Result<Answer<prompts::Listing>, CallError> {
+        let nothing = prompts::Listing {
+            prompts: Vec::new(),
+            freshness: None,
+        };
+        call!(self, info, prompts, Ok(Ok(nothing)), call_list_prompts)
+    }
+
+    /// `prompts.get-prompt`.
+    pub async fn get_prompt(
+        &self,
+        info: CallInfo,
+        name: String,
+        arguments: Vec<(String, String)>,
+    ) -> Result<Answer<prompts::PromptOutcome>, CallError> {
+        let answer = call!(
+            self,
+            info,
+            prompts,
+            Err(self.trap()),
+            call_get_prompt,
+            name,
+            arguments
+        )?;
+        self.within_size(answer, size::of_prompt_outcome)
+    }
+
+    /// `resources.list-resources`: one page; nothing when it exports no resources.
+    pub async fn list_resources(
+        &self,
+        info: CallInfo,
+        cursor: Option<String>,
+    ) -> Result<Answer<resources::Page>, CallError> {
+        let nothing = resources::Page {
+            entries: Vec::new(),
+            next: None,
+            freshness: None,
+        };
+        let Some(indices) = self.exports.resources.clone() else {
+            return Ok(Ok(nothing));
+        };
+        self.run(
+            info,
+            Box::new(move |store, instance, context| {
+                Box::pin(async move {
+                    let guest = indices.load(&mut *store, instance)?;
+                    guest
+                        .call_list_resources(store, context, cursor.as_deref())
+                        .await
+                })
+            }),
+        )
+        .await
+    }
+
+    /// `resources.list-templates`: one page; nothing when it exports no resources.
+    pub async fn list_templates(
+        &self,
+        info: CallInfo,
+        cursor: Option<String>,
+    ) -> Result<Answer<resources::TemplatePage>, CallError> {
+        let nothing = resources::TemplatePage {
+            templates: Vec::new(),
+            next: None,
+            freshness: None,
+        };
+        let Some(indices) = self.exports.resources.clone() else {
+            return Ok(Ok(nothing));
+        };
+        self.run(
+            info,
+            Box::new(move |store, instance, context| {
+                Box::pin(async move {
+                    let guest = indices.load(&mut *store, instance)?;
+                    guest
+                        .call_list_templates(store, context, cursor.as_deref())
+                        .await
+                })
+            }),
+        )
+        .await
+    }
+
+    /// `resources.read-resource`.
+    pub async fn read_resource(
+        &self,
+        info: CallInfo,
+        uri: String,
+    ) -> Result<Answer<resources::ReadOutcome>, CallError> {
+        let answer = call!(
+            self,
+            info,
+            resources,
+            Err(self.trap()),
+            call_read_resource,
+            uri
+        )?;
+        self.within_size(answer, size::of_read_outcome)
+    }
+
+    /// `watch.look`. Ask [`Plugin::watches`] first.
+    pub async fn look(
+        &self,
+        info: CallInfo,
+        watched: Vec<watch::Watched>,
+    ) -> Result<Answer<Vec<Answer<watch::Sighting>>>, CallError> {
+        call!(self, info, watch, Ok(Ok(Vec::new())), call_look, watched)
+    }
+
+    /// `completions.complete`. Ask [`Plugin::completes`] first.
+    pub async fn complete(
+        &self,
+        info: CallInfo,
+        subject: Subject,
+        argument: String,
+        value: String,
+        filled: Vec<(String, String)>,
+    ) -> Result<Answer<Suggestions>, CallError> {
+        let nothing = Suggestions {
+            values: Vec::new(),
+            total: None,
+            more: false,
+        };
+        call!(
+            self,
+            info,
+            completions,
+            Ok(Ok(nothing)),
+            call_complete,
+            subject,
+            argument,
+            value,
+            filled
+        )
+    }
+
+    /// Asked for what it never listed: only a catalog of another version could do that.
+    fn trap(&self) -> CallError {
+        CallError::Trap {
+            plugin: self.name().clone(),
+        }
+    }
+
+    fn within_size<T>(
+        &self,
+        answer: Answer<T>,
+        size: impl FnOnce(&T) -> usize,
+    ) -> Result<Answer<T>, CallError> {
+        let limit = self.limits().result_bytes;
+        if answer.as_ref().map_or_else(size::of_failure, size) > limit {
+            return Err(CallError::ResultSize {
+                plugin: self.name().clone(),
+                limit,
+            });
+        }
+        Ok(answer)
+    }
+}
