@@ -147,6 +147,8 @@ async fn list(plugin: &Plugin) -> Result<Listing, ListError> {
         cancelled: CancellationToken::new(),
         deadline: Instant::now() + plugin.limits().wall_time,
         events: None,
+        jobs: false,
+        answers: Vec::new(),
         idempotency_key: random_id(),
         meta: Vec::new(),
         traceparent: None,

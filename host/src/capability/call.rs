@@ -51,6 +51,10 @@ pub struct CallInfo {
     pub deadline: Instant,
     /// Where events go; full means that the newest are dropped. `None`: nobody listens.
     pub events: Option<mpsc::Sender<Event>>,
+    /// Whether the caller can take a job instead of a result.
+    pub jobs: bool,
+    /// What came back for what the job's last step asked for, by key.
+    pub answers: Vec<(String, values::Reply)>,
     /// Stable over retries of the same call.
     pub idempotency_key: String,
     /// Entries of the request's `_meta` that plugins may see: key and JSON text.
@@ -160,15 +164,15 @@ impl wit::HostContext for State {
         this: Resource<Context>,
         what: values::Capability,
     ) -> wasmtime::Result<bool> {
-        self.table.get(&this)?;
+        let call = &self.table.get(&this)?.0;
         match what {
-            // This host asks clients for nothing and runs no jobs, and says so.
+            values::Capability::Jobs => Ok(call.jobs),
+            // This host asks clients for nothing in a call, and says so.
             values::Capability::Form
             | values::Capability::Visit
             | values::Capability::Sample
             | values::Capability::SampleTools
-            | values::Capability::Roots
-            | values::Capability::Jobs => Ok(false),
+            | values::Capability::Roots => Ok(false),
         }
     }
 
@@ -197,10 +201,11 @@ impl wit::HostContext for State {
     fn answer(
         &mut self,
         this: Resource<Context>,
-        _key: String,
+        key: String,
     ) -> wasmtime::Result<Option<values::Reply>> {
-        self.table.get(&this)?;
-        Ok(None)
+        let answers = &self.table.get(&this)?.0.answers;
+        let found = answers.iter().find(|(asked, _)| *asked == key);
+        Ok(found.map(|(_, reply)| reply.clone()))
     }
 
     fn volunteered(

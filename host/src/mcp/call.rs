@@ -57,6 +57,8 @@ pub async fn call(host: &Host, call: ToolCall) -> Result<CallToolResult, ErrorDa
         cancelled: call.cancelled,
         deadline: Instant::now() + tool.plugin.limits().wall_time,
         events: call.events,
+        jobs: false,
+        answers: Vec::new(),
         idempotency_key: random_id(),
         meta: Vec::new(),
         traceparent: call.traceparent,

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
-use wasmtime::component::{InstancePre, Resource};
+use wasmtime::component::{Instance, InstancePre, Resource};
 use wasmtime::{Store, UpdateDeadline};
 
 use super::cpu::{Meter, Metered};
 use super::engine::Engine;
 use super::manifest::Manifest;
-use super::wit::tools::{Guest, GuestIndices, Listing, Outcome};
+use super::wit::jobs;
+use super::wit::tools::{GuestIndices, Listing, Outcome};
 use super::wit::values::Failure;
 use crate::capability::{CallInfo, Context, PluginFacts, State, Stderr};
 use crate::config::{Limits, PluginName};
@@ -27,6 +28,9 @@ pub struct Plugin {
     pub(super) engine: Arc<Engine>,
     pub(super) pre: InstancePre<State>,
     pub(super) tools: GuestIndices,
+    pub(super) jobs: Option<jobs::GuestIndices>,
+    /// `jobs.formats`, asked once.
+    pub(super) formats: OnceCell<Vec<u32>>,
     /// This plugin's calls at once.
     pub(super) slots: Arc<Semaphore>,
 }
@@ -117,7 +121,7 @@ pub enum CallError {
 type Operation<T> = Box<
     dyn for<'a> FnOnce(
             &'a mut Store<State>,
-            &'a Guest,
+            &'a Instance,
             Resource<Context>,
         ) -> BoxFuture<'a, wasmtime::Result<T>>
         + Send,
@@ -143,10 +147,16 @@ impl Plugin {
 
     /// `tools.list-tools`.
     pub async fn list_tools(&self, info: CallInfo) -> Result<Result<Listing, Failure>, CallError> {
+        let tools = self.tools.clone();
         self.run(
             info,
-            Box::new(move |store, guest, context| {
-                Box::pin(async move { guest.call_list_tools(store, context).await })
+            Box::new(move |store, instance, context| {
+                Box::pin(async move {
+                    tools
+                        .load(&mut *store, instance)?
+                        .call_list_tools(store, context)
+                        .await
+                })
             }),
         )
         .await
@@ -159,30 +169,119 @@ impl Plugin {
         name: String,
         arguments: String,
     ) -> Result<Result<Outcome, Failure>, CallError> {
+        let tools = self.tools.clone();
         let outcome = self
             .run(
                 info,
-                Box::new(move |store, guest, context| {
+                Box::new(move |store, instance, context| {
                     Box::pin(async move {
-                        guest
+                        tools
+                            .load(&mut *store, instance)?
                             .call_call_tool(store, context, &name, &arguments)
                             .await
                     })
                 }),
             )
             .await?;
-        let limit = self.limits().result_bytes;
-        if outcome
-            .as_ref()
-            .map_or_else(super::size::of_failure, super::size::of_outcome)
-            > limit
-        {
-            return Err(CallError::ResultSize {
-                plugin: self.name().clone(),
-                limit,
-            });
-        }
+        self.fits(
+            outcome
+                .as_ref()
+                .map_or_else(super::size::of_failure, super::size::of_outcome),
+        )?;
         Ok(outcome)
+    }
+
+    /// Whether it exports `jobs`.
+    #[must_use]
+    pub fn has_jobs(&self) -> bool {
+        self.jobs.is_some()
+    }
+
+    /// `jobs.formats`: the state formats that this build can advance; none without the export. Asked once.
+    pub async fn job_formats(&self, info: CallInfo) -> Result<&[u32], CallError> {
+        let Some(jobs) = self.jobs.clone() else {
+            return Ok(&[]);
+        };
+        let asked = self.formats.get_or_try_init(|| {
+            self.run(
+                info,
+                Box::new(move |store, instance, _context| {
+                    Box::pin(async move {
+                        let guest = jobs.load(&mut *store, instance)?;
+                        guest.call_formats(store).await
+                    })
+                }),
+            )
+        });
+        Ok(asked.await?)
+    }
+
+    /// `jobs.advance`. `None`: the plugin exports no jobs.
+    pub async fn advance_job(
+        &self,
+        info: CallInfo,
+        job: jobs::Job,
+    ) -> Result<Option<Result<jobs::Step, Failure>>, CallError> {
+        let Some(jobs) = self.jobs.clone() else {
+            return Ok(None);
+        };
+        let step = self
+            .run(
+                info,
+                Box::new(move |store, instance, context| {
+                    Box::pin(async move {
+                        let guest = jobs.load(&mut *store, instance)?;
+                        guest.call_advance(store, context, &job).await
+                    })
+                }),
+            )
+            .await?;
+        self.step_fits(step).map(Some)
+    }
+
+    /// `jobs.cancel`. `None`: the plugin exports no jobs.
+    pub async fn cancel_job(
+        &self,
+        info: CallInfo,
+        job: jobs::Job,
+    ) -> Result<Option<Result<jobs::Step, Failure>>, CallError> {
+        let Some(jobs) = self.jobs.clone() else {
+            return Ok(None);
+        };
+        let step = self
+            .run(
+                info,
+                Box::new(move |store, instance, context| {
+                    Box::pin(async move {
+                        let guest = jobs.load(&mut *store, instance)?;
+                        guest.call_cancel(store, context, &job).await
+                    })
+                }),
+            )
+            .await?;
+        self.step_fits(step).map(Some)
+    }
+
+    fn step_fits(
+        &self,
+        step: Result<jobs::Step, Failure>,
+    ) -> Result<Result<jobs::Step, Failure>, CallError> {
+        self.fits(
+            step.as_ref()
+                .map_or_else(super::size::of_failure, super::size::of_step),
+        )?;
+        Ok(step)
+    }
+
+    fn fits(&self, bytes: usize) -> Result<(), CallError> {
+        let limit = self.limits().result_bytes;
+        if bytes <= limit {
+            return Ok(());
+        }
+        Err(CallError::ResultSize {
+            plugin: self.name().clone(),
+            limit,
+        })
     }
 
     /// Runs `operation` in a fresh instance, on the guests' threads. Whatever ends the wait (the answer, a limit,
@@ -247,7 +346,7 @@ impl Plugin {
     ) -> JoinHandle<Result<T, CallError>> {
         let cpu = Arc::new(Meter::default());
         let mut store = self.store(info, &cpu);
-        let (pre, tools) = (self.pre.clone(), self.tools.clone());
+        let pre = self.pre.clone();
         let facts = self.facts.clone();
         let epochs = self.engine.epochs.run();
         let call = async move {
@@ -256,10 +355,9 @@ impl Plugin {
             let _epochs = epochs;
             let ended = async {
                 let instance = pre.instantiate_async(&mut store).await?;
-                let guest = tools.load(&mut store, &instance)?;
                 let context = store.data_mut().context()?;
                 let borrowed = Resource::new_borrow(context.rep());
-                operation(&mut store, &guest, borrowed).await
+                operation(&mut store, &instance, borrowed).await
             }
             .await;
             let ended = ended.map_err(|error| explain(&error, &facts, store.data()));

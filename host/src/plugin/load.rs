@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 use wasmtime::component::{Component, InstancePre};
 
 use super::call::Plugin;
@@ -168,6 +168,9 @@ fn load_blocking(
         name: name.clone(),
         source,
     })?;
+    // Absent, or of a version that this host does not know: the plugin then has no jobs, and the catalog says so
+    // of a tool that needs them.
+    let jobs = bindings::exports::jobs::GuestIndices::new(&pre).ok();
     let facts = PluginFacts {
         origin: Origin {
             plugin: name.clone(),
@@ -186,6 +189,8 @@ fn load_blocking(
         engine: engine.clone(),
         pre,
         tools,
+        jobs,
+        formats: OnceCell::new(),
     })
 }
 

@@ -19,7 +19,7 @@ pub use crate::capability::{CallInfo, Event, Principal};
 
 /// The values that cross the boundary, as `wit/` defines them.
 pub mod wit {
-    pub use crate::capability::bindings::exports::tools;
+    pub use crate::capability::bindings::exports::{jobs, tools};
     pub use crate::capability::bindings::imports::values;
 }
 
