@@ -1,6 +1,6 @@
 //! The host: everything put together, once. Reading [`Host::start`] tells what exists.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -12,14 +12,18 @@ use crate::catalog::Catalog;
 use crate::config::{self, Config, PluginName, TenantName};
 use crate::egress::{Egress, EgressError};
 use crate::error::{self, Report};
+use crate::jobs::Jobs;
 use crate::plugin::wit::tools::Listing;
 use crate::plugin::wit::values::Failure;
 use crate::plugin::{self, Engine, EngineError, LoadError, Plugin};
 
+mod jobs;
+
 /// The running host, without its transports.
 #[derive(Debug)]
 pub struct Host {
-    catalog: ArcSwap<Catalog>,
+    catalog: Arc<ArcSwap<Catalog>>,
+    jobs: OnceLock<Jobs>,
     /// Plugins that are configured and not on offer, with the reason.
     pub problems: Vec<Problem>,
 }
@@ -113,9 +117,34 @@ impl Host {
             "the catalog is ready"
         );
         Ok(Arc::new(Self {
-            catalog: ArcSwap::from_pointee(catalog),
+            catalog: Arc::new(ArcSwap::from_pointee(catalog)),
+            jobs: OnceLock::new(),
             problems,
         }))
+    }
+
+    /// Opens the job store, if a plugin has jobs, and lets unfinished ones go on. Where that fails everything else is
+    /// served, and the log says why.
+    pub async fn start_jobs(&self, config: &Config) {
+        let plugins = self.catalog();
+        if !plugins.plugins().iter().any(|plugin| plugin.has_jobs()) {
+            return;
+        }
+        match jobs::open(config, self.catalog.clone()).await {
+            Ok(jobs) => {
+                // A second call finds the store locked by the first.
+                let _ = self.jobs.set(jobs);
+            }
+            Err(error) => {
+                tracing::error!("{}", error::report(&error));
+            }
+        }
+    }
+
+    /// The jobs, when a plugin has any and their store could be opened.
+    #[must_use]
+    pub fn jobs(&self) -> Option<&Jobs> {
+        self.jobs.get()
     }
 
     /// The catalog as it is now.

@@ -9,6 +9,7 @@
 //! | [`mcp`] | the only place that knows the protocol |
 //! | [`host`] | everything put together |
 //! | [`catalog`] | the snapshot of what is on offer |
+//! | [`jobs`] | calls that outlive their requests |
 //! | [`plugin`] | components: manifest, cache, load, call |
 //! | [`capability`] | what a component can reach, one file per import |
 //! | [`egress`] | the only way out |
@@ -24,6 +25,7 @@ pub mod credential;
 pub mod egress;
 pub mod error;
 pub mod host;
+pub mod jobs;
 pub mod mcp;
 pub mod plugin;
 pub mod server;

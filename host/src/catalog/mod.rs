@@ -17,6 +17,8 @@ pub use schema::Schema;
 
 /// Tools that one plugin may offer.
 const MAX_TOOLS: usize = 1000;
+/// The host's own tools, by which clients follow jobs. A plugin that took one of the names would hear of others' jobs.
+pub const OWN_TOOLS: [&str; 3] = ["job_cancel", "job_status", "job_wait"];
 /// Longest title or description, bytes.
 const MAX_TEXT: usize = 16 * 1024;
 
@@ -39,6 +41,8 @@ pub struct Tool {
     pub input: Schema,
     /// What structured content it gives, when it says so.
     pub output: Option<Schema>,
+    /// Whether a call may end in a job.
+    pub jobs: JobSupport,
     /// What it says of its effects.
     pub hints: Hints,
     /// Icons.
@@ -140,6 +144,11 @@ impl Catalog {
                 tool: listed.name.chars().take(64).collect(),
                 problem,
             };
+            if OWN_TOOLS.contains(&&*listed.name) {
+                return Err(problem(
+                    "has the name of a tool of the host's own".to_owned(),
+                ));
+            }
             check_name(&listed.name).map_err(|error| problem(error.to_owned()))?;
             if offered.contains_key(&listed.name) {
                 return Err(problem("it lists twice".to_owned()));
@@ -196,8 +205,8 @@ fn tool(listed: Listed, plugin: Arc<Plugin>) -> Result<Tool, String> {
             ));
         }
     }
-    if listed.jobs == JobSupport::Required {
-        return Err("runs only as a job, and this host runs no jobs".to_owned());
+    if listed.jobs != JobSupport::Never && !plugin.has_jobs() {
+        return Err("may start a job, and the plugin does not export `jobs`".to_owned());
     }
     let meta = meta(listed.meta)?;
     Ok(Tool {
@@ -206,6 +215,7 @@ fn tool(listed: Listed, plugin: Arc<Plugin>) -> Result<Tool, String> {
         description: listed.description,
         input,
         output,
+        jobs: listed.jobs,
         hints: listed.hints,
         icons: listed.icons,
         meta,

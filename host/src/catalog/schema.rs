@@ -24,7 +24,7 @@ pub struct Schema {
 
 impl Schema {
     /// Parses and compiles a schema. The error says what is wrong with it.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         if text.len() > MAX_BYTES {
             return Err(format!(
                 "has {} bytes; at most {MAX_BYTES} are taken",

@@ -11,8 +11,9 @@ use super::{Global, fail, print, runtime};
 use crate::config::Overrides;
 use crate::error::Exit;
 use crate::host::{Host, local_principal};
-use crate::mcp::{self, ToolCall};
+use crate::mcp::{self, Answer, Follow, ToolCall};
 use crate::plugin::Event;
+use crate::plugin::wit::tools::JobSupport;
 
 /// Call one tool and print its result
 #[derive(Debug, clap::Args)]
@@ -51,11 +52,15 @@ impl Call {
             cancelled: CancellationToken::new(),
             traceparent: None,
             events: None,
+            follow: Follow::ToTheEnd,
         };
         let called = runtime.block_on(async {
             let host = Host::start(&config)
                 .await
                 .map_err(|error| fail(Exit::Failure, &error))?;
+            if may_start_job(&host, &call.name) {
+                host.start_jobs(&config).await;
+            }
             call_and_show_progress(&host, call)
                 .await
                 .map_err(|error| fail(Exit::Failure, &error))
@@ -102,8 +107,22 @@ async fn call_and_show_progress(
             eprintln!("{done}{of} {}", message.unwrap_or_default());
         }
     };
-    let (result, ()) = tokio::join!(mcp::call(host, call), show);
-    result
+    let (answer, ()) = tokio::join!(mcp::call(host, call), show);
+    match answer? {
+        Answer::Result(result) => Ok(result),
+        // Only those who ask for tasks get one.
+        Answer::Task(job) => Err(rmcp::ErrorData::internal_error(
+            format!("job {} goes on", job.id),
+            None,
+        )),
+    }
+}
+
+/// The store of jobs is locked by whoever opens it, so it is opened when it is needed.
+fn may_start_job(host: &Host, tool: &str) -> bool {
+    let catalog = host.catalog();
+    let found = catalog.tool(tool);
+    found.is_some_and(|tool| tool.jobs != JobSupport::Never)
 }
 
 fn show(result: &CallToolResult, json: bool) -> Exit {

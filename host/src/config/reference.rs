@@ -55,6 +55,7 @@ fn keys() -> String {
         "server",
         "runtime",
         "limits",
+        "jobs",
         "credentials",
         "bindings",
         "plugins",

@@ -12,6 +12,7 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::{guard, jobs};
 use crate::config;
 use crate::host::{Host, local_principal};
 use crate::mcp::Handler;
@@ -89,8 +90,9 @@ fn routes(
     address: SocketAddr,
     stop: &CancellationToken,
 ) -> Router {
+    let served = host.clone();
     let mcp = StreamableHttpService::new(
-        move || Ok(Handler::new(host.clone(), local_principal())),
+        move || Ok(Handler::new(served.clone(), local_principal())),
         Arc::new(LocalSessionManager::default()),
         StreamableHttpServerConfig::default()
             .with_json_response(true)
@@ -100,8 +102,16 @@ fn routes(
             .with_max_request_body_bytes(settings.max_request_bytes)
             .with_cancellation_token(stop.child_token()),
     );
+    let allowed = Arc::new(guard::Allowed {
+        hosts: allowed_hosts(settings, address),
+        origins: allowed_origins(settings, address),
+    });
+    let api = jobs::routes()
+        .layer(axum::middleware::from_fn_with_state(allowed, guard::check))
+        .with_state(host);
     Router::new()
         .nest_service("/mcp", mcp)
+        .merge(api)
         .route("/health", get(|| async { "ok\n" }))
 }
 

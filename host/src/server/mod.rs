@@ -1,4 +1,6 @@
 //! The transports: how clients reach the host.
 
+mod guard;
 pub mod http;
+mod jobs;
 pub mod stdio;

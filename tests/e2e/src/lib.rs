@@ -6,6 +6,7 @@
 //! | `deployment` | a configuration file in a folder that goes away with the test |
 //! | `host` | the binary serving over HTTP: started, waited for, stopped |
 //! | `echo` | what every echo plugin does, in whatever language |
+//! | `session` | the same for a session of the old protocol |
 //! | `mcp` | requests as bytes on the wire, without a client library in between |
 //!
 //! Helpers panic when they cannot do their work: a test that cannot be set up is a failed test.
@@ -20,7 +21,9 @@ pub mod echo;
 mod host;
 pub mod mcp;
 mod paths;
+mod session;
 
 pub use deployment::{Binding, Deployment};
 pub use host::Host;
 pub use paths::{Tools, binary, plugin, repository, target};
+pub use session::Session;

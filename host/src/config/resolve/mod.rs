@@ -13,6 +13,7 @@ use super::{Binding, BindingName, Config, Credential, Env, Overrides, raw};
 mod binding;
 mod credential;
 mod header;
+mod jobs;
 mod limits;
 mod login;
 mod oauth2;
@@ -56,6 +57,7 @@ struct Entry<T> {
 pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
     let server = server::resolve(cx, &file.server.unwrap_or_default());
     let runtime = runtime::resolve(cx, &file.runtime.unwrap_or_default());
+    let jobs = jobs::resolve(cx, &file.jobs.unwrap_or_default());
     let limits = limits::defaults(cx, &file.limits.unwrap_or_default());
     let mut credentials: Named<Credential> =
         entries(file.credentials.unwrap_or_default(), |name, raw| {
@@ -83,6 +85,7 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
     Config {
         server,
         runtime,
+        jobs,
         plugins,
         bindings,
         warnings: Vec::new(),
