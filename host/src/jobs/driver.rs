@@ -16,7 +16,7 @@ use super::changes::Changes;
 use super::job::{Job, JobId, Outcome, Status, Stop, now};
 use super::runner::{Kind, Right, Runner, StepCall, StepError};
 use super::step::{self, Ended, Taken, after, line, settle};
-use super::store::{Removal, Store, StoreError, Written};
+use super::store::{Edit, Removal, Store, StoreError, Written};
 use crate::config;
 use crate::plugin::wit::jobs::{Job as Seen, Step};
 use crate::plugin::wit::values::Cause;
@@ -176,8 +176,10 @@ async fn drive(inner: Arc<Inner>, id: JobId) {
         if job.status.is_terminal() || (job.status == Status::InputRequired && !overdue) {
             return;
         }
-        let edit = if overdue {
+        let edit: Edit = if overdue {
             too_long(&inner)
+        } else if job.status == Status::Queued {
+            Box::new(begin)
         } else {
             let wait = Duration::from_millis(job.due.saturating_sub(now()));
             tokio::select! {
@@ -185,18 +187,9 @@ async fn drive(inner: Arc<Inner>, id: JobId) {
                 () = tokio::time::sleep(wait) => {}
                 _ = changes.changed() => continue,
             }
-            match begin(&inner, job).await {
-                Ok(Some(job)) => {
-                    let taken = take(&inner, job, state).await;
-                    let settings = inner.settings.clone();
-                    Box::new(move |job: &mut Job| settle(job, taken, now(), &settings))
-                }
-                Ok(None) => return,
-                Err(error) => {
-                    pause(&id, &error).await;
-                    continue;
-                }
-            }
+            let taken = take(&inner, job, state).await;
+            let settings = inner.settings.clone();
+            Box::new(move |job: &mut Job| settle(job, taken, now(), &settings))
         };
         match inner.store.update(&id, edit).await {
             Ok(_) => inner.changes.publish(&id),
@@ -216,7 +209,7 @@ fn chain(error: &StoreError) -> String {
     crate::error::report(error).to_string()
 }
 
-fn too_long(inner: &Inner) -> super::store::Edit {
+fn too_long(inner: &Inner) -> Edit {
     let limit = inner.settings.max_duration;
     Box::new(move |job| {
         let text = format!(
@@ -229,31 +222,17 @@ fn too_long(inner: &Inner) -> super::store::Edit {
     })
 }
 
-/// Out of the queue. `None`: it ended meanwhile.
-async fn begin(inner: &Inner, job: Job) -> Result<Option<Job>, StoreError> {
-    if job.status == Status::Running {
-        return Ok(Some(job));
+/// Out of the queue.
+fn begin(job: &mut Job) -> Written {
+    let now = now();
+    let mut written = Written::default();
+    if job.started.is_none() {
+        job.started = Some(now);
+        written.log.push(line(now, "info", "started"));
     }
-    let id = job.id.clone();
-    let edit = Box::new(|job: &mut Job| {
-        let now = now();
-        let mut written = Written::default();
-        if job.started.is_none() {
-            job.started = Some(now);
-            written.log.push(line(now, "info", "started"));
-        }
-        job.status = Status::Running;
-        job.updated = now;
-        written
-    });
-    match inner.store.update(&id, edit).await {
-        Ok(job) => {
-            inner.changes.publish(&id);
-            Ok(Some(job))
-        }
-        Err(StoreError::Ended | StoreError::Missing) => Ok(None),
-        Err(error) => Err(error),
-    }
+    job.status = Status::Running;
+    job.updated = now;
+    written
 }
 
 /// One step, authorized anew.

@@ -233,12 +233,14 @@ impl Jobs {
     pub async fn cancel(&self, principal: &Principal, id: &JobId) -> Result<Job, JobsError> {
         self.inner.runner.authorize(principal, Right::Cancel)?;
         let job = self.seen(principal, id).await?;
-        if job.status.is_terminal() || job.stop != Stop::No {
+        // One that asks something while it stops may be told again, or nobody could end it.
+        let told = |job: &Job| job.stop != Stop::No && job.status != Status::InputRequired;
+        if job.status.is_terminal() || told(&job) {
             return Ok(job);
         }
-        let edit = Box::new(|job: &mut Job| {
+        let edit = Box::new(move |job: &mut Job| {
             let mut written = Written::default();
-            if job.stop == Stop::No {
+            if !told(job) {
                 let now = now();
                 job.stop = Stop::Asked;
                 if job.status == Status::InputRequired {

@@ -453,7 +453,14 @@ async fn answers_reach_the_next_step_and_only_that() {
 
 #[tokio::test(start_paused = true)]
 async fn an_operator_sees_a_job_and_does_not_answer_for_it() {
-    let setup = setup(Scripted::new(|_| Ok(Ok(asking(form()))))).await;
+    // It asks even when it is told to stop, once.
+    let script = |call: &StepCall| {
+        Ok(Ok(match (call.kind, call.job.step) {
+            (Kind::Advance, _) | (Kind::Cancel, 1) => asking(form()),
+            (Kind::Cancel, _) => Step::Cancelled,
+        }))
+    };
+    let setup = setup(Scripted::new(script)).await;
     let job = setup.start().await;
     setup.ended(&job).await;
     let mut operator = principal("local", "operator");
@@ -462,6 +469,8 @@ async fn an_operator_sees_a_job_and_does_not_answer_for_it() {
     let reply = vec![("n".to_owned(), Reply::Declined)];
     let refused = setup.jobs.reply(&operator, &job.id, reply).await;
     assert!(matches!(refused, Err(JobsError::Denied(_))), "{refused:?}");
+    setup.jobs.cancel(&operator, &job.id).await.unwrap();
+    assert_eq!(setup.ended(&job).await.job.status, Status::InputRequired);
     setup.jobs.cancel(&operator, &job.id).await.unwrap();
     assert_eq!(setup.ended(&job).await.job.status, Status::Cancelled);
 }
