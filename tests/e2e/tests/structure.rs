@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the host, each of which may use only those after it.
-const DOWNWARDS: [&str; 10] = [
+const DOWNWARDS: [&str; 11] = [
     "cli",
     "server",
     "mcp",
     "host",
     "catalog",
+    "jobs",
     "plugin",
     "capability",
     "egress",
