@@ -33,8 +33,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use tokio::signal::unix::{SignalKind, signal};
 
-use options::{Cli, Command, Options, Serve};
+use options::{Cli, Command, Options, Plan, Serve};
 use report::Report;
 use subject::Site;
 
@@ -65,9 +66,10 @@ fn bench(options: &Options) -> Result<(), Box<dyn Error>> {
         .enable_all()
         .build()?;
     let report = runtime.block_on(async {
-        let starts = starts::measure(&site, &plan).await?;
-        let calls = calls::measure(&site, &plan).await?;
-        Ok::<_, Box<dyn Error>>(Report::new(&plan, calls, starts))
+        tokio::select! {
+            report = measure(&site, &plan) => report,
+            stopped = stopped() => Err(stopped),
+        }
     })?;
     let json = serde_json::to_string_pretty(&report)? + "\n";
     let output = options.output.clone().unwrap_or_else(|| site.output());
@@ -80,6 +82,24 @@ fn bench(options: &Options) -> Result<(), Box<dyn Error>> {
     std::io::stdout().write_all(text.as_bytes())?;
     eprintln!("written to {}", output.display());
     Ok(())
+}
+
+async fn measure(site: &Site, plan: &Plan) -> Result<Report, Box<dyn Error>> {
+    let starts = starts::measure(site, plan).await?;
+    let calls = calls::measure(site, plan).await?;
+    Ok(Report::new(plan, calls, starts))
+}
+
+/// Ends with SIGINT or SIGTERM. Dying of them at once would leave the started servers behind.
+async fn stopped() -> Box<dyn Error> {
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = terminate.recv() => "stopped before the end".into(),
+            interrupted = tokio::signal::ctrl_c() => interrupted
+                .map_or_else(Into::into, |()| "stopped before the end".into()),
+        },
+        Err(error) => error.into(),
+    }
 }
 
 fn write(path: &Path, text: &str) -> std::io::Result<()> {
