@@ -144,11 +144,6 @@ impl Catalog {
                 tool: listed.name.chars().take(64).collect(),
                 problem,
             };
-            if OWN_TOOLS.contains(&&*listed.name) {
-                return Err(problem(
-                    "has the name of a tool of the host's own".to_owned(),
-                ));
-            }
             check_name(&listed.name).map_err(|error| problem(error.to_owned()))?;
             if offered.contains_key(&listed.name) {
                 return Err(problem("it lists twice".to_owned()));
@@ -177,7 +172,9 @@ fn check_name(name: &str) -> Result<(), &'static str> {
         && name
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'/' | b'-'));
-    if fits {
+    if OWN_TOOLS.contains(&name) {
+        Err("has the name of a tool of the host's own")
+    } else if fits {
         Ok(())
     } else {
         Err("is not a tool name: use 1 to 64 of A-Z, a-z, 0-9, `_`, `.`, `/`, `-`")
@@ -261,6 +258,12 @@ mod tests {
     fn tool_names_are_those_of_mcp() {
         for good in ["a", "backup_jobs_list", "a/b.c-d", &"x".repeat(64)] {
             assert!(check_name(good).is_ok(), "{good}");
+        }
+        for own in OWN_TOOLS {
+            assert!(
+                check_name(own).is_err_and(|why| why.contains("host's own")),
+                "{own}"
+            );
         }
         for bad in ["", "a b", "a\nb", "ä", "a\0", &"x".repeat(65), "a\u{202e}b"] {
             assert!(check_name(bad).is_err(), "{bad:?}");

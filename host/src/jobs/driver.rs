@@ -188,6 +188,10 @@ async fn drive(inner: Arc<Inner>, id: JobId) {
                 _ = changes.changed() => continue,
             }
             let taken = take(&inner, job, state).await;
+            // The host stops: that is no failed try of the step.
+            if inner.stop.is_cancelled() && matches!(taken.ended, Ended::Unknown(_)) {
+                return;
+            }
             let settings = inner.settings.clone();
             Box::new(move |job: &mut Job| settle(job, taken, now(), &settings))
         };

@@ -249,6 +249,48 @@ async fn a_client_without_tasks_gets_the_result_or_follows_the_job() {
     }
 }
 
+/// Nobody has heard of the job, so nobody could stop it later.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_goes_away_before_it_knows_the_job_stops_it() {
+    let deployment = deployment("");
+    let host = Host::start(&deployment).await;
+    let client = mcp::Client::new(host.url());
+    let call = client.call("count", json!({ "steps": 9, "wait_ms": 60_000 }));
+    let gone = tokio::time::timeout(Duration::from_millis(1000), call).await;
+    assert!(gone.is_err(), "{gone:?}");
+    let (_, list) = rest(&host, "GET", "/api/jobs").await;
+    let id = list["jobs"][0]["id"].as_str().expect("the job is kept");
+    until(&host, id, &["cancelled"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_waits_for_a_job() {
+    let deployment = deployment("");
+    let call = async |tool: &str, arguments: &str| {
+        let mut command = tokio::process::Command::new(e2e::binary());
+        command
+            .args(["call", tool, "--args", arguments, "--json", "--config"])
+            .arg(deployment.config());
+        let output = command.output().await.expect("the binary can be started");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let result: Value = serde_json::from_str(&text).expect("the result is JSON");
+        (output.status.code(), result)
+    };
+    for tool in ["count", "count_required"] {
+        let (code, result) = call(tool, r#"{"steps": 3, "wait_ms": 1000}"#).await;
+        assert_eq!(code, Some(0), "{result}");
+        assert_eq!(result["structuredContent"]["counted"], 3, "{result}");
+    }
+    // Where a server has the jobs, a second host says so and does the rest.
+    let host = Host::start(&deployment).await;
+    let (code, result) = call("count", r#"{"steps": 1}"#).await;
+    assert_eq!(code, Some(5), "{result}");
+    assert!(mcp::text(&result).contains("cannot run jobs"), "{result}");
+    let client = mcp::Client::new(host.url());
+    let served = client.call("count", json!({ "steps": 1 })).await;
+    assert_eq!(served.expect("it is served")["isError"], false);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_session_follows_a_job_with_progress() {
     let deployment = deployment("");
