@@ -392,11 +392,14 @@ async fn what_a_plugin_may_not_return_fails_the_job() {
             wait_ms: 0,
         })
     };
-    let cases: [(fn() -> Step, &str); 2] = [
-        (|| Step::Done(output("lie")), "does not fit"),
-        (|| asking(Ask::Roots), "not granted"),
-    ];
-    for (step, expected) in cases {
+    for (lie, expected) in [(true, "does not fit"), (false, "not granted")] {
+        let step = move || {
+            if lie {
+                Step::Done(output("lie"))
+            } else {
+                asking(Ask::Roots)
+            }
+        };
         let setup = setup(Scripted::new(move |_| Ok(Ok(step())))).await;
         let job = setup.start().await;
         let ended = setup.ended(&job).await.job;

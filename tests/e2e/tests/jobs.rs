@@ -256,7 +256,7 @@ async fn a_client_that_goes_away_before_it_knows_the_job_stops_it() {
     let host = Host::start(&deployment).await;
     let client = mcp::Client::new(host.url());
     let call = client.call("count", json!({ "steps": 9, "wait_ms": 60_000 }));
-    let gone = tokio::time::timeout(Duration::from_millis(1000), call).await;
+    let gone = tokio::time::timeout(Duration::from_secs(1), call).await;
     assert!(gone.is_err(), "{gone:?}");
     let (_, list) = rest(&host, "GET", "/api/jobs").await;
     let id = list["jobs"][0]["id"].as_str().expect("the job is kept");
