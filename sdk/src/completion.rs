@@ -65,11 +65,13 @@ pub struct Blank {
 
 impl Blank {
     /// A blank of a prompt, with nothing else filled: where tests start from.
+    #[must_use]
     pub fn of_prompt(prompt: &str, argument: &str, value: &str) -> Self {
         Self::new(Subject::Prompt(prompt.to_owned()), argument, value)
     }
 
     /// A blank of a resource's URI, with nothing else filled.
+    #[must_use]
     pub fn of_resource(uri: &str, argument: &str, value: &str) -> Self {
         Self::new(Subject::Resource(uri.to_owned()), argument, value)
     }

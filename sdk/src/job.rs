@@ -271,6 +271,10 @@ pub struct Started(pub(crate) NewJob);
 
 impl<T> Work<T> {
     /// Starts a job. The title is one line for people: what it does, to what.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the job is the host's from here on"
+    )]
     pub fn start<J: Job>(job: J, title: impl Into<String>) -> Result<Self> {
         Ok(Self::Started(Started(NewJob {
             state: State::of(&job)?,

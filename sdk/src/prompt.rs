@@ -181,8 +181,10 @@ pub trait Prompt {
 pub struct PromptEntry {
     pub(crate) name: &'static str,
     pub(crate) definition: fn() -> PromptDefinition,
-    pub(crate) fill: fn(&Context, &[(String, String)]) -> Result<Filled>,
+    pub(crate) fill: FillFunction,
 }
+
+type FillFunction = fn(&Context, &[(String, String)]) -> Result<Filled>;
 
 impl PromptEntry {
     /// The entry of a prompt.

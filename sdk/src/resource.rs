@@ -213,8 +213,10 @@ pub struct ResourceEntry {
     pub(crate) uri: &'static str,
     list: Option<ListFunction>,
     definition: fn() -> ResourceDefinition,
-    read: fn(&Context, &str, &[(String, String)]) -> Result<Found>,
+    read: ReadFunction,
 }
+
+type ReadFunction = fn(&Context, &str, &[(String, String)]) -> Result<Found>;
 
 impl ResourceEntry {
     /// The entry of a resource.

@@ -38,7 +38,7 @@ pub(crate) fn expand(
         let error = Error::new(first_span(item), message).into_compile_error();
         return quote!(#error #item);
     };
-    let made = make(&function).unwrap_or_else(Error::into_compile_error);
+    let beside = make(&function).unwrap_or_else(Error::into_compile_error);
     let reason = format!("a {}'s signature is not its author's choice", kind.name);
     quote! {
         #[allow(
@@ -47,7 +47,7 @@ pub(crate) fn expand(
             reason = #reason
         )]
         #function
-        #made
+        #beside
     }
 }
 

@@ -264,6 +264,10 @@ impl Context {
     /// let host = toolward_sdk::testing::Host::new(&PLUGIN).answer("who", json!({"name": "Ada"}));
     /// assert_eq!(host.call("greet", json!({})).text(), "Hello, Ada!");
     /// ```
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a question is made where it is asked"
+    )]
     pub fn ask<Q: Question>(&self, key: &str, question: Q) -> Result<Reply<Q::Answer>> {
         let memory = Memory::recall(&self.call);
         match memory.reply(key) {

@@ -180,16 +180,16 @@ impl Sample {
     /// Adds what the person says.
     #[must_use]
     pub fn user(self, text: impl Into<String>) -> Self {
-        self.message("user", text.into())
+        self.message("user", &text.into())
     }
 
     /// Adds what the model said.
     #[must_use]
     pub fn assistant(self, text: impl Into<String>) -> Self {
-        self.message("assistant", text.into())
+        self.message("assistant", &text.into())
     }
 
-    fn message(mut self, role: &str, text: String) -> Self {
+    fn message(mut self, role: &str, text: &str) -> Self {
         let content = json!({"type": "text", "text": text});
         self.messages
             .push(json!({"role": role, "content": content}));

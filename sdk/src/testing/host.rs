@@ -262,6 +262,7 @@ impl Host {
     /// # Panics
     ///
     /// When it sends a request that nobody expects.
+    #[must_use]
     #[track_caller]
     pub fn prompt(&self, name: &str, arguments: &[(&str, &str)]) -> Called<Filled> {
         let arguments: Vec<_> = arguments
@@ -297,6 +298,7 @@ impl Host {
     /// # Panics
     ///
     /// When it sends a request that nobody expects.
+    #[must_use]
     #[track_caller]
     pub fn read(&self, uri: &str) -> Called<Found> {
         self.rounds(|cx| self.plugin.read(cx, uri))

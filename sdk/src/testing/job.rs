@@ -127,6 +127,7 @@ impl JobRun {
     /// # Panics
     ///
     /// When it was cancelled, does not end, or as [`step`](Self::step) does.
+    #[must_use]
     #[track_caller]
     pub fn run(mut self) -> Called {
         while self.end.is_none() {

@@ -92,7 +92,14 @@ fn tools_over_backends() {
 fn all_that_a_plugin_can_offer() {
     check(
         "conformance",
-        &["completions", "jobs", "prompts", "resources", "tools", "watch"],
+        &[
+            "completions",
+            "jobs",
+            "prompts",
+            "resources",
+            "tools",
+            "watch",
+        ],
         &["backends", "call", "changes", "values"],
     );
 }
