@@ -73,7 +73,7 @@ pub trait Tool {
     fn call(cx: &Context, arguments: &str) -> Result<Output>;
 }
 
-/// One tool of a [`Plugin`].
+/// One tool of a [`Plugin`](crate::Plugin).
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
     pub(crate) name: &'static str,

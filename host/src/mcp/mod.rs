@@ -2,7 +2,7 @@
 //!
 //! [`Handler`] serves both eras with the same code over the host's current catalog. On HTTP of the new era one is made
 //! for every request, so what outlives a request is in [`Server`]; in a session of the old era it lives as long as the
-//! session, whose own things are in [`Session`].
+//! session, whose own things are in `session`.
 
 // Logging, sampling and roots are deprecated in the newest revision and still spoken (SEP-2577).
 #![expect(deprecated, reason = "older revisions have them, and clients use them")]

@@ -40,7 +40,7 @@ pub type Answer<T> = Result<T, Failure>;
 
 /// Calls one function of one export in a fresh instance. `$absent`: what a plugin without the export answers.
 macro_rules! call {
-    ($self:ident, $info:ident, $export:ident, $absent:expr, $function:ident $(, $argument:ident)*) => {{
+    ($self:ident, $info:ident, $export:ident, $absent:expr, $function:ident $(, $argument:expr)*) => {{
         let Some(indices) = $self.exports.$export.clone() else { return $absent };
         $self
             .run(
@@ -48,7 +48,7 @@ macro_rules! call {
                 Box::new(move |store, instance, context| {
                     Box::pin(async move {
                         let guest = indices.load(&mut *store, instance)?;
-                        guest.$function(store, context $(, &$argument)*).await
+                        guest.$function(store, context $(, $argument)*).await
                     })
                 }),
             )
@@ -91,8 +91,8 @@ impl Plugin {
             tools,
             Err(self.trap()),
             call_call_tool,
-            name,
-            arguments
+            &name,
+            &arguments
         )?;
         self.within_size(answer, size::of_outcome)
     }
@@ -122,8 +122,8 @@ impl Plugin {
             prompts,
             Err(self.trap()),
             call_get_prompt,
-            name,
-            arguments
+            &name,
+            &arguments
         )?;
         self.within_size(answer, size::of_prompt_outcome)
     }
@@ -139,21 +139,14 @@ impl Plugin {
             next: None,
             freshness: None,
         };
-        let Some(indices) = self.exports.resources.clone() else {
-            return Ok(Ok(nothing));
-        };
-        self.run(
+        call!(
+            self,
             info,
-            Box::new(move |store, instance, context| {
-                Box::pin(async move {
-                    let guest = indices.load(&mut *store, instance)?;
-                    guest
-                        .call_list_resources(store, context, cursor.as_deref())
-                        .await
-                })
-            }),
+            resources,
+            Ok(Ok(nothing)),
+            call_list_resources,
+            cursor.as_deref()
         )
-        .await
     }
 
     /// `resources.list-templates`: one page; nothing when it exports no resources.
@@ -167,21 +160,14 @@ impl Plugin {
             next: None,
             freshness: None,
         };
-        let Some(indices) = self.exports.resources.clone() else {
-            return Ok(Ok(nothing));
-        };
-        self.run(
+        call!(
+            self,
             info,
-            Box::new(move |store, instance, context| {
-                Box::pin(async move {
-                    let guest = indices.load(&mut *store, instance)?;
-                    guest
-                        .call_list_templates(store, context, cursor.as_deref())
-                        .await
-                })
-            }),
+            resources,
+            Ok(Ok(nothing)),
+            call_list_templates,
+            cursor.as_deref()
         )
-        .await
     }
 
     /// `resources.read-resource`.
@@ -196,7 +182,7 @@ impl Plugin {
             resources,
             Err(self.trap()),
             call_read_resource,
-            uri
+            &uri
         )?;
         self.within_size(answer, size::of_read_outcome)
     }
@@ -207,7 +193,7 @@ impl Plugin {
         info: CallInfo,
         watched: Vec<watch::Watched>,
     ) -> Result<Answer<Vec<Answer<watch::Sighting>>>, CallError> {
-        call!(self, info, watch, Ok(Ok(Vec::new())), call_look, watched)
+        call!(self, info, watch, Ok(Ok(Vec::new())), call_look, &watched)
     }
 
     /// `completions.complete`. Ask [`Plugin::completes`] first.
@@ -230,10 +216,10 @@ impl Plugin {
             completions,
             Ok(Ok(nothing)),
             call_complete,
-            subject,
-            argument,
-            value,
-            filled
+            &subject,
+            &argument,
+            &value,
+            &filled
         )
     }
 
