@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, broadcast, mpsc};
 use tokio::task::JoinSet;
 
 use crate::capability::{Changed, Principal};
-use crate::catalog::{Catalog, Offer};
+use crate::catalog::{Catalog, Offer, OfferError};
 use crate::config::{self, Ability, Config, PluginName, TenantName};
 use crate::egress::{Egress, EgressError};
 use crate::error::{self, Report};
@@ -200,24 +200,40 @@ impl Host {
             .for_each(|changed| self.tell(changed));
     }
 
-    /// What does not list leaves the catalog as it is.
+    /// What does not list leaves the catalog as it is, and so does what would push another plugin out of it: names belong
+    /// to whoever has them, whatever the order of the plugins.
     async fn list_again(&self, name: &PluginName) {
-        let mut offers = self.offers.lock().await;
-        let Some((plugin, offer)) = offers.get_mut(name) else {
+        let Some(plugin) = self
+            .offers
+            .lock()
+            .await
+            .get(name)
+            .map(|(plugin, _)| plugin.clone())
+        else {
             return;
         };
-        match list::offer(plugin).await {
-            Ok(next) => *offer = next,
+        // A plugin may take its time; the others' offers are not locked meanwhile.
+        let next = match list::offer(&plugin).await {
+            Ok(next) => next,
             Err(error) => {
                 tracing::warn!("{}", error::report(&error));
                 return;
             }
+        };
+        let mut offers = self.offers.lock().await;
+        let mut tried = offers.clone();
+        tried.insert(name.clone(), (plugin, next));
+        let (catalog, refused) = Catalog::of(tried.values().map(|(plugin, offer)| (plugin, offer)));
+        let serving = self.catalog();
+        let serving = serving.plugins();
+        let pushed_out =
+            |error: &&OfferError| serving.iter().any(|one| one.name() == error.plugin());
+        if let Some(error) = refused.iter().find(pushed_out) {
+            let problem = error::report(error);
+            tracing::warn!(plugin = %name, "a changed list collides with what is on offer and is not taken: {problem}");
+            return;
         }
-        let (catalog, refused) =
-            Catalog::of(offers.values().map(|(plugin, offer)| (plugin, offer)));
-        for error in refused {
-            tracing::warn!("{}", error::report(&error));
-        }
+        *offers = tried;
         self.catalog.store(Arc::new(catalog));
     }
 }
