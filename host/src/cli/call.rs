@@ -90,10 +90,7 @@ fn may_start_job(host: &Host, name: &str) -> bool {
     OWN_TOOLS.contains(&name) || tool.is_some_and(|tool| tool.jobs != JobSupport::Never)
 }
 
-async fn call_and_show_progress(
-    host: &Host,
-    target: &Target,
-) -> Result<CallToolResult, ErrorData> {
+async fn call_and_show_progress(host: &Host, target: &Target) -> Result<CallToolResult, ErrorData> {
     let (events, mut heard) = mpsc::channel(32);
     let caller = Caller {
         principal: local_principal(),

@@ -13,8 +13,8 @@ use crate::capability::{Abilities, Asked};
 use crate::catalog::Catalog;
 use crate::config::{Ability, Config, PluginName};
 use crate::jobs::{
-    Access, Authorize, Begun, Denied, Embedded, Jobs, Kind, Loaded, OpenError, Right, Runner, Start,
-    StepCall, StepError, StoreError,
+    Access, Authorize, Begun, Denied, Embedded, Jobs, Kind, Loaded, OpenError, Right, Runner,
+    Start, StepCall, StepError, StoreError,
 };
 use crate::plugin::wit::jobs::Step;
 use crate::plugin::wit::tools::Outcome;
@@ -71,11 +71,10 @@ impl Authorize for Steps {
             Right::Cancel(plugin) => (Ability::CancelJobs, plugin),
             Right::Others => (Ability::Administer, None),
         };
-        policy::may(principal, Action { ability, plugin })
-            .map_err(|missing| Denied {
-                reason: missing.to_string(),
-                scopes: missing.scopes,
-            })
+        policy::may(principal, Action { ability, plugin }).map_err(|missing| Denied {
+            reason: missing.to_string(),
+            scopes: missing.scopes,
+        })
     }
 
     fn plugins(&self, principal: &Principal, access: Access) -> Option<Vec<PluginName>> {

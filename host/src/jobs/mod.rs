@@ -423,7 +423,9 @@ impl Jobs {
         older_than: Duration,
         status: Option<Status>,
     ) -> Result<usize, JobsError> {
-        self.inner.runner.authorize(principal, Right::Cancel(None))?;
+        self.inner
+            .runner
+            .authorize(principal, Right::Cancel(None))?;
         if status.is_some_and(|status| !status.is_terminal()) {
             return Err(JobsError::Invalid(
                 "only jobs that are completed, failed or cancelled can be removed".to_owned(),

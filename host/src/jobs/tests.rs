@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::{self, PluginName};
+use crate::plugin::Reply;
 use crate::plugin::wit::jobs::{Asking, Progress as Told, Running, Step};
 use crate::plugin::wit::tools::NewJob;
-use crate::plugin::Reply;
 use crate::plugin::wit::values::{Ask, Failure, Form, InputRequest, Output, ToolError, Trouble};
 
 /// A step as a script tells it: what the n-th call does.

@@ -133,7 +133,8 @@ fn question(plugin: &Plugin, client: Abilities, ask: Ask) -> Result<Ready, AskEr
     policy::may_ask(plugin, &ask)?;
     let bad =
         |error: serde_json::Error| malformed(plugin, format!("is not what MCP takes: {error}"));
-    let question = Question::of(&ask).ok_or_else(|| malformed(plugin, "this host does not know"))?;
+    let question =
+        Question::of(&ask).ok_or_else(|| malformed(plugin, "this host does not know"))?;
     let form = json!({ "elicitation": { "form": {} } });
     let request = match ask {
         Ask::Form(asked) => {

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rmcp::model::{
-    CallToolResult, ClientCapabilities, ContentBlock, ErrorData, GetPromptResult, InputRequiredResult, InputResponses,
-    JsonObject, ReadResourceResult,
+    CallToolResult, ClientCapabilities, ContentBlock, ErrorData, GetPromptResult,
+    InputRequiredResult, InputResponses, JsonObject, ReadResourceResult,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -215,7 +215,6 @@ impl Target {
 }
 
 impl Served {
-
     fn plugin(&self) -> &Arc<Plugin> {
         match self {
             Self::Tool { tool, .. } => &tool.plugin,

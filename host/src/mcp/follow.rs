@@ -140,12 +140,11 @@ impl OwnCall {
 }
 
 /// Calls one of the host's own tools.
-pub(super) async fn call(
-    call: &OwnCall,
-    caller: &Caller<'_>,
-) -> Result<CallToolResult, ErrorData> {
+pub(super) async fn call(call: &OwnCall, caller: &Caller<'_>) -> Result<CallToolResult, ErrorData> {
     let (principal, id) = (&caller.principal, &call.id);
-    let jobs = caller.jobs.ok_or_else(|| unknown("tool", call.own.name()))?;
+    let jobs = caller
+        .jobs
+        .ok_or_else(|| unknown("tool", call.own.name()))?;
     let asked = match call.own {
         Own::Cancel => jobs.cancel(principal, id).await.map(drop),
         Own::Status => Ok(()),

@@ -1,8 +1,8 @@
 //! Jobs as tasks: the extension `io.modelcontextprotocol/tasks`.
 
 use rmcp::model::{
-    CallToolResult, CancelTaskParams, DetailedTask, GetTaskParams,
-    GetTaskResult, InputRequests, JsonObject, Task, TaskPayload, TaskStatus, UpdateTaskParams,
+    CallToolResult, CancelTaskParams, DetailedTask, GetTaskParams, GetTaskResult, InputRequests,
+    JsonObject, Task, TaskPayload, TaskStatus, UpdateTaskParams,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer};

@@ -199,7 +199,9 @@ async fn log(
     let Query(query) = query?;
     let most = usize::try_from(LOG_LINES).unwrap_or(usize::MAX);
     let tail = query.tail.unwrap_or(100).min(most);
-    let lines = jobs(&guard.host)?.log(&principal, &id(&text)?, tail).await?;
+    let lines = jobs(&guard.host)?
+        .log(&principal, &id(&text)?, tail)
+        .await?;
     let lines: Vec<Value> = lines.iter().map(crate::jobs::Line::view).collect();
     Ok(Json(json!({ "lines": lines })).into_response())
 }

@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 fn deployment(jobs: &str) -> Deployment {
     Deployment::new(&format!(
-        "[jobs]\nanswer-within = \"2 s\"\n{jobs}\n[plugins.jobs]\ncomponent = \"{}\"\n",
+        "[jobs]\nanswer-within = \"2 s\"\n{jobs}\n[plugins.jobs]\ncomponent = \"{}\"\ngrant = [\"form\"]\n",
         e2e::plugin("jobs").display()
     ))
 }
@@ -110,14 +110,17 @@ async fn a_task_asks_and_is_answered() {
     let (key, asked) = requests.iter().next().expect("it asks for one thing");
     assert_eq!(asked["method"], "elicitation/create", "{got}");
     assert_eq!(
-        asked["params"]["message"], "Plugin `jobs` asks: How many?",
+        asked["params"]["message"], "How many?\n\n(asked by the plugin jobs)",
         "{got}"
     );
 
     let wrong = json!({ key.as_str(): { "action": "accept", "content": { "many": "a lot" } } });
     let update = json!({ "taskId": id, "inputResponses": wrong });
-    let refused = client.request("tasks/update", update).await;
-    assert_eq!(refused.expect_err("it does not fit").code, -32602);
+    let ignored = client.request("tasks/update", update).await;
+    ignored.expect("what does not fit is ignored");
+    let got = client.request("tasks/get", json!({ "taskId": id })).await;
+    let still = got.expect("`tasks/get` is served")["inputRequests"].clone();
+    assert!(still.get(key).is_some(), "{still}");
 
     let unable = mcp::Client::new(host.url())
         .with_capabilities(json!({ "extensions": { "io.modelcontextprotocol/tasks": {} } }));
