@@ -26,6 +26,7 @@ pub(super) const RESULT_SIZE: &str = "4 MiB";
 pub(super) const MAX_RUNNING_JOBS: u32 = 32;
 pub(super) const MAX_QUEUED_JOBS: u32 = 1000;
 pub(super) const MAX_KEPT_JOBS: u32 = 10_000;
+pub(super) const MAX_KEPT_SIZE: &str = "1 GiB";
 pub(super) const KEEP_RESULTS: &str = "7 d";
 pub(super) const ANSWER_WITHIN: &str = "10 s";
 pub(super) const MIN_STEP_WAIT: &str = "50 ms";

@@ -121,10 +121,14 @@ pub struct Runtime {
 pub struct Jobs {
     /// Jobs that run at once; more wait in order. Default 32.
     pub max_running: u32,
+    /// Of these, jobs of one tenant. Default `max_running`, and never more.
+    pub max_running_per_tenant: u32,
     /// Jobs of one tenant that may wait or run. Default 1000.
     pub max_queued: u32,
     /// Jobs of one tenant that are kept, those that ended included. Default 10000.
     pub max_kept: u32,
+    /// What the jobs of one tenant may take on disk. Default 1 GiB.
+    pub max_kept_bytes: u64,
     /// How long a job is kept after it ended. Default 7 days.
     pub keep_results: Duration,
     /// How long a client that cannot follow jobs waits before it gets the job's id. Default 10 s.

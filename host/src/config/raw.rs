@@ -128,12 +128,18 @@ pub(super) struct Jobs {
     /// Jobs that run at once; more wait in order.
     #[schemars(extend("default" = defaults::MAX_RUNNING_JOBS, "minimum" = 1, "examples" = [32]))]
     pub(super) max_running: Option<At<i64>>,
+    /// Of these, jobs of one tenant; without it, all. With several tenants, a lower number keeps places free for the others.
+    #[schemars(extend("minimum" = 1, "examples" = [16]))]
+    pub(super) max_running_per_tenant: Option<At<i64>>,
     /// Jobs of one tenant that may wait or run before new ones are refused.
     #[schemars(extend("default" = defaults::MAX_QUEUED_JOBS, "minimum" = 1, "examples" = [1000]))]
     pub(super) max_queued: Option<At<i64>>,
     /// Jobs of one tenant that are kept, those that ended included; the oldest that ended make room.
     #[schemars(extend("default" = defaults::MAX_KEPT_JOBS, "minimum" = 1, "examples" = [10_000]))]
     pub(super) max_kept: Option<At<i64>>,
+    /// What the jobs of one tenant may take on disk: arguments, states, results and logs. The oldest that ended make room.
+    #[schemars(extend("default" = defaults::MAX_KEPT_SIZE, "examples" = ["1 GiB"]))]
+    pub(super) max_kept_size: Option<At<Size>>,
     /// How long a job is kept after it ended.
     #[schemars(extend("default" = defaults::KEEP_RESULTS, "examples" = ["7 d"]))]
     pub(super) keep_results: Option<At<Duration>>,

@@ -137,6 +137,7 @@ pub(super) fn error(error: &JobsError) -> ErrorData {
         JobsError::NotFound
         | JobsError::Denied(_)
         | JobsError::Full(_)
+        | JobsError::NoRoom(_)
         | JobsError::Conflict { .. }
         | JobsError::Invalid(_) => ErrorData::invalid_params(error.to_string(), None),
     }

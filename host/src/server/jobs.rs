@@ -58,7 +58,7 @@ impl From<JobsError> for Problem {
         let (status, code) = match &error {
             JobsError::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             JobsError::Denied(_) => (StatusCode::FORBIDDEN, "denied"),
-            JobsError::Full(_) => (StatusCode::TOO_MANY_REQUESTS, "limited"),
+            JobsError::Full(_) | JobsError::NoRoom(_) => (StatusCode::TOO_MANY_REQUESTS, "limited"),
             JobsError::Conflict { .. } => (StatusCode::CONFLICT, "conflict"),
             JobsError::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
             JobsError::Store(source) => {
