@@ -353,8 +353,16 @@ fn every_value_has_an_origin() {
     assert_eq!(config.runtime.guest_threads, 3);
 
     let shown = show_origin(&path, &environment, &overrides).unwrap();
-    assert!(!shown.contains("hunter2"), "{shown}");
-    let shown = shown.replace(&format!("{}/", cases().display()), "");
+    for told in [&shown.text, &shown.json.to_string()] {
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+    let listen = shown.json.as_array().and_then(|all| {
+        let mut all = all.iter();
+        all.find(|one| one["key"] == "server.listen")
+    });
+    let expected = serde_json::json!({ "key": "server.listen", "value": "127.0.0.1:2", "from": "flag --listen" });
+    assert_eq!(listen, Some(&expected));
+    let shown = shown.text.replace(&format!("{}/", cases().display()), "");
     golden::check(&cases().join("full.origin.txt"), &shown);
 }
 
