@@ -99,7 +99,7 @@ async fn call_and_show_progress(host: &Host, target: &Target) -> Result<CallTool
         events: Some(events),
         abilities: Abilities::default(),
         asking: Asking::Nobody,
-        jobs: host.jobs(),
+        host,
         follow: Follow::ToTheEnd,
     };
     let show = async {
