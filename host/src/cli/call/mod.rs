@@ -177,7 +177,7 @@ async fn rounds(
                 state: state.take(),
                 sealer: &sealer,
             },
-            jobs: host.jobs(),
+            host,
             follow: Follow::ToTheEnd,
         };
         let ended = mcp::call(target, caller).await;
