@@ -192,6 +192,16 @@ fn a_binding_is_a_server_and_what_may_be_asked_of_it() {
         (64_000, 3 << 19)
     );
     assert!(!vbr.read_only);
+    let rules = ["private", "fd12:3456::/32"].map(|rule| rule.parse().unwrap());
+    assert_eq!(vbr.addresses, rules);
+    let traffic = Traffic {
+        concurrency: 8,
+        requests_per_second: Some(50),
+        retries: 0,
+        circuit_failures: 3,
+        circuit_pause: Duration::from_secs(30),
+    };
+    assert_eq!(vbr.traffic, traffic);
 
     let pve = binding("pve01");
     assert_eq!(pve.tls, Tls::Fingerprint([0xab; 32]));
@@ -200,6 +210,13 @@ fn a_binding_is_a_server_and_what_may_be_asked_of_it() {
     let plain = binding("plain");
     assert_eq!(plain.tls, Tls::SystemRoots);
     assert!(matches!(plain.credential.kind, CredentialKind::None));
+    // The address in the URL allows itself, and no other.
+    assert!(judge_address(&plain.addresses, [127, 0, 0, 1].into()).is_ok());
+    assert!(judge_address(&plain.addresses, [127, 0, 0, 2].into()).is_err());
+    assert_eq!(
+        (plain.traffic.retries, plain.traffic.requests_per_second),
+        (2, None)
+    );
 }
 
 /// Whoever could send the login would hold a token of its own.
