@@ -122,6 +122,7 @@ fn every_tool_works_on_every_version() {
         let mut job = host.call("pve_backup_create", json!({ "guests": ["300"], "storage": "nas" })).job();
         assert!(job.step() && job.step() && job.step());
         let running = call("pve_tasks", json!({ "running": true }));
+        assert!(!running.ok()["tasks"].as_array().unwrap().is_empty(), "{:?} {:?}", job.state(), lab.cluster().tasks());
         let upid = running.ok()["tasks"][0]["upid"].as_str().unwrap().to_owned();
         assert_eq!(call("pve_task_abort", json!({ "upid": upid })).asked.len(), 1);
         assert!(lab.cluster().guest(300).unwrap().lock.is_none());

@@ -83,9 +83,11 @@ pub(crate) fn pve_tasks(cx: &Context, args: TasksArgs) -> Result<Rendered<Tasks>
     };
     let name = found.as_ref().map(|found| found.cluster.name.clone()).or(args.cluster.clone());
     let id = found.as_ref().map(|found| found.guest.id);
-    let node = args.node.clone().or_else(|| found.as_ref().map(|found| found.guest.node.clone()));
     let (answers, unreachable) = across(cx, name.as_deref(), "Sys.Audit on the nodes", |cluster| {
-        list(cluster, node.as_deref(), id, &args)
+        match (&args.node, id) {
+            (None, Some(_)) => everywhere(cluster, id, &args),
+            (node, id) => list(cluster, node.as_deref(), id, &args),
+        }
     })?;
     let limit = args.limit.unwrap_or(25);
     let mut tasks: Vec<Task> = answers.into_iter().flat_map(|(_, tasks)| tasks).collect();
@@ -102,6 +104,20 @@ pub(crate) fn pve_tasks(cx: &Context, args: TasksArgs) -> Result<Rendered<Tasks>
     }
     away_lines(&mut text, &list.unreachable);
     Ok(Rendered::new(list, text))
+}
+
+/// A guest moves, its tasks stay where they ran.
+fn everywhere(cluster: &Cluster<'_>, id: Option<u64>, args: &TasksArgs) -> Result<Vec<Task>, ApiError> {
+    let mut all = Vec::new();
+    for node in super::storage::online_nodes(cluster)? {
+        match list(cluster, Some(&node), id, args) {
+            Ok(tasks) => all.extend(tasks),
+            // It went away a moment ago.
+            Err(error) if error.is_away() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(all)
 }
 
 fn list(

@@ -13,28 +13,28 @@ use toolward_sdk::testing::{Answer, Called, Host, JobRun, Sent};
 use toolward_sdk::{Backend, Failure, ToolError};
 
 /// A cluster, and what the operator set.
-pub struct Lab {
-    pub clusters: Vec<(String, Cluster)>,
-    pub settings: Value,
-    pub read_only: bool,
+pub(crate) struct Lab {
+    pub(crate) clusters: Vec<(String, Cluster)>,
+    pub(crate) settings: Value,
+    pub(crate) read_only: bool,
     /// The host passes reason phrases on.
-    pub token: String,
+    pub(crate) token: String,
 }
 
 /// What came of a call in the end: its job's result, if it began one.
 #[derive(Debug)]
-pub struct Outcome {
-    pub result: Result<Value, ToolError>,
-    pub text: String,
+pub(crate) struct Outcome {
+    pub(crate) result: Result<Value, ToolError>,
+    pub(crate) text: String,
     /// What the person was shown.
-    pub asked: Vec<Value>,
-    pub job: Option<String>,
-    pub requests: Vec<Sent>,
+    pub(crate) asked: Vec<Value>,
+    pub(crate) job: Option<String>,
+    pub(crate) requests: Vec<Sent>,
 }
 
 impl Outcome {
     #[track_caller]
-    pub fn ok(&self) -> &Value {
+    pub(crate) fn ok(&self) -> &Value {
         match &self.result {
             Ok(value) => value,
             Err(error) => panic!("the tool failed: {error}"),
@@ -42,7 +42,7 @@ impl Outcome {
     }
 
     #[track_caller]
-    pub fn error(&self) -> &ToolError {
+    pub(crate) fn error(&self) -> &ToolError {
         match &self.result {
             Err(error) => error,
             Ok(value) => panic!("it worked: {value}"),
@@ -51,18 +51,18 @@ impl Outcome {
 
     /// How each part ended.
     #[track_caller]
-    pub fn outcomes(&self) -> Vec<String> {
+    pub(crate) fn outcomes(&self) -> Vec<String> {
         let lines = self.ok()["results"].as_array().cloned().unwrap_or_default();
         lines.iter().map(|line| line["outcome"].as_str().unwrap().to_owned()).collect()
     }
 }
 
 impl Lab {
-    pub fn new(flavour: Flavour) -> Self {
+    pub(crate) fn new(flavour: Flavour) -> Self {
         Self::with(Options { flavour, ..Options::default() })
     }
 
-    pub fn with(options: Options) -> Self {
+    pub(crate) fn with(options: Options) -> Self {
         let options = Options {
             task_time: Duration::from_secs(3),
             time_per_request: Duration::from_secs(1),
@@ -76,18 +76,18 @@ impl Lab {
         }
     }
 
-    pub fn cluster(&self) -> &Cluster {
+    pub(crate) fn cluster(&self) -> &Cluster {
         &self.clusters[0].1
     }
 
     /// A second cluster of that name.
-    pub fn and(mut self, name: &str, options: &Options) -> Self {
+    pub(crate) fn and(mut self, name: &str, options: &Options) -> Self {
         self.clusters[0].0 = "lab".to_owned();
         self.clusters.push((name.to_owned(), Cluster::new(options)));
         self
     }
 
-    pub fn host(&self) -> Host {
+    pub(crate) fn host(&self) -> Host {
         let mut host = Host::new(&PLUGIN).settings(&self.settings);
         for (name, cluster) in &self.clusters {
             let mut backend = Backend::named(name);
@@ -102,13 +102,13 @@ impl Lab {
 
     /// Calls a tool; says yes to every question, and follows its job to the end.
     #[track_caller]
-    pub fn call(&self, tool: &str, arguments: Value) -> Outcome {
+    pub(crate) fn call(&self, tool: &str, arguments: Value) -> Outcome {
         self.reply(tool, &arguments, Some(json!({ "confirm": true })))
     }
 
     /// The same, without anybody who answers questions.
     #[track_caller]
-    pub fn call_alone(&self, tool: &str, arguments: &Value) -> Called {
+    pub(crate) fn call_alone(&self, tool: &str, arguments: &Value) -> Called {
         self.host().call(tool, arguments)
     }
 
@@ -135,7 +135,7 @@ impl Lab {
 
     /// What the simulator found wrong with requests and answers.
     #[track_caller]
-    pub fn fits(&self) {
+    pub(crate) fn fits(&self) {
         for (_, cluster) in &self.clusters {
             let found: Vec<_> = cluster.violations().iter().map(ToString::to_string).collect();
             assert!(found.is_empty(), "{}", found.join("\n"));
