@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::Value;
+use toolward_sdk::Backend;
 use toolward_sdk::http::{Http, HttpError};
 use toolward_sdk::prelude::*;
-use toolward_sdk::Backend;
 
 use crate::show;
 
@@ -37,7 +37,10 @@ pub(crate) fn all(cx: &Context) -> Result<Vec<Cluster<'_>>> {
         )
         .into());
     }
-    Ok(bound.into_iter().map(|backend| Cluster::new(cx, backend)).collect())
+    Ok(bound
+        .into_iter()
+        .map(|backend| Cluster::new(cx, backend))
+        .collect())
 }
 
 fn bound(cx: &Context) -> Vec<Backend> {
@@ -57,11 +60,20 @@ pub(crate) fn wanted<'a>(cx: &'a Context, name: Option<&str>) -> Result<Vec<Clus
 /// The one cluster that a call is about: the one that is named, the operator's default, or the only one.
 pub(crate) fn one<'a>(cx: &'a Context, name: Option<&str>) -> Result<Cluster<'a>> {
     let bound = bound(cx);
-    let known = || bound.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", ");
+    let known = || {
+        bound
+            .iter()
+            .map(|one| one.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     let found = match name {
         Some(name) => bound.iter().find(|one| {
             one.name.eq_ignore_ascii_case(name)
-                || one.title.as_deref().is_some_and(|title| title.eq_ignore_ascii_case(name))
+                || one
+                    .title
+                    .as_deref()
+                    .is_some_and(|title| title.eq_ignore_ascii_case(name))
         }),
         None if bound.len() == 1 => bound.first(),
         None => bound.iter().find(|one| one.default),
@@ -69,14 +81,19 @@ pub(crate) fn one<'a>(cx: &'a Context, name: Option<&str>) -> Result<Cluster<'a>
     match found {
         Some(backend) => Ok(Cluster::new(cx, backend.clone())),
         None if bound.is_empty() => all(cx).and_then(|mut all| {
-            all.pop().ok_or_else(|| ToolError::unavailable("no cluster is bound").into())
+            all.pop()
+                .ok_or_else(|| ToolError::unavailable("no cluster is bound").into())
         }),
         None => {
             let what = match name {
                 Some(name) => format!("there is no cluster {name:?}"),
                 None => "there are several clusters".to_owned(),
             };
-            Err(ToolError::invalid_input(format!("{what}. hint: set `cluster` to one of {}", known())).into())
+            Err(ToolError::invalid_input(format!(
+                "{what}. hint: set `cluster` to one of {}",
+                known()
+            ))
+            .into())
         }
     }
 }
@@ -104,9 +121,15 @@ impl<'a> Cluster<'a> {
         self.send("GET", &path, &[])
     }
 
-    pub(crate) fn get_with(&self, path: Vec<String>, query: &[(&str, &str)]) -> Result<Value, ApiError> {
-        let owned: Parameters =
-            query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    pub(crate) fn get_with(
+        &self,
+        path: Vec<String>,
+        query: &[(&str, &str)],
+    ) -> Result<Value, ApiError> {
+        let owned: Parameters = query
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
         self.send("GET", &path, &owned)
     }
 
@@ -135,13 +158,17 @@ impl<'a> Cluster<'a> {
             }
         }
         let asked = format!("{method} /{}", path.join("/"));
-        let answer = request.any_status().send().map_err(|error| self.broken(&asked, error))?;
+        let answer = request
+            .any_status()
+            .send()
+            .map_err(|error| self.broken(&asked, error))?;
         let status = answer.status();
         let reason = answer.header(REASON).map(str::to_owned);
         let body = answer.bytes().map_err(|error| self.broken(&asked, error))?;
         let body: Option<Value> = serde_json::from_slice(&body).ok();
         if (200..300).contains(&status) {
-            let mut body = body.ok_or_else(|| self.error(&asked, status, "the answer is not JSON"))?;
+            let mut body =
+                body.ok_or_else(|| self.error(&asked, status, "the answer is not JSON"))?;
             return Ok(body.get_mut("data").map(Value::take).unwrap_or_default());
         }
         let words = body
@@ -157,7 +184,9 @@ impl<'a> Cluster<'a> {
             .into_iter()
             .flatten()
             .map(|(name, what)| {
-                let what = what.as_str().map_or_else(|| what.to_string(), str::to_owned);
+                let what = what
+                    .as_str()
+                    .map_or_else(|| what.to_string(), str::to_owned);
                 (name.clone(), show::line(&what, 200))
             })
             .collect();
@@ -223,7 +252,10 @@ impl ApiError {
     pub(crate) fn is_open(&self) -> bool {
         match &self.transport {
             Some(Broken::Told(kind, _)) => {
-                matches!(kind, Trouble::Unavailable | Trouble::TimedOut | Trouble::Internal)
+                matches!(
+                    kind,
+                    Trouble::Unavailable | Trouble::TimedOut | Trouble::Internal
+                )
             }
             Some(Broken::Cancelled) => true,
             None => matches!(self.status, 502..=504 | 596 | 599),
@@ -260,9 +292,24 @@ impl ApiError {
     }
 
     fn meaning(&self, needs: &str) -> (Trouble, String) {
-        let Self { cluster, asked, status, words, .. } = self;
-        let said = if words.is_empty() { format!("status {status}") } else { words.clone() };
-        let told = |kind, hint: &str| (kind, format!("cluster {cluster} says: {said} ({asked}). hint: {hint}"));
+        let Self {
+            cluster,
+            asked,
+            status,
+            words,
+            ..
+        } = self;
+        let said = if words.is_empty() {
+            format!("status {status}")
+        } else {
+            words.clone()
+        };
+        let told = |kind, hint: &str| {
+            (
+                kind,
+                format!("cluster {cluster} says: {said} ({asked}). hint: {hint}"),
+            )
+        };
         match status {
             401 => told(
                 Trouble::Denied,
@@ -278,7 +325,9 @@ impl ApiError {
                 ),
                 None if !needs.is_empty() => told(
                     Trouble::Denied,
-                    &format!("the account that the host logs in with needs {needs}; ask the operator to grant it"),
+                    &format!(
+                        "the account that the host logs in with needs {needs}; ask the operator to grant it"
+                    ),
                 ),
                 None => told(
                     Trouble::Denied,
@@ -286,12 +335,21 @@ impl ApiError {
                 ),
             },
             400 => {
-                let fields: Vec<String> =
-                    self.fields.iter().map(|(name, what)| format!("{name}: {what}")).collect();
-                let what = if fields.is_empty() { said } else { fields.join("; ") };
+                let fields: Vec<String> = self
+                    .fields
+                    .iter()
+                    .map(|(name, what)| format!("{name}: {what}"))
+                    .collect();
+                let what = if fields.is_empty() {
+                    said
+                } else {
+                    fields.join("; ")
+                };
                 (
                     Trouble::InvalidInput,
-                    format!("cluster {cluster} refuses the parameters of {asked}: {what}. hint: correct them and call again"),
+                    format!(
+                        "cluster {cluster} refuses the parameters of {asked}: {what}. hint: correct them and call again"
+                    ),
                 )
             }
             501 => told(
@@ -320,18 +378,40 @@ impl ApiError {
                 Trouble::Conflict,
                 "install and start qemu-guest-agent in the machine, and enable it in its configuration",
             )
-        } else if self.says("already exists") || self.says("already used") || self.says("already running") {
-            (Trouble::Conflict, "choose another id or name, or leave it as it is")
+        } else if self.says("already exists")
+            || self.says("already used")
+            || self.says("already running")
+        {
+            (
+                Trouble::Conflict,
+                "choose another id or name, or leave it as it is",
+            )
         } else if self.says("not running") || self.says("is running") {
-            (Trouble::Conflict, "look at its state with pve_guest_status first")
-        } else if self.says("does not exist") || self.says("no such") || self.says("unable to find") {
-            (Trouble::NotFound, "look it up first: pve_guests, pve_snapshots, pve_backups, pve_storage")
+            (
+                Trouble::Conflict,
+                "look at its state with pve_guest_status first",
+            )
+        } else if self.says("does not exist") || self.says("no such") || self.says("unable to find")
+        {
+            (
+                Trouble::NotFound,
+                "look it up first: pve_guests, pve_snapshots, pve_backups, pve_storage",
+            )
         } else if self.says("cluster not ready - no quorum") {
-            (Trouble::Unavailable, "the cluster has lost its quorum and changes nothing until nodes are back")
+            (
+                Trouble::Unavailable,
+                "the cluster has lost its quorum and changes nothing until nodes are back",
+            )
         } else {
-            (Trouble::Internal, "the message is the cluster's own; pve_tasks shows what happened lately")
+            (
+                Trouble::Internal,
+                "the message is the cluster's own; pve_tasks shows what happened lately",
+            )
         };
-        (kind, format!("cluster {cluster} says: {said} ({asked}). hint: {hint}"))
+        (
+            kind,
+            format!("cluster {cluster} says: {said} ({asked}). hint: {hint}"),
+        )
     }
 }
 

@@ -44,12 +44,16 @@ pub(crate) fn unprotected(settings: &Settings, guest: &Guest) -> Result<(), Tool
         ))
     };
     let same = |tag: &&String| {
-        settings.protected_tags.iter().any(|protected| protected.eq_ignore_ascii_case(tag))
+        settings
+            .protected_tags
+            .iter()
+            .any(|protected| protected.eq_ignore_ascii_case(tag))
     };
     if let Some(tag) = guest.tags.iter().find(same) {
         return Err(refused(format!("tag {tag}")));
     }
-    unprotected_id(settings, guest.id).map_err(|_| refused(format!("its number is in {ID_SETTING}")))
+    unprotected_id(settings, guest.id)
+        .map_err(|_| refused(format!("its number is in {ID_SETTING}")))
 }
 
 const ID_SETTING: &str = "protected-ids";
@@ -117,21 +121,30 @@ pub(crate) fn free(guest: &Guest, task: Option<&str>) -> Result<(), ToolError> {
             "a task works on the {} ({task}). {hint}",
             guest.shown()
         ))),
-        (None, Some(lock)) => Err(ToolError::conflict(format!("the {} is locked ({lock}). {hint}", guest.shown()))),
+        (None, Some(lock)) => Err(ToolError::conflict(format!(
+            "the {} is locked ({lock}). {hint}",
+            guest.shown()
+        ))),
         (None, None) => Ok(()),
     }
 }
 
 /// Asks the person, unless this only shows what would be done. What is shown is part of the question's name: when it
 /// has changed by the time of the answer, the question is asked anew.
-pub(crate) fn confirm(cx: &Context, cluster: &str, message: &str, details: &[(String, String)]) -> Result<()> {
+pub(crate) fn confirm(
+    cx: &Context,
+    cluster: &str,
+    message: &str,
+    details: &[(String, String)],
+) -> Result<()> {
     let mut question = Confirm::new(message).backend(cluster);
     let mut shown = message.to_owned();
     for (label, value) in details {
         shown.push_str(&format!("\n{label}: {value}"));
         question = question.detail(label, value);
     }
-    cx.ask(&format!("confirm-{:016x}", fingerprint(&shown)), question)?.accepted()?;
+    cx.ask(&format!("confirm-{:016x}", fingerprint(&shown)), question)?
+        .accepted()?;
     Ok(())
 }
 
@@ -153,9 +166,22 @@ pub(crate) fn portrait(cluster: &Cluster<'_>, guest: &Guest) -> Result<Vec<(Stri
     let names = snapshot_names(&snapshots);
     let disks: Vec<String> = disks(&config)
         .into_iter()
-        .map(|disk| format!("{} {} ({})", disk.key, disk.volume, show::human(disk.size.unwrap_or(0))))
+        .map(|disk| {
+            format!(
+                "{} {} ({})",
+                disk.key,
+                disk.volume,
+                show::human(disk.size.unwrap_or(0))
+            )
+        })
         .collect();
-    let or_none = |list: Vec<String>| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
+    let or_none = |list: Vec<String>| {
+        if list.is_empty() {
+            "none".to_owned()
+        } else {
+            list.join(", ")
+        }
+    };
     let mut all = vec![
         ("Guest".to_owned(), guest.shown()),
         ("State".to_owned(), guest.status.clone()),
@@ -193,15 +219,28 @@ pub(crate) fn disks(config: &Value) -> Vec<Disk> {
                 || (letters.len() < key.len()
                     && matches!(
                         letters,
-                        "scsi" | "virtio" | "sata" | "ide" | "mp" | "efidisk" | "tpmstate" | "unused"
+                        "scsi"
+                            | "virtio"
+                            | "sata"
+                            | "ide"
+                            | "mp"
+                            | "efidisk"
+                            | "tpmstate"
+                            | "unused"
                     ));
             if !is_disk || value.contains("media=cdrom") || value == "none" {
                 return None;
             }
             let mut parts = value.split(',');
             let volume = parts.next()?.to_owned();
-            let size = parts.find_map(|part| part.strip_prefix("size=")).and_then(show::bytes_of);
-            Some(Disk { key: key.clone(), volume, size })
+            let size = parts
+                .find_map(|part| part.strip_prefix("size="))
+                .and_then(show::bytes_of);
+            Some(Disk {
+                key: key.clone(),
+                volume,
+                size,
+            })
         })
         .collect()
 }

@@ -136,14 +136,20 @@ pub(crate) struct Label {
 fn tags(text: Option<String>) -> Vec<String> {
     let text = text.unwrap_or_default();
     // Separated by semicolons when read, by commas when people write them.
-    text.split([';', ',', ' ']).filter(|tag| !tag.is_empty()).map(str::to_owned).collect()
+    text.split([';', ',', ' '])
+        .filter(|tag| !tag.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// All guests of a cluster that the account may see, by number: one request.
 pub(crate) fn list(cluster: &Cluster<'_>) -> Result<Vec<Guest>, ApiError> {
     let all = cluster.get_with(path!["cluster", "resources"], &[("type", "vm")])?;
-    let mut guests: Vec<_> =
-        all.items().iter().filter_map(|raw| Guest::read(&cluster.name, raw)).collect();
+    let mut guests: Vec<_> = all
+        .items()
+        .iter()
+        .filter_map(|raw| Guest::read(&cluster.name, raw))
+        .collect();
     guests.sort_by_key(|guest| guest.id);
     Ok(guests)
 }
@@ -158,7 +164,9 @@ pub(crate) struct Found<'a> {
 /// The guest that is meant by a number, a name, or `node/` and either.
 pub(crate) fn find<'a>(cx: &'a Context, cluster: Option<&str>, wanted: &str) -> Result<Found<'a>> {
     let mut found = find_all(cx, cluster, &[wanted.to_owned()])?;
-    found.pop().ok_or_else(|| ToolError::not_found("no guest was asked for").into())
+    found
+        .pop()
+        .ok_or_else(|| ToolError::not_found("no guest was asked for").into())
 }
 
 /// The guests that are meant, each once, in the order in which they were named.
@@ -221,16 +229,30 @@ fn nothing_fits(text: &str, known: &[(Cluster<'_>, Vec<Guest>)], away: &[String]
                 name.contains(&lower) || (name.len() > 2 && lower.contains(&name))
             })
         })
-        .map(|guest| format!("{} ({})", guest.name.as_deref().unwrap_or_default(), guest.id))
+        .map(|guest| {
+            format!(
+                "{} ({})",
+                guest.name.as_deref().unwrap_or_default(),
+                guest.id
+            )
+        })
         .take(5)
         .collect();
     near.dedup();
     let mut message = format!("there is no guest {text:?}, or the account may not see it");
     if !away.is_empty() {
-        message.push_str(&format!("; clusters that do not answer: {}", away.join(", ")));
+        message.push_str(&format!(
+            "; clusters that do not answer: {}",
+            away.join(", ")
+        ));
     }
-    if !known.iter().flat_map(|(_, guests)| guests).any(|guest| guest.status != "unknown") {
-        message.push_str(". hint: the account sees no guest at all; pve_permissions shows its rights");
+    if !known
+        .iter()
+        .flat_map(|(_, guests)| guests)
+        .any(|guest| guest.status != "unknown")
+    {
+        message
+            .push_str(". hint: the account sees no guest at all; pve_permissions shows its rights");
     } else if near.is_empty() {
         message.push_str(". hint: pve_guests lists them");
     } else {
@@ -240,8 +262,10 @@ fn nothing_fits(text: &str, known: &[(Cluster<'_>, Vec<Guest>)], away: &[String]
 }
 
 fn several_fit(text: &str, fits: &[(&Cluster<'_>, &Guest)]) -> Failure {
-    let clusters: std::collections::BTreeSet<&str> =
-        fits.iter().map(|(cluster, _)| cluster.name.as_str()).collect();
+    let clusters: std::collections::BTreeSet<&str> = fits
+        .iter()
+        .map(|(cluster, _)| cluster.name.as_str())
+        .collect();
     let shown: Vec<String> = fits
         .iter()
         .take(10)
@@ -288,13 +312,22 @@ impl<'t> Selector<'t> {
             ))
             .into());
         }
-        Ok(Self { node, what, id: what.parse().ok() })
+        Ok(Self {
+            node,
+            what,
+            id: what.parse().ok(),
+        })
     }
 
     fn fits(&self, guest: &Guest) -> bool {
-        let right_node = self.node.is_none_or(|node| guest.node.eq_ignore_ascii_case(node));
+        let right_node = self
+            .node
+            .is_none_or(|node| guest.node.eq_ignore_ascii_case(node));
         let named = || {
-            guest.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(self.what))
+            guest
+                .name
+                .as_deref()
+                .is_some_and(|name| name.eq_ignore_ascii_case(self.what))
         };
         right_node && self.id.map_or_else(named, |id| guest.id == id)
     }
@@ -311,7 +344,15 @@ mod tests {
 
     #[test]
     fn a_guest_is_found_by_number_and_name_with_and_without_its_node() {
-        for text in ["101", "WEB01", "pve1/101", "pve1/web01", "PVE1:web01", "qemu/101", " 101 "] {
+        for text in [
+            "101",
+            "WEB01",
+            "pve1/101",
+            "pve1/web01",
+            "PVE1:web01",
+            "qemu/101",
+            " 101 ",
+        ] {
             assert!(Selector::of(text).unwrap().fits(&guest()), "{text}");
         }
         for text in ["102", "web", "pve2/101", "pve2/web01"] {
@@ -322,7 +363,10 @@ mod tests {
 
     #[test]
     fn numbers_that_are_texts_and_tags_are_read() {
-        assert_eq!((guest().id, guest().tags), (101, vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(
+            (guest().id, guest().tags),
+            (101, vec!["a".to_owned(), "b".to_owned()])
+        );
         assert!(Guest::read("lab", &json!({"type": "storage", "vmid": 1, "node": "a"})).is_none());
     }
 }

@@ -33,7 +33,11 @@ impl Loose for Value {
     fn number(&self, key: &str) -> Option<f64> {
         match self.get(key)? {
             Value::Number(number) => number.as_f64(),
-            Value::String(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
+            Value::String(text) => text
+                .trim()
+                .parse()
+                .ok()
+                .filter(|number: &f64| number.is_finite()),
             _ => None,
         }
     }
@@ -42,7 +46,9 @@ impl Loose for Value {
         match self.get(key) {
             Some(Value::Bool(on)) => *on,
             Some(Value::Number(number)) => number.as_f64() != Some(0.0),
-            Some(Value::String(text)) => !matches!(text.as_str(), "" | "0" | "no" | "false" | "off"),
+            Some(Value::String(text)) => {
+                !matches!(text.as_str(), "" | "0" | "no" | "false" | "off")
+            }
             _ => false,
         }
     }
@@ -82,19 +88,30 @@ mod tests {
 
     #[test]
     fn numbers_are_read_however_they_are_written() {
-        let value = json!({"a": 7, "b": "7", "c": 7.9, "d": "7.9", "e": -1, "f": "x", "g": null, "h": ""});
+        let value =
+            json!({"a": 7, "b": "7", "c": 7.9, "d": "7.9", "e": -1, "f": "x", "g": null, "h": ""});
         let read = |key| value.whole(key);
         assert_eq!([read("a"), read("b"), read("c"), read("d")], [Some(7); 4]);
-        assert_eq!([read("e"), read("f"), read("g"), read("h"), read("z")], [None; 5]);
+        assert_eq!(
+            [read("e"), read("f"), read("g"), read("h"), read("z")],
+            [None; 5]
+        );
         assert_eq!(value.number("d"), Some(7.9));
-        assert_eq!((value.text("a").as_deref(), value.text("h")), (Some("7"), None));
+        assert_eq!(
+            (value.text("a").as_deref(), value.text("h")),
+            (Some("7"), None)
+        );
     }
 
     #[test]
     fn flags_are_read_however_they_are_written() {
         let value = json!({"a": 1, "b": "1", "c": true, "d": 0, "e": "0", "f": "", "g": null});
         assert!(["a", "b", "c"].into_iter().all(|key| value.flag(key)));
-        assert!(!["d", "e", "f", "g", "z"].into_iter().any(|key| value.flag(key)));
+        assert!(
+            !["d", "e", "f", "g", "z"]
+                .into_iter()
+                .any(|key| value.flag(key))
+        );
         assert!(Value::Null.items().is_empty());
     }
 }

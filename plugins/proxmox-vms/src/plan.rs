@@ -54,7 +54,12 @@ impl Action {
     }
 
     /// About a guest: where its tasks are, and what they are called.
-    pub(crate) fn on(guest: &Guest, method: &str, rest: &[&str], effect: impl Into<String>) -> Self {
+    pub(crate) fn on(
+        guest: &Guest,
+        method: &str,
+        rest: &[&str],
+        effect: impl Into<String>,
+    ) -> Self {
         let mut action = Self::new(&guest.cluster, method, guest.path(rest), effect);
         action.guest = Some(guest.label());
         action
@@ -77,7 +82,12 @@ impl Action {
         if on { self.with(name, 1) } else { self }
     }
 
-    pub(crate) fn begins(mut self, node: &str, kind: impl Into<String>, about: impl ToString) -> Self {
+    pub(crate) fn begins(
+        mut self,
+        node: &str,
+        kind: impl Into<String>,
+        about: impl ToString,
+    ) -> Self {
         self.task = Some(Begun {
             node: node.to_owned(),
             kind: kind.into(),

@@ -15,7 +15,10 @@ fn one(text: String) -> Result<Vec<Message>> {
 }
 
 fn of(cluster: Option<&String>) -> String {
-    cluster.map_or_else(|| "all clusters".to_owned(), |cluster| format!("cluster {cluster}"))
+    cluster.map_or_else(
+        || "all clusters".to_owned(),
+        |cluster| format!("cluster {cluster}"),
+    )
 }
 
 /// Looks at the health of the cluster and says what needs attention.
@@ -64,7 +67,9 @@ pub(crate) struct OfNode {
 /// Plans how to empty a node for maintenance.
 #[prompt(title = "Migrate a node's guests")]
 pub(crate) fn pve_drain_plan(args: OfNode) -> Result<Vec<Message>> {
-    let cluster = args.cluster.map_or_else(String::new, |cluster| format!(" of cluster {cluster}"));
+    let cluster = args
+        .cluster
+        .map_or_else(String::new, |cluster| format!(" of cluster {cluster}"));
     let node = args.node;
     one(format!(
         "Plan the maintenance of node {node}{cluster}. First pve_cluster: stop here if there is no quorum, or if the others \
@@ -99,7 +104,9 @@ pub(crate) struct Troubled {
 /// Finds out what is wrong with a guest.
 #[prompt(title = "Troubleshoot a guest")]
 pub(crate) fn pve_troubleshoot(args: Troubled) -> Result<Vec<Message>> {
-    let symptom = args.symptom.map_or_else(String::new, |symptom| format!(" What is known: {symptom}."));
+    let symptom = args
+        .symptom
+        .map_or_else(String::new, |symptom| format!(" What is known: {symptom}."));
     let guest = args.guest;
     one(format!(
         "Find out what is wrong with guest {guest}.{symptom} Look at pve_guest_status, pve_guest_config, pve_tasks for the \

@@ -106,7 +106,10 @@ impl Report {
         notes: Vec<String>,
     ) -> Result<Rendered<Self>> {
         let count = |wanted: &[Outcome]| {
-            results.iter().filter(|line| wanted.contains(&line.outcome)).count()
+            results
+                .iter()
+                .filter(|line| wanted.contains(&line.outcome))
+                .count()
         };
         let good = count(&[Outcome::Ok, Outcome::Warnings]);
         let warned = count(&[Outcome::Warnings]);
@@ -115,10 +118,14 @@ impl Report {
         let summary = match (all, good, warned) {
             (_, good, 0) if good == all => format!("{title}: done"),
             (1, 1, _) => format!("{title}: done, with warnings"),
-            (_, good, warned) if good == all => format!("{title}: all {all} done, {warned} with warnings"),
+            (_, good, warned) if good == all => {
+                format!("{title}: all {all} done, {warned} with warnings")
+            }
             (1, ..) => format!("{title}: failed"),
             (_, good, 0) => format!("{title}: {good} of {all} done"),
-            (_, good, warned) => format!("{title}: {good} of {all} done, {warned} of them with warnings"),
+            (_, good, warned) => {
+                format!("{title}: {good} of {all} done, {warned} of them with warnings")
+            }
         };
         let report = Self {
             summary,
@@ -129,7 +136,11 @@ impl Report {
         };
         let text = report.text();
         if good == 0 && all > 0 {
-            let kind = if lost > 0 { Trouble::TimedOut } else { Trouble::Conflict };
+            let kind = if lost > 0 {
+                Trouble::TimedOut
+            } else {
+                Trouble::Conflict
+            };
             return Err(ToolError::new(kind, text).with_structured(&report)?.into());
         }
         Ok(Rendered::new(report, text))

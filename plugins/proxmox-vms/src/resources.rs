@@ -25,7 +25,8 @@ pub(crate) struct OfCluster {
 
 /// The cluster of a URI. An unknown one is no such resource, rather than an error of a tool.
 fn cluster_of<'a>(cx: &'a Context, name: &str) -> Result<Cluster<'a>> {
-    api::one(cx, Some(name)).map_err(|_| RequestError::not_found(format!("there is no cluster {name:?}")).into())
+    api::one(cx, Some(name))
+        .map_err(|_| RequestError::not_found(format!("there is no cluster {name:?}")).into())
 }
 
 /// Every failure to read: what does not exist is not found, the rest is told.
@@ -47,7 +48,10 @@ fn links(cx: &Context, kind: &str, name: &str) -> Result<Page> {
     let all = api::all(cx)?.into_iter();
     Ok(Page::last(all.map(|cluster| {
         let uri = format!("pve://{}/{kind}", cluster.name);
-        Link { mime_type: Some(JSON.to_owned()), ..Link::new(uri, format!("{name} of {}", cluster.name)) }
+        Link {
+            mime_type: Some(JSON.to_owned()),
+            ..Link::new(uri, format!("{name} of {}", cluster.name))
+        }
     })))
 }
 
@@ -70,7 +74,9 @@ fn list_nodes(cx: &Context, _: Option<&str>) -> Result<Page> {
 pub(crate) fn storage(cx: &Context, of: OfCluster) -> Result<Json<Value>> {
     let cluster = cluster_of(cx, &of.cluster)?;
     let storages = crate::tools::storage::list(&cluster).map_err(told)?;
-    Ok(Json(json!({ "cluster": cluster.name, "storages": storages })))
+    Ok(Json(
+        json!({ "cluster": cluster.name, "storages": storages }),
+    ))
 }
 
 fn list_storage(cx: &Context, _: Option<&str>) -> Result<Page> {
@@ -90,7 +96,8 @@ pub(crate) fn guest(cx: &Context, of: OfGuest) -> Result<Json<Value>> {
     let cluster = cluster_of(cx, &of.cluster)?;
     let guests = guests_of::list(&cluster).map_err(told)?;
     let found = guests.into_iter().find(|guest| guest.id == of.id);
-    let guest = found.ok_or_else(|| RequestError::not_found(format!("there is no guest {}", of.id)))?;
+    let guest =
+        found.ok_or_else(|| RequestError::not_found(format!("there is no guest {}", of.id)))?;
     let mut shown = json!({
         "cluster": cluster.name,
         "id": guest.id,
@@ -105,8 +112,15 @@ pub(crate) fn guest(cx: &Context, of: OfGuest) -> Result<Json<Value>> {
     });
     if guest.status != "unknown" {
         let config = cluster.get(guest.path(&["config"])).map_err(told)?;
-        let kept = config.as_object().into_iter().flatten().filter(|(key, _)| !key.contains("password"));
-        shown["config"] = Value::Object(kept.map(|(key, value)| (key.clone(), value.clone())).collect());
+        let kept = config
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(key, _)| !key.contains("password"));
+        shown["config"] = Value::Object(
+            kept.map(|(key, value)| (key.clone(), value.clone()))
+                .collect(),
+        );
         let snapshots = cluster.get(guest.path(&["snapshot"])).map_err(told)?;
         shown["snapshots"] = json!(crate::guard::snapshot_names(&snapshots));
     }
@@ -141,7 +155,11 @@ pub(crate) struct OfTask {
 }
 
 /// A task: whether it runs, how it ended, and its log so far.
-#[resource("pve://{cluster}/tasks/{upid}", mime_type = "application/json", title = "Task")]
+#[resource(
+    "pve://{cluster}/tasks/{upid}",
+    mime_type = "application/json",
+    title = "Task"
+)]
 pub(crate) fn task(cx: &Context, of: OfTask) -> Result<Json<Value>> {
     let cluster = cluster_of(cx, &of.cluster)?;
     let upid = Upid::parse(&of.upid).map_err(|error| RequestError::not_found(error.message))?;
@@ -187,7 +205,11 @@ pub(crate) fn look(cx: &Context, watched: &[Watched]) -> Result<Vec<Result<Sight
     let mut sightings = Vec::new();
     for one in watched {
         let Some((name, place)) = place(&one.uri) else {
-            sightings.push(Err(RequestError::not_found(format!("{} is no resource", one.uri)).into()));
+            sightings.push(Err(RequestError::not_found(format!(
+                "{} is no resource",
+                one.uri
+            ))
+            .into()));
             continue;
         };
         let cluster = match cluster_of(cx, name) {
@@ -204,7 +226,10 @@ pub(crate) fn look(cx: &Context, watched: &[Watched]) -> Result<Vec<Result<Sight
         let at = match seen.iter().position(|(known, _)| *known == cluster.name) {
             Some(at) => at,
             None => {
-                seen.push((cluster.name.clone(), cluster.get(path!["cluster", "resources"])));
+                seen.push((
+                    cluster.name.clone(),
+                    cluster.get(path!["cluster", "resources"]),
+                ));
                 seen.len() - 1
             }
         };
@@ -220,10 +245,16 @@ fn look_at_task(cluster: &Cluster<'_>, upid: &str) -> Result<Sighting> {
     let upid = Upid::parse(upid).map_err(|error| RequestError::not_found(error.message))?;
     match run::task_state(cluster, &upid.text).map_err(told)? {
         // An ended task never changes again.
-        Some(exit) => Ok(Sighting::new(show::line(&exit, 500), Duration::from_mins(60))),
+        Some(exit) => Ok(Sighting::new(
+            show::line(&exit, 500),
+            Duration::from_mins(60),
+        )),
         None => {
             let log = run::task_log(cluster, &upid.text, 0).map_err(told)?;
-            Ok(Sighting::new(format!("running, {} lines", log.len()), Duration::from_secs(3)))
+            Ok(Sighting::new(
+                format!("running, {} lines", log.len()),
+                Duration::from_secs(3),
+            ))
         }
     }
 }
@@ -233,9 +264,10 @@ fn sighting(all: &Value, place: &Place<'_>) -> Result<Sighting> {
     let keys: &[&str] = match place {
         Place::Nodes => &["node", "status"],
         Place::Storage => &["storage", "node", "status", "content"],
-        Place::Guest(_) | Place::Task(_) => {
-            &["vmid", "name", "node", "status", "template", "tags", "pool", "lock", "hastate", "maxmem", "maxcpu", "maxdisk"]
-        }
+        Place::Guest(_) | Place::Task(_) => &[
+            "vmid", "name", "node", "status", "template", "tags", "pool", "lock", "hastate",
+            "maxmem", "maxcpu", "maxdisk",
+        ],
     };
     let kinds: &[&str] = match place {
         Place::Nodes => &["node"],
@@ -243,7 +275,11 @@ fn sighting(all: &Value, place: &Place<'_>) -> Result<Sighting> {
         Place::Guest(_) | Place::Task(_) => &["qemu", "lxc"],
     };
     let mut text = String::new();
-    for one in all.items().iter().filter(|one| kinds.iter().any(|kind| one["type"] == *kind)) {
+    for one in all
+        .items()
+        .iter()
+        .filter(|one| kinds.iter().any(|kind| one["type"] == *kind))
+    {
         if let Place::Guest(id) = place
             && one.whole("vmid") != Some(*id)
         {
@@ -254,7 +290,9 @@ fn sighting(all: &Value, place: &Place<'_>) -> Result<Sighting> {
             text.push('\u{1f}');
         }
         // In steps of five percent: it grows with every write.
-        if let (Place::Storage, Some(used), Some(total)) = (place, one.whole("disk"), one.whole("maxdisk")) {
+        if let (Place::Storage, Some(used), Some(total)) =
+            (place, one.whole("disk"), one.whole("maxdisk"))
+        {
             text.push_str(&(used * 20 / total.max(1)).to_string());
         }
     }
@@ -264,7 +302,10 @@ fn sighting(all: &Value, place: &Place<'_>) -> Result<Sighting> {
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
-    Ok(Sighting::new(format!("{hash:016x}"), Duration::from_secs(10)))
+    Ok(Sighting::new(
+        format!("{hash:016x}"),
+        Duration::from_secs(10),
+    ))
 }
 
 /// Suggests clusters, nodes, guests and tasks for blanks of prompts and of URIs.
@@ -287,7 +328,11 @@ pub(crate) fn complete(cx: &Context, blank: &Blank) -> Result<Suggestions> {
             let name = |guest: &Guest| guest.name.clone().unwrap_or_else(|| guest.id.to_string());
             Ok(blank.among(guests(cx, named.as_deref())?.iter().map(name)))
         }
-        "id" => Ok(blank.among(guests(cx, named.as_deref())?.iter().map(|guest| guest.id.to_string()))),
+        "id" => Ok(blank.among(
+            guests(cx, named.as_deref())?
+                .iter()
+                .map(|guest| guest.id.to_string()),
+        )),
         "upid" => {
             let mut tasks = Vec::new();
             for cluster in api::wanted(cx, named.as_deref())? {
@@ -303,5 +348,8 @@ pub(crate) fn complete(cx: &Context, blank: &Blank) -> Result<Suggestions> {
 /// Those of the clusters that answer.
 fn guests(cx: &Context, cluster: Option<&str>) -> Result<Vec<Guest>> {
     let clusters = api::wanted(cx, cluster)?.into_iter();
-    Ok(clusters.filter_map(|cluster| guests_of::list(&cluster).ok()).flatten().collect())
+    Ok(clusters
+        .filter_map(|cluster| guests_of::list(&cluster).ok())
+        .flatten()
+        .collect())
 }

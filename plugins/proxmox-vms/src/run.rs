@@ -53,10 +53,19 @@ struct Item {
 enum State {
     Waiting,
     /// To be sent in this step. The tasks of its kind that there were before; none where they could not be listed.
-    Ready { before: Option<Vec<String>> },
+    Ready {
+        before: Option<Vec<String>>,
+    },
     /// Sent, and the answer was lost.
-    Lost { before: Option<Vec<String>>, why: String },
-    Running { upid: String, lines: u64, failures: u32 },
+    Lost {
+        before: Option<Vec<String>>,
+        why: String,
+    },
+    Running {
+        upid: String,
+        lines: u64,
+        failures: u32,
+    },
     Done(Line),
 }
 
@@ -68,10 +77,18 @@ struct Found {
 }
 
 /// Carries a plan out: at once if it is quick, else as a job.
-pub(crate) fn carry_out(cx: &Context, plan: Plan, patience: Duration) -> Result<Work<Rendered<Report>>> {
+pub(crate) fn carry_out(
+    cx: &Context,
+    plan: Plan,
+    patience: Duration,
+) -> Result<Work<Rendered<Report>>> {
     let settings = Settings::of(cx)?;
     let mut run = Run::new(plan, settings.parallel);
-    if run.items.iter().all(|item| matches!(item.state, State::Done(_))) {
+    if run
+        .items
+        .iter()
+        .all(|item| matches!(item.state, State::Done(_)))
+    {
         return Ok(Work::Done(run.report()?));
     }
     let quick = run.items.iter().all(|item| item.action.task.is_none());
@@ -101,7 +118,10 @@ impl Run {
         let mut items: Vec<Item> = plan
             .actions
             .into_iter()
-            .map(|action| Item { action, state: State::Waiting })
+            .map(|action| Item {
+                action,
+                state: State::Waiting,
+            })
             .collect();
         items.extend(plan.skipped.into_iter().map(|(guest, why)| {
             let mut action = Action::new("", "", Vec::new(), "");
@@ -118,7 +138,10 @@ impl Run {
                 message: Some(why),
                 warnings: Vec::new(),
             };
-            Item { action, state: State::Done(line) }
+            Item {
+                action,
+                state: State::Done(line),
+            }
         }));
         Self {
             title: plan.title,
@@ -131,15 +154,26 @@ impl Run {
     }
 
     fn is_over(&self) -> bool {
-        self.items.iter().all(|item| matches!(item.state, State::Done(_)))
+        self.items
+            .iter()
+            .all(|item| matches!(item.state, State::Done(_)))
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a call works on a few hundred guests at most")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a call works on a few hundred guests at most"
+    )]
     fn done(&self) -> f64 {
-        self.items.iter().filter(|item| matches!(item.state, State::Done(_))).count() as f64
+        self.items
+            .iter()
+            .filter(|item| matches!(item.state, State::Done(_)))
+            .count() as f64
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a call works on a few hundred guests at most")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a call works on a few hundred guests at most"
+    )]
     fn total(&self) -> f64 {
         self.items.len() as f64
     }
@@ -152,7 +186,9 @@ impl Run {
     fn report(self) -> Result<Rendered<Report>> {
         let lines = self.items.into_iter().filter_map(|item| match item.state {
             State::Done(line) => Some(line),
-            State::Waiting | State::Ready { .. } | State::Lost { .. } | State::Running { .. } => None,
+            State::Waiting | State::Ready { .. } | State::Lost { .. } | State::Running { .. } => {
+                None
+            }
         });
         Report::finished(&self.title, lines.collect(), self.notes)
     }
@@ -173,7 +209,11 @@ impl Run {
                 continue;
             }
             if cancelled {
-                item.end(Outcome::Skipped, None, Some("the job was cancelled before it began".to_owned()));
+                item.end(
+                    Outcome::Skipped,
+                    None,
+                    Some("the job was cancelled before it began".to_owned()),
+                );
             } else if busy < self.parallel {
                 item.prepare(cx, at_once)?;
                 if at_once {
@@ -193,7 +233,10 @@ impl Run {
             }
             return Step::done(self.report()?);
         }
-        let begins = self.items.iter().any(|item| matches!(item.state, State::Ready { .. }));
+        let begins = self
+            .items
+            .iter()
+            .any(|item| matches!(item.state, State::Ready { .. }));
         let pause = if begins { Duration::ZERO } else { self.pause() };
         let steps = |wanted: bool| {
             let count = self
@@ -288,7 +331,11 @@ impl Item {
         match std::mem::replace(&mut self.state, State::Waiting) {
             State::Ready { before } => self.send(cx, before),
             State::Lost { before, why } => self.look_for(cx, before, why),
-            State::Running { upid, lines, failures } => self.follow(cx, found, upid, lines, failures),
+            State::Running {
+                upid,
+                lines,
+                failures,
+            } => self.follow(cx, found, upid, lines, failures),
             state @ (State::Waiting | State::Done(_)) => {
                 self.state = state;
                 Ok(())
@@ -298,16 +345,28 @@ impl Item {
 
     fn send(&mut self, cx: &Context, before: Option<Vec<String>>) -> Result<()> {
         let cluster = self.cluster(cx)?;
-        let Action { method, path, parameters, .. } = &self.action;
+        let Action {
+            method,
+            path,
+            parameters,
+            ..
+        } = &self.action;
         match cluster.send(method, path, parameters) {
             Ok(answer) => self.sent(&answer),
             Err(error) if error.is_cancelled() => return Err(Failure::Cancelled),
             Err(error) if error.is_open() && self.action.task.is_some() => {
-                self.state = State::Lost { before, why: error.to_string() };
+                self.state = State::Lost {
+                    before,
+                    why: error.to_string(),
+                };
             }
             Err(error) => {
                 let message = told(&error, &self.action.needs);
-                let outcome = if error.is_open() { Outcome::Unknown } else { Outcome::Failed };
+                let outcome = if error.is_open() {
+                    Outcome::Unknown
+                } else {
+                    Outcome::Failed
+                };
                 self.end(outcome, None, Some(message));
             }
         }
@@ -318,7 +377,11 @@ impl Item {
     fn sent(&mut self, answer: &Value) {
         match answer.as_str().and_then(|text| Upid::parse(text).ok()) {
             Some(upid) => {
-                self.state = State::Running { upid: upid.text, lines: 0, failures: 0 };
+                self.state = State::Running {
+                    upid: upid.text,
+                    lines: 0,
+                    failures: 0,
+                };
             }
             None => self.end(Outcome::Ok, None, None),
         }
@@ -334,7 +397,13 @@ impl Item {
         };
         match list_tasks(&self.cluster(cx)?, task) {
             Ok(now) => match now.into_iter().find(|upid| !known.contains(upid)) {
-                Some(upid) => self.state = State::Running { upid, lines: 0, failures: 0 },
+                Some(upid) => {
+                    self.state = State::Running {
+                        upid,
+                        lines: 0,
+                        failures: 0,
+                    }
+                }
                 // It has not begun, so sending it is not doing it twice.
                 None => return self.send(cx, before),
             },
@@ -360,7 +429,11 @@ impl Item {
             Ok(state) => state,
             Err(error) if error.is_cancelled() => return Err(Failure::Cancelled),
             Err(error) if failures + 1 < ATTEMPTS && (error.is_away() || error.status == 500) => {
-                self.state = State::Running { upid, lines, failures: failures + 1 };
+                self.state = State::Running {
+                    upid,
+                    lines,
+                    failures: failures + 1,
+                };
                 return Ok(());
             }
             Err(error) => {
@@ -382,10 +455,18 @@ impl Item {
                 NoticeLevel::Info
             };
             found.last = Some(text.clone());
-            found.log.push(JobLine { at: None, level, text: format!("{}: {text}", self.subject()) });
+            found.log.push(JobLine {
+                at: None,
+                level,
+                text: format!("{}: {text}", self.subject()),
+            });
         }
         let Some(exit) = state else {
-            self.state = State::Running { upid, lines, failures: 0 };
+            self.state = State::Running {
+                upid,
+                lines,
+                failures: 0,
+            };
             return Ok(());
         };
         if exit == "OK" {
@@ -406,7 +487,11 @@ impl Item {
     fn subject(&self) -> String {
         match &self.action.guest {
             Some(guest) => guest.id.to_string(),
-            None => self.action.task.as_ref().map_or_else(String::new, |task| task.kind.clone()),
+            None => self
+                .action
+                .task
+                .as_ref()
+                .map_or_else(String::new, |task| task.kind.clone()),
         }
     }
 
@@ -447,12 +532,19 @@ fn told(error: &ApiError, needs: &str) -> String {
 
 /// The newest tasks of this kind about the same thing.
 fn list_tasks(cluster: &Cluster<'_>, task: &Begun) -> Result<Vec<String>, ApiError> {
-    let mut query = vec![("source", "all"), ("typefilter", task.kind.as_str()), ("limit", "50")];
+    let mut query = vec![
+        ("source", "all"),
+        ("typefilter", task.kind.as_str()),
+        ("limit", "50"),
+    ];
     if task.about.parse::<u64>().is_ok() {
         query.push(("vmid", &task.about));
     }
     let all = cluster.get_with(path!["nodes", task.node, "tasks"], &query)?;
-    let same = all.items().iter().filter(|one| one.text("type").as_deref() == Some(&task.kind));
+    let same = all
+        .items()
+        .iter()
+        .filter(|one| one.text("type").as_deref() == Some(&task.kind));
     Ok(same.filter_map(|one| one.text("upid")).collect())
 }
 
@@ -462,17 +554,30 @@ pub(crate) fn task_state(cluster: &Cluster<'_>, upid: &str) -> Result<Option<Str
     let state = cluster.get(path!["nodes", node, "tasks", upid, "status"])?;
     let stopped = state.text("status").as_deref() == Some("stopped");
     // A task that lost its process has stopped and has no status of its own.
-    Ok(stopped.then(|| state.text("exitstatus").unwrap_or_else(|| "unexpected status".to_owned())))
+    Ok(stopped.then(|| {
+        state
+            .text("exitstatus")
+            .unwrap_or_else(|| "unexpected status".to_owned())
+    }))
 }
 
 /// Lines of a task's log from one on.
-pub(crate) fn task_log(cluster: &Cluster<'_>, upid: &str, start: u64) -> Result<Vec<String>, ApiError> {
+pub(crate) fn task_log(
+    cluster: &Cluster<'_>,
+    upid: &str,
+    start: u64,
+) -> Result<Vec<String>, ApiError> {
     let node = upid.split(':').nth(1).unwrap_or_default();
     let query = [("start", start.to_string()), ("limit", LINES.to_string())];
-    let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let query: Vec<(&str, &str)> = query
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
     let log = cluster.get_with(path!["nodes", node, "tasks", upid, "log"], &query)?;
     let lines = log.items().iter();
     // An empty log is one line that says so.
     let lines = lines.filter(|one| one.whole("n").is_some_and(|number| number > start));
-    Ok(lines.map(|one| show::line(&one.text("t").unwrap_or_default(), 500)).collect())
+    Ok(lines
+        .map(|one| show::line(&one.text("t").unwrap_or_default(), 500))
+        .collect())
 }

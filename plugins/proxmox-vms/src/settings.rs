@@ -54,7 +54,9 @@ impl FromStr for Range {
         let (first, last) = text.split_once('-').unwrap_or((text, text));
         match (first.trim().parse(), last.trim().parse()) {
             (Ok(first), Ok(last)) if first <= last => Ok(Self { first, last }),
-            _ => Err(format!("{text:?} is not a number or a range such as \"9000-9999\"")),
+            _ => Err(format!(
+                "{text:?} is not a number or a range such as \"9000-9999\""
+            )),
         }
     }
 }
@@ -65,7 +67,9 @@ impl<'de> Deserialize<'de> for Range {
         match &value {
             Value::String(text) => text.parse().map_err(D::Error::custom),
             Value::Number(number) => number.to_string().parse().map_err(D::Error::custom),
-            _ => Err(D::Error::custom("a number or a range such as \"9000-9999\"")),
+            _ => Err(D::Error::custom(
+                "a number or a range such as \"9000-9999\"",
+            )),
         }
     }
 }
@@ -90,7 +94,11 @@ mod tests {
         .unwrap();
         assert!(settings.protected_ids[0].holds(150) && settings.protected_ids[1].holds(9000));
         assert!(!settings.protected_ids[0].holds(200));
-        for bad in [json!({"protected-ids": ["9-1"]}), json!({"protected_ids": []}), json!({"protected-ids": [true]})] {
+        for bad in [
+            json!({"protected-ids": ["9-1"]}),
+            json!({"protected_ids": []}),
+            json!({"protected-ids": [true]}),
+        ] {
             assert!(serde_json::from_value::<Settings>(bad).is_err());
         }
     }

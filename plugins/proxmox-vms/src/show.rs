@@ -14,7 +14,10 @@ pub(crate) struct Size {
 
 impl Size {
     pub(crate) fn of(bytes: u64) -> Self {
-        Self { bytes, human: human(bytes) }
+        Self {
+            bytes,
+            human: human(bytes),
+        }
     }
 }
 
@@ -38,7 +41,11 @@ pub(crate) fn human(bytes: u64) -> String {
 pub(crate) fn bytes_of(text: &str) -> Option<u64> {
     let text = text.trim();
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let factor: u64 = match text[digits.len()..].chars().next().map(|c| c.to_ascii_uppercase()) {
+    let factor: u64 = match text[digits.len()..]
+        .chars()
+        .next()
+        .map(|c| c.to_ascii_uppercase())
+    {
         None => 1,
         Some('K') => 1 << 10,
         Some('M') => 1 << 20,
@@ -53,7 +60,9 @@ pub(crate) fn bytes_of(text: &str) -> Option<u64> {
         clippy::cast_precision_loss,
         reason = "bounded by the condition"
     )]
-    (0.0..9e6).contains(&number).then(|| (number * factor as f64) as u64)
+    (0.0..9e6)
+        .contains(&number)
+        .then(|| (number * factor as f64) as u64)
 }
 
 /// A share between 0 and 1, in percent with one decimal.
@@ -101,7 +110,11 @@ pub(crate) fn duration(seconds: u64) -> String {
         }
     }
     parts.truncate(2);
-    if parts.is_empty() { "0 s".to_owned() } else { parts.join(" ") }
+    if parts.is_empty() {
+        "0 s".to_owned()
+    } else {
+        parts.join(" ")
+    }
 }
 
 /// Text of somebody else on one line, cut where it is long.
@@ -135,7 +148,10 @@ mod tests {
         assert_eq!(bytes_of("32G"), Some(34_359_738_368));
         assert_eq!(bytes_of("1.5K"), Some(1536));
         assert_eq!(bytes_of("512"), Some(512));
-        assert_eq!([bytes_of("x"), bytes_of("5Z"), bytes_of("-1G"), bytes_of("")], [None; 4]);
+        assert_eq!(
+            [bytes_of("x"), bytes_of("5Z"), bytes_of("-1G"), bytes_of("")],
+            [None; 4]
+        );
     }
 
     #[test]

@@ -97,21 +97,36 @@ pub(crate) fn pve_backups(cx: &Context, args: BackupsArgs) -> Result<Rendered<Ba
             }
         }
     }
-    let (answers, unreachable) = across(cx, cluster.as_deref(), "Datastore.Audit on /storage", |cluster| {
-        list(cluster, args.storage.as_deref(), id)
-    })?;
+    let (answers, unreachable) = across(
+        cx,
+        cluster.as_deref(),
+        "Datastore.Audit on /storage",
+        |cluster| list(cluster, args.storage.as_deref(), id),
+    )?;
     let (mut all, mut notes) = (Vec::new(), Vec::new());
     for (_, (backups, missed)) in answers {
         all.extend(backups);
         notes.extend(missed);
     }
-    all.sort_by(|a: &Backup, b| b.created.cmp(&a.created).then_with(|| a.backup.cmp(&b.backup)));
+    all.sort_by(|a: &Backup, b| {
+        b.created
+            .cmp(&a.created)
+            .then_with(|| a.backup.cmp(&b.backup))
+    });
     let total = all.len();
     all.truncate(args.limit.unwrap_or(50));
-    let list = Backups { total, backups: all, notes, unreachable };
+    let list = Backups {
+        total,
+        backups: all,
+        notes,
+        unreachable,
+    };
     let mut text = format!("{} backups", list.total);
     for one in &list.backups {
-        let (guest, created) = (one.guest.unwrap_or(0), one.created.as_deref().unwrap_or("?"));
+        let (guest, created) = (
+            one.guest.unwrap_or(0),
+            one.created.as_deref().unwrap_or("?"),
+        );
         text.push_str(&format!("\n{created} guest {guest} {}", one.backup));
         if let Some(size) = &one.size {
             text.push_str(&format!(" {}", size.human));
@@ -133,21 +148,33 @@ pub(crate) fn pve_backups(cx: &Context, args: BackupsArgs) -> Result<Rendered<Ba
 type Listed = (Vec<Backup>, Vec<String>);
 
 /// A shared storage is looked at once, another one from each node that is online.
-pub(crate) fn list(cluster: &Cluster<'_>, wanted: Option<&str>, id: Option<u64>) -> Result<Listed, ApiError> {
+pub(crate) fn list(
+    cluster: &Cluster<'_>,
+    wanted: Option<&str>,
+    id: Option<u64>,
+) -> Result<Listed, ApiError> {
     let storages = storage::list(cluster)?;
     let online = online_nodes(cluster)?;
     let id_text = id.map(|id| id.to_string());
     let (mut all, mut notes) = (Vec::new(), Vec::new());
     let fits = storages.iter().filter(|one| {
-        one.content.iter().any(|content| content == "backup") && wanted.is_none_or(|name| name == one.storage)
+        one.content.iter().any(|content| content == "backup")
+            && wanted.is_none_or(|name| name == one.storage)
     });
     for one in fits {
         let seen = one.nodes.iter().filter(|node| online.contains(node));
         for node in seen.take(if one.shared { 1 } else { usize::MAX }) {
             let mut query = vec![("content", "backup")];
             query.extend(id_text.as_deref().map(|id| ("vmid", id)));
-            match cluster.get_with(path!["nodes", node, "storage", one.storage, "content"], &query) {
-                Ok(list) => all.extend(list.items().iter().filter_map(|raw| Backup::read(cluster, raw))),
+            match cluster.get_with(
+                path!["nodes", node, "storage", one.storage, "content"],
+                &query,
+            ) {
+                Ok(list) => all.extend(
+                    list.items()
+                        .iter()
+                        .filter_map(|raw| Backup::read(cluster, raw)),
+                ),
                 Err(error) if error.is_cancelled() => return Err(error),
                 Err(error) => notes.push(format!("storage {} on {node}: {error}", one.storage)),
             }
@@ -250,21 +277,33 @@ pub(crate) struct Uncovered {
 /// Lists the backup jobs of the cluster's scheduler, and the guests that none of them backs up.
 #[tool(read_only, idempotent, open_world = false, title = "Backup jobs")]
 pub(crate) fn pve_backup_jobs(cx: &Context, args: ClusterArgs) -> Result<BackupJobs> {
-    let (answers, unreachable) = across(cx, args.cluster.as_deref(), "Sys.Audit on /", |cluster| {
-        let jobs = cluster.get(path!["cluster", "backup"])?;
-        Ok((jobs, cluster.get(path!["cluster", "backup-info", "not-backed-up"])))
-    })?;
-    let mut all = BackupJobs { jobs: Vec::new(), not_covered: Vec::new(), notes: Vec::new(), unreachable };
+    let (answers, unreachable) =
+        across(cx, args.cluster.as_deref(), "Sys.Audit on /", |cluster| {
+            let jobs = cluster.get(path!["cluster", "backup"])?;
+            Ok((
+                jobs,
+                cluster.get(path!["cluster", "backup-info", "not-backed-up"]),
+            ))
+        })?;
+    let mut all = BackupJobs {
+        jobs: Vec::new(),
+        not_covered: Vec::new(),
+        notes: Vec::new(),
+        unreachable,
+    };
     for (cluster, (jobs, open)) in answers {
-        all.jobs.extend(jobs.items().iter().map(|raw| job(&cluster.name, raw)));
+        all.jobs
+            .extend(jobs.items().iter().map(|raw| job(&cluster.name, raw)));
         match open {
-            Ok(open) => all.not_covered.extend(open.items().iter().filter_map(|raw| {
-                Some(Uncovered {
-                    cluster: cluster.name.clone(),
-                    guest: raw.whole("vmid")?,
-                    name: raw.text("name"),
-                })
-            })),
+            Ok(open) => all
+                .not_covered
+                .extend(open.items().iter().filter_map(|raw| {
+                    Some(Uncovered {
+                        cluster: cluster.name.clone(),
+                        guest: raw.whole("vmid")?,
+                        name: raw.text("name"),
+                    })
+                })),
             Err(error) => all.notes.push(format!("guests without a job: {error}")),
         }
     }
@@ -354,20 +393,29 @@ pub(crate) fn pve_backup_create(cx: &Context, args: CreateArgs) -> Result<Work<R
         }
         let task = guard::busy(cluster, &guest.node)?.remove(&guest.id);
         guard::free(guest, task.as_deref())?;
-        let effect = format!("backs the {} up to {} (mode {mode})", guest.shown(), args.storage);
-        let mut action = Action::new(&cluster.name, "POST", path!["nodes", guest.node, "vzdump"], effect)
-            .with("vmid", guest.id)
-            .with("storage", &args.storage)
-            .with("mode", mode)
-            .with("compress", "zstd")
-            .with("remove", 0)
-            .with_opt("notes-template", args.notes.as_deref())
-            .flag("protected", args.protected)
-            .begins(&guest.node, "vzdump", guest.id)
-            .needs(format!(
-                "VM.Backup on /vms/{}, Datastore.AllocateSpace on /storage/{}",
-                guest.id, args.storage
-            ));
+        let effect = format!(
+            "backs the {} up to {} (mode {mode})",
+            guest.shown(),
+            args.storage
+        );
+        let mut action = Action::new(
+            &cluster.name,
+            "POST",
+            path!["nodes", guest.node, "vzdump"],
+            effect,
+        )
+        .with("vmid", guest.id)
+        .with("storage", &args.storage)
+        .with("mode", mode)
+        .with("compress", "zstd")
+        .with("remove", 0)
+        .with_opt("notes-template", args.notes.as_deref())
+        .flag("protected", args.protected)
+        .begins(&guest.node, "vzdump", guest.id)
+        .needs(format!(
+            "VM.Backup on /vms/{}, Datastore.AllocateSpace on /storage/{}",
+            guest.id, args.storage
+        ));
         action.guest = Some(guest.label());
         plan.actions.push(action);
     }
@@ -414,23 +462,37 @@ pub(crate) struct RestoreArgs {
 /// Restores a backup as a new guest, or, after confirmation, over the one that exists. Always a job. Restoring under a
 /// new number and looking at the result is the test that a backup is good.
 #[tool(destructive, open_world = false, title = "Restore a backup")]
-pub(crate) fn pve_backup_restore(cx: &Context, args: RestoreArgs) -> Result<Work<Rendered<Report>>> {
+pub(crate) fn pve_backup_restore(
+    cx: &Context,
+    args: RestoreArgs,
+) -> Result<Work<Rendered<Report>>> {
     let cluster = api::one(cx, args.cluster.as_deref())?;
     guard::writable(cx, &cluster)?;
     let (place, raw) = find_volume(&cluster, &args.backup, args.node.as_deref())?;
     let kind = kind_of(&args.backup, raw.text("format").as_deref()).ok_or_else(|| {
-        ToolError::invalid_input(format!("{} is no backup of a guest. hint: pve_backups lists them", args.backup))
+        ToolError::invalid_input(format!(
+            "{} is no backup of a guest. hint: pve_backups lists them",
+            args.backup
+        ))
     })?;
     let replaced = match (args.overwrite, args.id) {
         (true, None) => {
-            return Err(ToolError::invalid_input("hint: `overwrite` needs the `id` of the guest that is replaced").into());
+            return Err(ToolError::invalid_input(
+                "hint: `overwrite` needs the `id` of the guest that is replaced",
+            )
+            .into());
         }
-        (true, Some(id)) => guest::list(&cluster)?.into_iter().find(|guest| guest.id == id),
+        (true, Some(id)) => guest::list(&cluster)?
+            .into_iter()
+            .find(|guest| guest.id == id),
         (false, _) => None,
     };
     let id = match &replaced {
         Some(guest) => {
-            let found = Found { cluster: cluster.clone(), guest: guest.clone() };
+            let found = Found {
+                cluster: cluster.clone(),
+                guest: guest.clone(),
+            };
             guard::may_change(cx, std::slice::from_ref(&found))?;
             if guest.is_running() {
                 return Err(ToolError::conflict(format!(
@@ -458,7 +520,11 @@ pub(crate) fn pve_backup_restore(cx: &Context, args: RestoreArgs) -> Result<Work
     };
     let title = match &replaced {
         Some(guest) => format!("replace the {} by backup {}", guest.shown(), args.backup),
-        None => format!("restore backup {} as {} {id} on {node}", args.backup, kind.noun()),
+        None => format!(
+            "restore backup {} as {} {id} on {node}",
+            args.backup,
+            kind.noun()
+        ),
     };
     let unique = args.unique.unwrap_or(replaced.is_none());
     let action = restore(&cluster, &node, id, kind, &args, &title)
@@ -466,8 +532,14 @@ pub(crate) fn pve_backup_restore(cx: &Context, args: RestoreArgs) -> Result<Work
         .flag("unique", unique)
         .flag("start", args.start);
     let mut plan = Plan::of(title, action);
-    if let Some(state) = raw.get("verification").and_then(|one| one.text("state")).filter(|state| state != "ok") {
-        plan = plan.note(format!("the backup server says of this backup: verification {state}"));
+    if let Some(state) = raw
+        .get("verification")
+        .and_then(|one| one.text("state"))
+        .filter(|state| state != "ok")
+    {
+        plan = plan.note(format!(
+            "the backup server says of this backup: verification {state}"
+        ));
     }
     if replaced.is_some() {
         plan = plan.note("the guest's present disks and snapshots are lost");
@@ -480,18 +552,35 @@ pub(crate) fn pve_backup_restore(cx: &Context, args: RestoreArgs) -> Result<Work
     if let Some(guest) = &replaced {
         let mut details = guard::portrait(&cluster, guest)?;
         details.push(("Replaced by".to_owned(), args.backup.clone()));
-        let message = format!("The {} is replaced by a backup. Its present disks and snapshots are lost.", kind.noun());
+        let message = format!(
+            "The {} is replaced by a backup. Its present disks and snapshots are lost.",
+            kind.noun()
+        );
         guard::confirm(cx, &cluster.name, &message, &details)?;
     }
     run::carry_out(cx, plan, Duration::ZERO)
 }
 
-fn restore(cluster: &Cluster<'_>, node: &str, id: u64, kind: Kind, args: &RestoreArgs, title: &str) -> Action {
-    let action = Action::new(&cluster.name, "POST", path!["nodes", node, kind.segment()], title)
-        .with("vmid", id)
-        .with_opt("storage", args.storage.as_deref());
+fn restore(
+    cluster: &Cluster<'_>,
+    node: &str,
+    id: u64,
+    kind: Kind,
+    args: &RestoreArgs,
+    title: &str,
+) -> Action {
+    let action = Action::new(
+        &cluster.name,
+        "POST",
+        path!["nodes", node, kind.segment()],
+        title,
+    )
+    .with("vmid", id)
+    .with_opt("storage", args.storage.as_deref());
     let action = match kind {
-        Kind::Machine => action.with("archive", &args.backup).with_opt("name", args.name.as_deref()),
+        Kind::Machine => action
+            .with("archive", &args.backup)
+            .with_opt("name", args.name.as_deref()),
         Kind::Container => action
             .with("ostemplate", &args.backup)
             .with("restore", 1)
@@ -567,11 +656,18 @@ pub(crate) fn pve_backup_delete(cx: &Context, args: DeleteArgs) -> Result<Work<R
     if args.dry_run {
         return Ok(Work::Done(Report::dry(&plan)));
     }
-    let created = raw.whole("ctime").map_or_else(|| "unknown".to_owned(), show::time);
-    let size = raw.whole("size").map_or_else(|| "unknown".to_owned(), show::human);
+    let created = raw
+        .whole("ctime")
+        .map_or_else(|| "unknown".to_owned(), show::time);
+    let size = raw
+        .whole("size")
+        .map_or_else(|| "unknown".to_owned(), show::human);
     let details = [
         ("Backup".to_owned(), args.backup.clone()),
-        ("Guest".to_owned(), id.map_or_else(|| "unknown".to_owned(), |id| id.to_string())),
+        (
+            "Guest".to_owned(),
+            id.map_or_else(|| "unknown".to_owned(), |id| id.to_string()),
+        ),
         ("Made".to_owned(), created),
         ("Size".to_owned(), size),
         ("Others".to_owned(), others),
@@ -586,10 +682,24 @@ mod tests {
 
     #[test]
     fn archives_tell_what_they_hold() {
-        let machine = ["local:backup/vzdump-qemu-101-2026_11_20-02_00_01.vma.zst", "pbs:backup/vm/101/2026-11-20T01:00:01Z"];
-        let container = ["local:backup/vzdump-lxc-200-2026_11_20-02_00_01.tar.zst", "pbs:backup/ct/200/2026-11-20T01:00:01Z"];
-        assert!(machine.iter().all(|name| kind_of(name, None) == Some(Kind::Machine)));
-        assert!(container.iter().all(|name| kind_of(name, None) == Some(Kind::Container)));
+        let machine = [
+            "local:backup/vzdump-qemu-101-2026_11_20-02_00_01.vma.zst",
+            "pbs:backup/vm/101/2026-11-20T01:00:01Z",
+        ];
+        let container = [
+            "local:backup/vzdump-lxc-200-2026_11_20-02_00_01.tar.zst",
+            "pbs:backup/ct/200/2026-11-20T01:00:01Z",
+        ];
+        assert!(
+            machine
+                .iter()
+                .all(|name| kind_of(name, None) == Some(Kind::Machine))
+        );
+        assert!(
+            container
+                .iter()
+                .all(|name| kind_of(name, None) == Some(Kind::Container))
+        );
         assert_eq!(kind_of("local:iso/x.iso", Some("iso")), None);
     }
 }

@@ -39,7 +39,12 @@ pub(crate) struct SetArgs {
 
 /// Changes processors, memory, name, description, tags or start on boot of a guest. Machines that run take on most of it
 /// only when they are shut down and started again; the answer says so.
-#[tool(destructive = false, idempotent, open_world = false, title = "Change a guest")]
+#[tool(
+    destructive = false,
+    idempotent,
+    open_world = false,
+    title = "Change a guest"
+)]
 pub(crate) fn pve_guest_set(cx: &Context, args: SetArgs) -> Result<Work<Rendered<Report>>> {
     let found = guest::find(cx, args.cluster.as_deref(), &args.guest)?;
     let settings = guard::may_change(cx, std::slice::from_ref(&found))?;
@@ -50,7 +55,12 @@ pub(crate) fn pve_guest_set(cx: &Context, args: SetArgs) -> Result<Work<Rendered
     if let Some(tags) = &args.tags {
         check_tags(tags)?;
         // Whoever may set them could take the protection of other guests for a pattern, or lock people out.
-        let sets = |tag: &&String| settings.protected_tags.iter().any(|one| one.eq_ignore_ascii_case(tag));
+        let sets = |tag: &&String| {
+            settings
+                .protected_tags
+                .iter()
+                .any(|one| one.eq_ignore_ascii_case(tag))
+        };
         if let Some(tag) = tags.iter().find(sets) {
             return Err(ToolError::denied(format!(
                 "tag {tag} protects guests from these tools, so only the operator sets it"
@@ -71,7 +81,13 @@ pub(crate) fn pve_guest_set(cx: &Context, args: SetArgs) -> Result<Work<Rendered
     }
     let shown: Vec<String> = changes
         .iter()
-        .map(|(key, value)| format!("{key}: {} → {}", or_default(&now(&config, key)), show::line(value, 80)))
+        .map(|(key, value)| {
+            format!(
+                "{key}: {} → {}",
+                or_default(&now(&config, key)),
+                show::line(value, 80)
+            )
+        })
         .collect();
     let title = format!("change the {} ({})", guest.shown(), shown.join("; "));
     let mut action = Action::on(guest, "PUT", &["config"], title.clone()).needs(format!(
@@ -84,7 +100,9 @@ pub(crate) fn pve_guest_set(cx: &Context, args: SetArgs) -> Result<Work<Rendered
     // Nobody else changes it between the look and the change.
     action = action.with_opt("digest", config.text("digest"));
     let mut plan = Plan::of(title, action);
-    let hardware = changes.iter().any(|(key, _)| matches!(*key, "cores" | "memory"));
+    let hardware = changes
+        .iter()
+        .any(|(key, _)| matches!(*key, "cores" | "memory"));
     if hardware && guest.kind == Kind::Machine && guest.is_running() {
         plan = plan.note(
             "the machine runs: unless hotplug is enabled for it, cores and memory change only when it is shut down and \
@@ -108,9 +126,14 @@ fn wanted(args: &SetArgs, kind: Kind) -> Vec<(&'static str, String)> {
         (name, args.name.clone()),
         ("description", args.description.clone()),
         ("tags", args.tags.as_ref().map(|tags| tags.join(";"))),
-        ("onboot", args.start_on_boot.map(|on| u8::from(on).to_string())),
+        (
+            "onboot",
+            args.start_on_boot.map(|on| u8::from(on).to_string()),
+        ),
     ];
-    all.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+    all.into_iter()
+        .filter_map(|(key, value)| Some((key, value?)))
+        .collect()
 }
 
 fn now(config: &Value, key: &str) -> String {
@@ -118,13 +141,19 @@ fn now(config: &Value, key: &str) -> String {
 }
 
 fn or_default(text: &str) -> String {
-    if text.is_empty() { "(default)".to_owned() } else { show::line(text, 80) }
+    if text.is_empty() {
+        "(default)".to_owned()
+    } else {
+        show::line(text, 80)
+    }
 }
 
 pub(crate) fn check_tags(tags: &[String]) -> Result<(), ToolError> {
     let good = |tag: &String| {
         !tag.is_empty()
-            && tag.chars().all(|c| c.is_ascii_alphanumeric() || "_-+.".contains(c))
+            && tag
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "_-+.".contains(c))
             && tag.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
     };
     match tags.iter().find(|tag| !good(tag)) {
@@ -163,12 +192,24 @@ pub(crate) fn pve_guest_resize(cx: &Context, args: ResizeArgs) -> Result<Work<Re
         .map_err(|error| error.explain(&guest.needs("VM.Audit")))?;
     let mut disks = guard::disks(&config);
     disks.retain(|disk| !disk.key.starts_with("unused"));
-    let names = || disks.iter().map(|disk| disk.key.as_str()).collect::<Vec<_>>().join(", ");
+    let names = || {
+        disks
+            .iter()
+            .map(|disk| disk.key.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     let disk = match &args.disk {
-        Some(name) => disks.iter().find(|disk| disk.key.eq_ignore_ascii_case(name)),
+        Some(name) => disks
+            .iter()
+            .find(|disk| disk.key.eq_ignore_ascii_case(name)),
         None if disks.len() == 1 => disks.first(),
         None => {
-            return Err(ToolError::invalid_input(format!("hint: set `disk` to one of {}", names())).into());
+            return Err(ToolError::invalid_input(format!(
+                "hint: set `disk` to one of {}",
+                names()
+            ))
+            .into());
         }
     };
     let Some(disk) = disk else {
@@ -183,10 +224,17 @@ pub(crate) fn pve_guest_resize(cx: &Context, args: ResizeArgs) -> Result<Work<Re
     let size = args.size.trim().to_uppercase();
     let amount = show::bytes_of(size.trim_start_matches('+')).filter(|bytes| *bytes > 0);
     let amount = amount.ok_or_else(|| {
-        ToolError::invalid_input(format!("{:?} is not a size. hint: 64G, or +10G for so much more", args.size))
+        ToolError::invalid_input(format!(
+            "{:?} is not a size. hint: 64G, or +10G for so much more",
+            args.size
+        ))
     })?;
     let before = disk.size.unwrap_or(0);
-    let after = if size.starts_with('+') { before + amount } else { amount };
+    let after = if size.starts_with('+') {
+        before + amount
+    } else {
+        amount
+    };
     if after <= before && disk.size.is_some() {
         return Err(ToolError::invalid_input(format!(
             "{} has {} already, and a disk cannot be made smaller. hint: a size above that, or +10G for so much more",
@@ -209,7 +257,8 @@ pub(crate) fn pve_guest_resize(cx: &Context, args: ResizeArgs) -> Result<Work<Re
         .needs(guest.needs("VM.Config.Disk"));
     let mut plan = Plan::of(title, action).note("a disk cannot be made smaller again");
     if guest.kind == Kind::Machine {
-        plan = plan.note("inside the machine, partition and file system have to be extended as well");
+        plan =
+            plan.note("inside the machine, partition and file system have to be extended as well");
     }
     if args.dry_run {
         return Ok(Work::Done(Report::dry(&plan)));
@@ -232,12 +281,17 @@ pub(crate) struct TemplateArgs {
 /// Makes a template of a stopped guest, after confirmation. It cannot be undone: a template never runs again, guests are
 /// cloned from it.
 #[tool(destructive, open_world = false, title = "Make a template")]
-pub(crate) fn pve_guest_template(cx: &Context, args: TemplateArgs) -> Result<Work<Rendered<Report>>> {
+pub(crate) fn pve_guest_template(
+    cx: &Context,
+    args: TemplateArgs,
+) -> Result<Work<Rendered<Report>>> {
     let found = guest::find(cx, args.cluster.as_deref(), &args.guest)?;
     guard::may_change(cx, std::slice::from_ref(&found))?;
     let Found { cluster, guest } = &found;
     if guest.template {
-        return Err(ToolError::conflict(format!("the {} is a template already", guest.shown())).into());
+        return Err(
+            ToolError::conflict(format!("the {} is a template already", guest.shown())).into(),
+        );
     }
     if guest.is_running() {
         return Err(ToolError::conflict(format!(
@@ -267,6 +321,11 @@ pub(crate) fn pve_guest_template(cx: &Context, args: TemplateArgs) -> Result<Wor
         return Ok(Work::Done(Report::dry(&plan)));
     }
     let message = format!("The {} becomes a template for good.", guest.kind.noun());
-    guard::confirm(cx, &cluster.name, &message, &guard::portrait(cluster, guest)?)?;
+    guard::confirm(
+        cx,
+        &cluster.name,
+        &message,
+        &guard::portrait(cluster, guest)?,
+    )?;
     run::carry_out(cx, plan, run::PATIENCE)
 }

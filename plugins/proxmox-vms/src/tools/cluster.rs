@@ -72,7 +72,10 @@ struct Guests {
     unknown: usize,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
 fn is_zero(number: &usize) -> bool {
     *number == 0
 }
@@ -141,11 +144,16 @@ pub(crate) fn look(cluster: &Cluster<'_>) -> Result<One, ApiError> {
     let status = may(cluster.get(path!["cluster", "status"]), "quorum");
     let entry = |kind: &str| {
         let all = status.as_ref().map_or(&[][..], |status| status.items());
-        all.iter().find(|one| one.text("type").as_deref() == Some(kind)).cloned()
+        all.iter()
+            .find(|one| one.text("type").as_deref() == Some(kind))
+            .cloned()
     };
     let in_cluster = entry("cluster");
     let ha = match &in_cluster {
-        Some(_) => may(cluster.get(path!["cluster", "ha", "status", "current"]), "high availability"),
+        Some(_) => may(
+            cluster.get(path!["cluster", "ha", "status", "current"]),
+            "high availability",
+        ),
         None => None,
     };
     let state = match (&status, &in_cluster) {
@@ -155,8 +163,14 @@ pub(crate) fn look(cluster: &Cluster<'_>) -> Result<One, ApiError> {
         (Some(_), Some(_)) => "no quorum",
     };
     let (nodes, guests) = nodes(resources.items(), status.as_ref());
-    if nodes.iter().any(|node| node.online && node.memory.is_none()) {
-        notes.push("load and memory of nodes are shown to accounts with Sys.Audit on /nodes only".to_owned());
+    if nodes
+        .iter()
+        .any(|node| node.online && node.memory.is_none())
+    {
+        notes.push(
+            "load and memory of nodes are shown to accounts with Sys.Audit on /nodes only"
+                .to_owned(),
+        );
     }
     let settings_allow = !cluster.read_only;
     Ok(One {
@@ -178,13 +192,19 @@ fn of_kind<'v>(all: &'v [Value], kind: &'v str) -> impl Iterator<Item = &'v Valu
 }
 
 fn nodes(all: &[Value], status: Option<&Value>) -> (Vec<Node>, Guests) {
-    let mut guests = Guests { running: 0, stopped: 0, unknown: 0 };
+    let mut guests = Guests {
+        running: 0,
+        stopped: 0,
+        unknown: 0,
+    };
     let mut running: BTreeMap<String, usize> = BTreeMap::new();
     for guest in of_kind(all, "qemu").chain(of_kind(all, "lxc")) {
         match guest.text("status").as_deref() {
             Some("running") => {
                 guests.running += 1;
-                *running.entry(guest.text("node").unwrap_or_default()).or_default() += 1;
+                *running
+                    .entry(guest.text("node").unwrap_or_default())
+                    .or_default() += 1;
             }
             Some("stopped") => guests.stopped += 1,
             _ => guests.unknown += 1,
@@ -194,7 +214,8 @@ fn nodes(all: &[Value], status: Option<&Value>) -> (Vec<Node>, Guests) {
     let mut nodes: Vec<Node> = of_kind(all, "node")
         .filter_map(|raw| {
             let name = raw.text("node")?;
-            let member = of_kind(members, "node").find(|one| one.text("name").as_ref() == Some(&name));
+            let member =
+                of_kind(members, "node").find(|one| one.text("name").as_ref() == Some(&name));
             Some(Node {
                 online: match member {
                     Some(member) if member.get("online").is_some() => member.flag("online"),
@@ -204,7 +225,10 @@ fn nodes(all: &[Value], status: Option<&Value>) -> (Vec<Node>, Guests) {
                 cpus: raw.whole("maxcpu"),
                 memory_used: raw.whole("mem").map(Size::of),
                 memory: raw.whole("maxmem").map(Size::of),
-                uptime: raw.whole("uptime").filter(|time| *time > 0).map(show::duration),
+                uptime: raw
+                    .whole("uptime")
+                    .filter(|time| *time > 0)
+                    .map(show::duration),
                 running: running.get(&name).copied().unwrap_or(0),
                 name,
             })
@@ -220,7 +244,12 @@ fn managed(ha: &Value) -> Option<Ha> {
         let state = one.text("state")?;
         let wanted = one.text("request_state").unwrap_or_else(|| state.clone());
         let well = state == wanted || (state == "stopped" && wanted == "disabled");
-        (!well).then(|| format!("{}: {state}, should be {wanted}", one.text("sid").unwrap_or_default()))
+        (!well).then(|| {
+            format!(
+                "{}: {state}, should be {wanted}",
+                one.text("sid").unwrap_or_default()
+            )
+        })
     };
     (!services.is_empty()).then(|| Ha {
         managed: services.len(),
@@ -243,7 +272,10 @@ fn nearly_full(all: &[Value]) -> Vec<String> {
         };
         match show::percent_of(used, total) {
             Some(share) if share >= 90.0 => {
-                full.insert(place.clone(), format!("{place}: {share} % of {}", show::human(total)));
+                full.insert(
+                    place.clone(),
+                    format!("{place}: {share} % of {}", show::human(total)),
+                );
             }
             _ => {}
         }
@@ -258,18 +290,39 @@ fn text(overview: &Overview) -> String {
             text.push('\n');
         }
         let version = one.version.as_deref().unwrap_or("unknown version");
-        text.push_str(&format!("{}: {}, Proxmox VE {version}", one.cluster, one.state));
-        let unknown = if one.guests.unknown > 0 { format!(", {} unknown", one.guests.unknown) } else { String::new() };
-        text.push_str(&format!("; guests: {} running, {} stopped{unknown}", one.guests.running, one.guests.stopped));
+        text.push_str(&format!(
+            "{}: {}, Proxmox VE {version}",
+            one.cluster, one.state
+        ));
+        let unknown = if one.guests.unknown > 0 {
+            format!(", {} unknown", one.guests.unknown)
+        } else {
+            String::new()
+        };
+        text.push_str(&format!(
+            "; guests: {} running, {} stopped{unknown}",
+            one.guests.running, one.guests.stopped
+        ));
         for node in &one.nodes {
             let state = if node.online { "online" } else { "OFFLINE" };
-            text.push_str(&format!("\n- node {} {state}, {} guests running", node.name, node.running));
-            if let (Some(cpu), Some(used), Some(memory)) = (node.cpu_percent, &node.memory_used, &node.memory) {
-                text.push_str(&format!(", cpu {cpu} %, memory {} of {}", used.human, memory.human));
+            text.push_str(&format!(
+                "\n- node {} {state}, {} guests running",
+                node.name, node.running
+            ));
+            if let (Some(cpu), Some(used), Some(memory)) =
+                (node.cpu_percent, &node.memory_used, &node.memory)
+            {
+                text.push_str(&format!(
+                    ", cpu {cpu} %, memory {} of {}",
+                    used.human, memory.human
+                ));
             }
         }
         if let Some(ha) = &one.ha {
-            text.push_str(&format!("\n- high availability manages {} guests", ha.managed));
+            text.push_str(&format!(
+                "\n- high availability manages {} guests",
+                ha.managed
+            ));
             for problem in &ha.problems {
                 text.push_str(&format!("; {problem}"));
             }
@@ -299,13 +352,23 @@ pub(crate) struct Permissions {
 
 /// Shows which privileges the account has that the host logs in with, by path. Use it when lists are empty or calls are
 /// denied.
-#[tool(read_only, idempotent, open_world = false, title = "The account's rights")]
+#[tool(
+    read_only,
+    idempotent,
+    open_world = false,
+    title = "The account's rights"
+)]
 pub(crate) fn pve_permissions(cx: &Context, args: ClusterArgs) -> Result<Permissions> {
     let cluster = api::one(cx, args.cluster.as_deref())?;
     let answer = cluster.get(path!["access", "permissions"])?;
     let mut paths = BTreeMap::new();
     for (path, privileges) in answer.as_object().into_iter().flatten() {
-        let names: Vec<String> = privileges.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
+        let names: Vec<String> = privileges
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name.clone())
+            .collect();
         if !names.is_empty() {
             paths.insert(path.clone(), names);
         }
@@ -316,7 +379,11 @@ pub(crate) fn pve_permissions(cx: &Context, args: ClusterArgs) -> Result<Permiss
          operator to grant it rights (pveum acl modify / --tokens … --roles PVEAuditor)"
             .to_owned()
     });
-    Ok(Permissions { cluster: cluster.name, paths, note })
+    Ok(Permissions {
+        cluster: cluster.name,
+        paths,
+        note,
+    })
 }
 
 /// A free number.
@@ -333,19 +400,29 @@ pub(crate) struct NextId {
 pub(crate) fn pve_next_id(cx: &Context, args: ClusterArgs) -> Result<NextId> {
     let cluster = api::one(cx, args.cluster.as_deref())?;
     let id = next_id(cx, &cluster)?;
-    Ok(NextId { cluster: cluster.name, id })
+    Ok(NextId {
+        cluster: cluster.name,
+        id,
+    })
 }
 
 /// The cluster's own choice, or the next one that is not protected.
 pub(crate) fn next_id(cx: &Context, cluster: &Cluster<'_>) -> Result<u64> {
     let settings = crate::settings::Settings::of(cx)?;
     let answer = cluster.get(path!["cluster", "nextid"])?;
-    let first = crate::loose::whole(&answer)
-        .ok_or_else(|| ToolError::internal(format!("cluster {} names no free number", cluster.name)))?;
+    let first = crate::loose::whole(&answer).ok_or_else(|| {
+        ToolError::internal(format!("cluster {} names no free number", cluster.name))
+    })?;
     if crate::guard::unprotected_id(&settings, first).is_ok() {
         return Ok(first);
     }
-    let taken: Vec<u64> = crate::guest::list(cluster)?.into_iter().map(|guest| guest.id).collect();
-    let free = |id: &u64| !taken.contains(id) && crate::guard::unprotected_id(&settings, *id).is_ok();
-    (first..1_000_000_000).find(free).ok_or_else(|| ToolError::limited("there is no free number").into())
+    let taken: Vec<u64> = crate::guest::list(cluster)?
+        .into_iter()
+        .map(|guest| guest.id)
+        .collect();
+    let free =
+        |id: &u64| !taken.contains(id) && crate::guard::unprotected_id(&settings, *id).is_ok();
+    (first..1_000_000_000)
+        .find(free)
+        .ok_or_else(|| ToolError::limited("there is no free number").into())
 }

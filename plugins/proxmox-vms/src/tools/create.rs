@@ -93,19 +93,32 @@ pub(crate) fn pve_guest_create(cx: &Context, args: CreateArgs) -> Result<Work<Re
     guard::writable(cx, &cluster)?;
     check_name(&args.name)?;
     check_tags(&args.tags)?;
-    for text in [&args.bridge, &args.ip, &args.gateway, &args.iso].into_iter().flatten() {
+    for text in [&args.bridge, &args.ip, &args.gateway, &args.iso]
+        .into_iter()
+        .flatten()
+    {
         plain(text)?;
     }
     let id = free_id(cx, &cluster, args.id)?;
-    let title = format!("create the {} {} ({id}) on {}", args.kind.noun(), args.name, args.node);
-    let mut action = Action::new(&cluster.name, "POST", path!["nodes", args.node, args.kind.segment()], title.clone())
-        .with("vmid", id)
-        .with("memory", args.memory_mib)
-        .with("cores", args.cores)
-        .with_opt("pool", args.pool.as_deref())
-        .with_opt("description", args.description.as_deref())
-        .flag("onboot", args.start_on_boot)
-        .flag("start", args.start);
+    let title = format!(
+        "create the {} {} ({id}) on {}",
+        args.kind.noun(),
+        args.name,
+        args.node
+    );
+    let mut action = Action::new(
+        &cluster.name,
+        "POST",
+        path!["nodes", args.node, args.kind.segment()],
+        title.clone(),
+    )
+    .with("vmid", id)
+    .with("memory", args.memory_mib)
+    .with("cores", args.cores)
+    .with_opt("pool", args.pool.as_deref())
+    .with_opt("description", args.description.as_deref())
+    .flag("onboot", args.start_on_boot)
+    .flag("start", args.start);
     if !args.tags.is_empty() {
         action = action.with("tags", args.tags.join(";"));
     }
@@ -126,7 +139,9 @@ pub(crate) fn pve_guest_create(cx: &Context, args: CreateArgs) -> Result<Work<Re
 
 fn network(args: &CreateArgs, first: &str) -> Option<String> {
     let bridge = args.bridge.as_deref().filter(|bridge| !bridge.is_empty())?;
-    let vlan = args.vlan.map_or_else(String::new, |vlan| format!(",tag={vlan}"));
+    let vlan = args
+        .vlan
+        .map_or_else(String::new, |vlan| format!(",tag={vlan}"));
     Some(format!("{first},bridge={bridge},firewall=1{vlan}"))
 }
 
@@ -137,7 +152,11 @@ fn machine(action: Action, args: &CreateArgs) -> Result<Action, ToolError> {
         ("gateway", args.gateway.is_some()),
         ("ssh_public_keys", args.ssh_public_keys.is_some()),
     ];
-    refuse(&other, "containers", "machines are made from a template with pve_guest_clone")?;
+    refuse(
+        &other,
+        "containers",
+        "machines are made from a template with pve_guest_clone",
+    )?;
     let mut action = action
         .with("name", &args.name)
         .with("ostype", args.ostype.as_deref().unwrap_or("l26"))
@@ -157,7 +176,10 @@ fn machine(action: Action, args: &CreateArgs) -> Result<Action, ToolError> {
 }
 
 fn container(action: Action, args: &CreateArgs) -> Result<Action, ToolError> {
-    let other = [("iso", args.iso.is_some()), ("ostype", args.ostype.is_some())];
+    let other = [
+        ("iso", args.iso.is_some()),
+        ("ostype", args.ostype.is_some()),
+    ];
     refuse(&other, "machines", "containers are made from `template`")?;
     let Some(template) = &args.template else {
         return Err(ToolError::invalid_input(
@@ -165,7 +187,10 @@ fn container(action: Action, args: &CreateArgs) -> Result<Action, ToolError> {
         ));
     };
     let ip = args.ip.as_deref().unwrap_or("dhcp");
-    let gateway = args.gateway.as_deref().map_or_else(String::new, |gateway| format!(",gw={gateway}"));
+    let gateway = args
+        .gateway
+        .as_deref()
+        .map_or_else(String::new, |gateway| format!(",gw={gateway}"));
     let net = network(args, "name=eth0").map(|net| format!("{net},ip={ip}{gateway}"));
     Ok(action
         .with("hostname", &args.name)
@@ -178,7 +203,9 @@ fn container(action: Action, args: &CreateArgs) -> Result<Action, ToolError> {
 
 fn refuse(given: &[(&str, bool)], belongs: &str, hint: &str) -> Result<(), ToolError> {
     match given.iter().find(|(_, given)| *given) {
-        Some((name, _)) => Err(ToolError::invalid_input(format!("`{name}` is for {belongs} only. hint: {hint}"))),
+        Some((name, _)) => Err(ToolError::invalid_input(format!(
+            "`{name}` is for {belongs} only. hint: {hint}"
+        ))),
         None => Ok(()),
     }
 }
@@ -186,7 +213,9 @@ fn refuse(given: &[(&str, bool)], belongs: &str, hint: &str) -> Result<(), ToolE
 /// A value inside a list of options: a comma would begin another one.
 fn plain(text: &str) -> Result<(), ToolError> {
     if text.contains([',', '\n', '\r', ' ']) {
-        return Err(ToolError::invalid_input(format!("{text:?} holds a comma or a space. hint: give one plain value")));
+        return Err(ToolError::invalid_input(format!(
+            "{text:?} holds a comma or a space. hint: give one plain value"
+        )));
     }
     Ok(())
 }
@@ -195,7 +224,9 @@ fn check_name(name: &str) -> Result<(), ToolError> {
     let label = |label: &str| {
         !label.is_empty()
             && label.len() <= 63
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
@@ -213,7 +244,9 @@ pub(crate) fn free_id(cx: &Context, cluster: &Cluster<'_>, wanted: Option<u64>) 
         return next_id(cx, cluster);
     };
     guard::unprotected_id(&crate::settings::Settings::of(cx)?, id)?;
-    let taken = guest::list(cluster)?.into_iter().find(|guest| guest.id == id);
+    let taken = guest::list(cluster)?
+        .into_iter()
+        .find(|guest| guest.id == id);
     match taken {
         None => Ok(id),
         Some(guest) => Err(ToolError::conflict(format!(
@@ -280,13 +313,20 @@ pub(crate) fn pve_guest_clone(cx: &Context, args: CloneArgs) -> Result<Work<Rend
         .into());
     }
     let id = free_id(cx, cluster, args.id)?;
-    let what = if full { "a full copy" } else { "a linked clone" };
+    let what = if full {
+        "a full copy"
+    } else {
+        "a linked clone"
+    };
     let title = format!("make {} ({id}), {what} of the {}", args.name, guest.shown());
     let name = match guest.kind {
         Kind::Machine => "name",
         Kind::Container => "hostname",
     };
-    let target = args.target_node.as_deref().filter(|target| *target != guest.node);
+    let target = args
+        .target_node
+        .as_deref()
+        .filter(|target| *target != guest.node);
     let action = Action::on(guest, "POST", &["clone"], title.clone())
         .with("newid", id)
         .with(name, &args.name)

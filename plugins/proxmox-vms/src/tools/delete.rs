@@ -85,7 +85,10 @@ pub(crate) fn pve_guest_delete(cx: &Context, args: DeleteArgs) -> Result<Work<Re
     for one in &dependents.others {
         details.push(("Depends on it".to_owned(), one.clone()));
     }
-    let message = format!("The {} is deleted with its disks and snapshots, for good.", guest.kind.noun());
+    let message = format!(
+        "The {} is deleted with its disks and snapshots, for good.",
+        guest.kind.noun()
+    );
     guard::confirm(cx, &cluster.name, &message, &details)?;
     run::carry_out(cx, plan, run::PATIENCE)
 }
@@ -97,9 +100,14 @@ struct Dependents {
 
 /// Who would miss the guest. What the account may not look at is said.
 fn dependents(cluster: &Cluster<'_>, guest: &Guest) -> Result<Dependents> {
-    let mut found = Dependents { clones: Vec::new(), others: Vec::new() };
+    let mut found = Dependents {
+        clones: Vec::new(),
+        others: Vec::new(),
+    };
     if let Some(state) = &guest.ha {
-        found.others.push(format!("high availability manages it ({state})"));
+        found
+            .others
+            .push(format!("high availability manages it ({state})"));
     }
     match cluster.get(path!["cluster", "backup"]) {
         Ok(jobs) => {
@@ -113,12 +121,16 @@ fn dependents(cluster: &Cluster<'_>, guest: &Guest) -> Result<Dependents> {
             }
         }
         Err(error) if error.is_cancelled() => return Err(Failure::Cancelled),
-        Err(error) => found.others.push(format!("backup jobs could not be looked at: {error}")),
+        Err(error) => found
+            .others
+            .push(format!("backup jobs could not be looked at: {error}")),
     }
     if guest.template {
         match clones(cluster, guest) {
             Ok(clones) => found.clones = clones,
-            Err(error) => found.others.push(format!("linked clones could not be looked for: {error}")),
+            Err(error) => found
+                .others
+                .push(format!("linked clones could not be looked for: {error}")),
         }
     }
     Ok(found)
@@ -144,7 +156,11 @@ fn clones(cluster: &Cluster<'_>, guest: &Guest) -> Result<Vec<String>, ApiError>
         let list = cluster.get_with(path, &[("content", content)])?;
         for one in list.items() {
             let owner = one.whole("vmid").filter(|owner| *owner != guest.id);
-            let parent = format!("{} {}", one.text("volid").unwrap_or_default(), one.text("parent").unwrap_or_default());
+            let parent = format!(
+                "{} {}",
+                one.text("volid").unwrap_or_default(),
+                one.text("parent").unwrap_or_default()
+            );
             if let (Some(owner), true) = (owner, parent.contains(&base)) {
                 clones.push(format!("guest {owner}"));
             }

@@ -89,8 +89,13 @@ pub(crate) fn pve_guest_exec(cx: &Context, args: ExecArgs) -> Result<Ran> {
     }
     let needs = guest.needs("VM.Monitor (up to version 8) or VM.GuestAgent.Unrestricted (from 9)");
     let line = show::line(&args.command.join(" "), 200);
-    let mut action = Action::on(guest, "POST", &["agent", "exec"], format!("runs `{line}` in the {}", guest.shown()))
-        .needs(needs.clone());
+    let mut action = Action::on(
+        guest,
+        "POST",
+        &["agent", "exec"],
+        format!("runs `{line}` in the {}", guest.shown()),
+    )
+    .needs(needs.clone());
     for word in &args.command {
         action = action.with("command", word);
     }
@@ -102,15 +107,30 @@ pub(crate) fn pve_guest_exec(cx: &Context, args: ExecArgs) -> Result<Ran> {
     let details = [
         ("Guest".to_owned(), guest.shown()),
         ("State".to_owned(), guest.status.clone()),
-        ("Command".to_owned(), show::line(&format!("{:?}", args.command), 2000)),
-        ("Input".to_owned(), args.input.as_deref().map_or_else(|| "none".to_owned(), |input| show::line(input, 500))),
+        (
+            "Command".to_owned(),
+            show::line(&format!("{:?}", args.command), 2000),
+        ),
+        (
+            "Input".to_owned(),
+            args.input
+                .as_deref()
+                .map_or_else(|| "none".to_owned(), |input| show::line(input, 500)),
+        ),
     ];
-    guard::confirm(cx, &cluster.name, "A command is run inside the machine, as its administrator.", &details)?;
+    guard::confirm(
+        cx,
+        &cluster.name,
+        "A command is run inside the machine, as its administrator.",
+        &details,
+    )?;
     let begun = cluster
         .send(&action.method, &action.path, &action.parameters)
         .map_err(|error| error.explain(&needs))?;
     let Some(pid) = begun.whole("pid") else {
-        return Err(ToolError::internal(format!("cluster {} names no process", cluster.name)).into());
+        return Err(
+            ToolError::internal(format!("cluster {} names no process", cluster.name)).into(),
+        );
     };
     let pid = pid.to_string();
     let longest = Duration::from_secs(args.timeout_seconds.unwrap_or(30));
@@ -145,7 +165,13 @@ impl Ran {
         let summary = format!("Dry run, nothing was changed: {}", plan.title);
         Self {
             summary: summary.clone(),
-            plan: Some(Report { summary, dry_run: true, plan: planned, results: Vec::new(), notes: Vec::new() }),
+            plan: Some(Report {
+                summary,
+                dry_run: true,
+                plan: planned,
+                results: Vec::new(),
+                notes: Vec::new(),
+            }),
             exit_code: None,
             signal: None,
             output: None,
@@ -168,7 +194,10 @@ impl Ran {
                 }
             }
         };
-        let (output, error_output) = (shorten(state.text("out-data")), shorten(state.text("err-data")));
+        let (output, error_output) = (
+            shorten(state.text("out-data")),
+            shorten(state.text("err-data")),
+        );
         let end = match (code, signal) {
             (_, Some(signal)) => format!("was ended by signal {signal}"),
             (Some(code), None) => format!("ended with code {code}"),

@@ -89,7 +89,9 @@ pub(crate) fn pve_guest_status(cx: &Context, args: StatusArgs) -> Result<Status>
         .get(guest.path(&["status", "current"]))
         .map_err(|error| error.explain(&guest.needs("VM.Audit")))?;
     // Without the right to see tasks there is just nothing to tell about them.
-    let task = guard::busy(&cluster, &guest.node).ok().and_then(|mut tasks| tasks.remove(&guest.id));
+    let task = guard::busy(&cluster, &guest.node)
+        .ok()
+        .and_then(|mut tasks| tasks.remove(&guest.id));
     let size = |key| raw.whole(key).map(Size::of);
     let status = raw.text("status").unwrap_or_else(|| guest.status.clone());
     Ok(Status {
@@ -99,7 +101,10 @@ pub(crate) fn pve_guest_status(cx: &Context, args: StatusArgs) -> Result<Status>
         template: guest.template,
         lock: raw.text("lock"),
         task,
-        uptime: raw.whole("uptime").filter(|time| *time > 0).map(show::duration),
+        uptime: raw
+            .whole("uptime")
+            .filter(|time| *time > 0)
+            .map(show::duration),
         cpu_percent: raw.number("cpu").map(show::percent),
         cpus: raw.whole("cpus"),
         memory_used: size("mem"),
@@ -199,11 +204,20 @@ struct Disk {
 
 /// Shows the configuration of one machine or container: cores, memory, disks, networks, boot; on request every key, or
 /// as it was in a snapshot.
-#[tool(read_only, idempotent, open_world = false, title = "Configuration of a guest")]
+#[tool(
+    read_only,
+    idempotent,
+    open_world = false,
+    title = "Configuration of a guest"
+)]
 pub(crate) fn pve_guest_config(cx: &Context, args: ConfigArgs) -> Result<Config> {
     let Found { cluster, guest } = guest::find(cx, args.cluster.as_deref(), &args.guest)?;
     there(&guest)?;
-    let query: Vec<(&str, &str)> = args.snapshot.iter().map(|name| ("snapshot", name.as_str())).collect();
+    let query: Vec<(&str, &str)> = args
+        .snapshot
+        .iter()
+        .map(|name| ("snapshot", name.as_str()))
+        .collect();
     let raw = cluster
         .get_with(guest.path(&["config"]), &query)
         .map_err(|error| error.explain(&guest.needs("VM.Audit")))?;
@@ -212,8 +226,9 @@ pub(crate) fn pve_guest_config(cx: &Context, args: ConfigArgs) -> Result<Config>
         let fields = raw.as_object().into_iter().flatten();
         fields
             .filter(|(key, _)| {
-                key.strip_prefix(prefix)
-                    .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
+                key.strip_prefix(prefix).is_some_and(|rest| {
+                    !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit())
+                })
             })
             .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
             .collect()
@@ -231,14 +246,20 @@ pub(crate) fn pve_guest_config(cx: &Context, args: ConfigArgs) -> Result<Config>
         ostype: text("ostype"),
         disks: guard::disks(&raw)
             .into_iter()
-            .map(|disk| Disk { disk: disk.key, volume: disk.volume, size: disk.size.map(Size::of) })
+            .map(|disk| Disk {
+                disk: disk.key,
+                volume: disk.volume,
+                size: disk.size.map(Size::of),
+            })
             .collect(),
         cdroms,
         networks: numbered("net"),
         start_on_boot: raw.flag("onboot"),
         agent: (guest.kind == Kind::Machine).then(|| {
             text("agent").is_some_and(|agent| {
-                agent.split(',').any(|part| part == "1" || part == "enabled=1")
+                agent
+                    .split(',')
+                    .any(|part| part == "1" || part == "enabled=1")
             })
         }),
         unprivileged: (guest.kind == Kind::Container).then(|| raw.flag("unprivileged")),
@@ -259,13 +280,18 @@ pub(crate) fn cores(config: &Value) -> u64 {
 pub(crate) fn memory(config: &Value) -> u64 {
     let text = config.text("memory").unwrap_or_default();
     let text = text.strip_prefix("current=").unwrap_or(&text);
-    text.split(',').next().and_then(|text| text.parse::<u64>().ok()).unwrap_or(512) << 20
+    text.split(',')
+        .next()
+        .and_then(|text| text.parse::<u64>().ok())
+        .unwrap_or(512)
+        << 20
 }
 
 /// The cluster hides passwords itself; nobody depends on that here.
 fn without_secrets(all: &Map<String, Value>) -> Map<String, Value> {
     let kept = all.iter().filter(|(key, _)| !key.contains("password"));
-    kept.map(|(key, value)| (key.clone(), value.clone())).collect()
+    kept.map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
 }
 
 /// Addresses of a guest.
@@ -295,7 +321,12 @@ struct Interface {
 }
 
 /// Shows the network addresses of a running machine (its guest agent must run) or container.
-#[tool(read_only, idempotent, open_world = false, title = "Addresses of a guest")]
+#[tool(
+    read_only,
+    idempotent,
+    open_world = false,
+    title = "Addresses of a guest"
+)]
 pub(crate) fn pve_guest_addresses(cx: &Context, args: OneGuest) -> Result<Addresses> {
     let Found { cluster, guest } = guest::find(cx, args.cluster.as_deref(), &args.guest)?;
     there(&guest)?;
@@ -313,11 +344,20 @@ pub(crate) fn pve_guest_addresses(cx: &Context, args: OneGuest) -> Result<Addres
             cluster.get(guest.path(&["agent", "network-get-interfaces"])),
             guest.needs("VM.Monitor (up to version 8) or VM.GuestAgent.Audit (from 9)"),
         ),
-        Kind::Container => ("node", cluster.get(guest.path(&["interfaces"])), guest.needs("VM.Audit")),
+        Kind::Container => (
+            "node",
+            cluster.get(guest.path(&["interfaces"])),
+            guest.needs("VM.Audit"),
+        ),
     };
     let raw = raw.map_err(|error: ApiError| error.explain(&needs))?;
     let list = raw.get("result").unwrap_or(&raw);
-    let interfaces = list.items().iter().filter_map(interface).filter(|one| one.name != "lo").collect();
+    let interfaces = list
+        .items()
+        .iter()
+        .filter_map(interface)
+        .filter(|one| one.name != "lo")
+        .collect();
     Ok(Addresses {
         cluster: cluster.name,
         guest: guest.label(),
@@ -332,12 +372,19 @@ fn interface(raw: &Value) -> Option<Interface> {
         .iter()
         .filter_map(|one| {
             let address = one.text("ip-address")?;
-            Some(one.text("prefix").map_or(address.clone(), |prefix| format!("{address}/{prefix}")))
+            Some(
+                one.text("prefix")
+                    .map_or(address.clone(), |prefix| format!("{address}/{prefix}")),
+            )
         })
         .collect();
     // What older versions say of containers.
     if addresses.is_empty() {
-        addresses.extend(["inet", "inet6"].into_iter().filter_map(|key| raw.text(key)));
+        addresses.extend(
+            ["inet", "inet6"]
+                .into_iter()
+                .filter_map(|key| raw.text(key)),
+        );
     }
     Some(Interface {
         name: raw.text("name")?,

@@ -141,22 +141,36 @@ struct Entry {
 /// Lists virtual machines and containers of all clusters, by part of the name, node, type, status, tag or pool, page by
 /// page. Use it to find a guest before anything else. Nodes and clusters that do not answer are named, and do not fail
 /// the list.
-#[tool(read_only, idempotent, open_world = false, title = "Machines and containers")]
+#[tool(
+    read_only,
+    idempotent,
+    open_world = false,
+    title = "Machines and containers"
+)]
 pub(crate) fn pve_guests(cx: &Context, args: GuestsArgs) -> Result<Rendered<Guests>> {
     let (answers, unreachable) =
-        across(cx, args.cluster.as_deref(), "VM.Audit on /vms", |cluster| guest::list(cluster))?;
+        across(cx, args.cluster.as_deref(), "VM.Audit on /vms", |cluster| {
+            guest::list(cluster)
+        })?;
     let several = answers.len() + unreachable.len() > 1;
     let mut nodes_down = BTreeMap::new();
     let mut all: Vec<Guest> = Vec::new();
     for (_, guests) in answers {
         for guest in guests.iter().filter(|guest| guest.status == "unknown") {
-            let node = if several { format!("{}/{}", guest.cluster, guest.node) } else { guest.node.clone() };
+            let node = if several {
+                format!("{}/{}", guest.cluster, guest.node)
+            } else {
+                guest.node.clone()
+            };
             *nodes_down.entry(node).or_default() += 1;
         }
         all.extend(guests.into_iter().filter(|guest| args.fits(guest)));
     }
     sort(&mut all, args.sort);
-    let (total, running) = (all.len(), all.iter().filter(|guest| guest.is_running()).count());
+    let (total, running) = (
+        all.len(),
+        all.iter().filter(|guest| guest.is_running()).count(),
+    );
     let limit = args.limit.unwrap_or(50);
     let next = args.skip.saturating_add(limit);
     let page = all.iter().skip(args.skip).take(limit);
@@ -175,13 +189,17 @@ pub(crate) fn pve_guests(cx: &Context, args: GuestsArgs) -> Result<Rendered<Gues
 impl GuestsArgs {
     fn fits(&self, guest: &Guest) -> bool {
         let is = |wanted: &Option<String>, value: Option<&str>| {
-            wanted.as_deref().is_none_or(|wanted| value.is_some_and(|value| value.eq_ignore_ascii_case(wanted)))
+            wanted
+                .as_deref()
+                .is_none_or(|wanted| value.is_some_and(|value| value.eq_ignore_ascii_case(wanted)))
         };
         self.name.as_deref().is_none_or(|name| named(guest, name))
             && is(&self.node, Some(&guest.node))
             && is(&self.pool, guest.pool.as_deref())
             && self.kind.is_none_or(|kind| kind == guest.kind)
-            && self.template.is_none_or(|template| template == guest.template)
+            && self
+                .template
+                .is_none_or(|template| template == guest.template)
             && self
                 .tag
                 .as_deref()
@@ -209,7 +227,8 @@ fn named(guest: &Guest, wanted: &str) -> bool {
 /// `*` stands for anything, `?` for one character. Goes back to the last `*` only, so it takes no longer than the
 /// product of both lengths.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (pattern, text): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), text.chars().collect());
     let (mut at, mut here) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while here < text.len() {
@@ -239,7 +258,9 @@ fn sort(guests: &mut [Guest], by: Sort) {
     let number = |guest: &Guest, key: &str| guest.raw.number(key).unwrap_or(-1.0);
     match by {
         Sort::Id => guests.sort_by(|a, b| (&a.cluster, a.id).cmp(&(&b.cluster, b.id))),
-        Sort::Name => guests.sort_by_key(|guest| guest.name.clone().unwrap_or_default().to_lowercase()),
+        Sort::Name => {
+            guests.sort_by_key(|guest| guest.name.clone().unwrap_or_default().to_lowercase())
+        }
         Sort::Cpu => guests.sort_by(|a, b| number(b, "cpu").total_cmp(&number(a, "cpu"))),
         Sort::Memory => guests.sort_by(|a, b| number(b, "mem").total_cmp(&number(a, "mem"))),
     }
@@ -265,7 +286,10 @@ fn entry(guest: &Guest, several: bool, full: bool) -> Entry {
         memory_used: size("mem"),
         memory: size("maxmem"),
         disk: size("maxdisk"),
-        uptime: raw.whole("uptime").filter(|time| full && *time > 0).map(show::duration),
+        uptime: raw
+            .whole("uptime")
+            .filter(|time| full && *time > 0)
+            .map(show::duration),
     }
 }
 
@@ -273,7 +297,13 @@ fn text(list: &Guests) -> String {
     let mut text = format!("{} guests, {} running", list.total, list.running);
     for guest in &list.guests {
         let name = guest.name.as_deref().unwrap_or("?");
-        text.push_str(&format!("\n{} {name} {} {} {}", guest.id, guest.kind.noun(), guest.node, guest.status));
+        text.push_str(&format!(
+            "\n{} {name} {} {} {}",
+            guest.id,
+            guest.kind.noun(),
+            guest.node,
+            guest.status
+        ));
         if let Some(cluster) = &guest.cluster {
             text.push_str(&format!(" cluster={cluster}"));
         }
@@ -297,7 +327,9 @@ fn text(list: &Guests) -> String {
         text.push_str(&format!("\nmore: call again with skip={next}"));
     }
     for (node, guests) in &list.nodes_down {
-        text.push_str(&format!("\nnode {node} does not answer; the state of its {guests} guests is not known"));
+        text.push_str(&format!(
+            "\nnode {node} does not answer; the state of its {guests} guests is not known"
+        ));
     }
     away_lines(&mut text, &list.unreachable);
     if list.total == 0 && list.nodes_down.is_empty() && list.unreachable.is_empty() {

@@ -93,7 +93,12 @@ impl Way {
     fn of(cluster: &Cluster<'_>, guest: &Guest, target: Option<&str>) -> Result<Self> {
         let mut targets = online_nodes(cluster)?;
         targets.retain(|node| *node != guest.node && target.is_none_or(|target| target == node));
-        let mut way = Self { targets, local: Vec::new(), local_bytes: 0, blockers: Vec::new() };
+        let mut way = Self {
+            targets,
+            local: Vec::new(),
+            local_bytes: 0,
+            blockers: Vec::new(),
+        };
         match guest.kind {
             Kind::Machine => way.of_machine(cluster, guest, target)?,
             Kind::Container => way.of_container(cluster, guest)?,
@@ -103,26 +108,36 @@ impl Way {
         }
         if way.targets.is_empty() {
             way.blockers.push(match target {
-                Some(target) => format!("node {target} is not another node that is online and allowed"),
+                Some(target) => {
+                    format!("node {target} is not another node that is online and allowed")
+                }
                 None => "there is no other node that is online and allowed".to_owned(),
             });
         }
         Ok(way)
     }
 
-    fn of_machine(&mut self, cluster: &Cluster<'_>, guest: &Guest, target: Option<&str>) -> Result<()> {
+    fn of_machine(
+        &mut self,
+        cluster: &Cluster<'_>,
+        guest: &Guest,
+        target: Option<&str>,
+    ) -> Result<()> {
         let query: Vec<(&str, &str)> = target.iter().map(|target| ("target", *target)).collect();
         let raw = cluster
             .get_with(guest.path(&["migrate"]), &query)
             .map_err(|error| error.explain(&guest.needs("VM.Migrate")))?;
         if let Some(allowed) = raw.get("allowed_nodes").filter(|list| list.is_array()) {
-            self.targets.retain(|node| allowed.items().iter().any(|one| one == node));
+            self.targets
+                .retain(|node| allowed.items().iter().any(|one| one == node));
         }
         let list = |key: &str| raw.get(key).map_or(&[][..], |list| list.items());
         for disk in list("local_disks") {
             let volume = disk.text("volid").unwrap_or_default();
             if disk.flag("cdrom") {
-                self.blockers.push(format!("its CD drive holds {volume}, which only its node has: eject it"));
+                self.blockers.push(format!(
+                    "its CD drive holds {volume}, which only its node has: eject it"
+                ));
                 continue;
             }
             let size = disk.whole("size").unwrap_or(0);
@@ -130,8 +145,11 @@ impl Way {
             self.local.push(format!("{volume} ({})", show::human(size)));
         }
         for resource in list("local_resources") {
-            let name = resource.as_str().map_or_else(|| resource.to_string(), str::to_owned);
-            self.blockers.push(format!("it uses a device of its node: {name}"));
+            let name = resource
+                .as_str()
+                .map_or_else(|| resource.to_string(), str::to_owned);
+            self.blockers
+                .push(format!("it uses a device of its node: {name}"));
         }
         Ok(())
     }
@@ -144,13 +162,20 @@ impl Way {
         let storages = super::storage::list(cluster)?;
         for disk in guard::disks(&config) {
             let Some((storage, _)) = disk.volume.split_once(':') else {
-                self.blockers.push(format!("{} is {}, a place of its node", disk.key, disk.volume));
+                self.blockers.push(format!(
+                    "{} is {}, a place of its node",
+                    disk.key, disk.volume
+                ));
                 continue;
             };
-            if !storages.iter().any(|one| one.storage == storage && one.shared) {
+            if !storages
+                .iter()
+                .any(|one| one.storage == storage && one.shared)
+            {
                 let size = disk.size.unwrap_or(0);
                 self.local_bytes += size;
-                self.local.push(format!("{} ({})", disk.volume, show::human(size)));
+                self.local
+                    .push(format!("{} ({})", disk.volume, show::human(size)));
             }
         }
         Ok(())
@@ -187,7 +212,10 @@ pub(crate) fn pve_guest_migrate(cx: &Context, args: MigrateArgs) -> Result<Work<
     let mut restarted = Vec::new();
     for Found { cluster, guest } in &found {
         if guest.node == args.target {
-            plan.skipped.push((Some(guest.label()), format!("it is on {} already", args.target)));
+            plan.skipped.push((
+                Some(guest.label()),
+                format!("it is on {} already", args.target),
+            ));
             continue;
         }
         let way = Way::of(cluster, guest, Some(&args.target))?;
@@ -195,7 +223,12 @@ pub(crate) fn pve_guest_migrate(cx: &Context, args: MigrateArgs) -> Result<Work<
         if guest.is_running() && guest.kind == Kind::Container {
             restarted.push((format!("Guest {}", guest.id), guest.shown()));
         }
-        plan.actions.push(action(guest, &args.target, &way, args.target_storage.as_deref()));
+        plan.actions.push(action(
+            guest,
+            &args.target,
+            &way,
+            args.target_storage.as_deref(),
+        ));
         plan.notes.extend(note(guest, &way));
     }
     if args.dry_run {
@@ -204,14 +237,21 @@ pub(crate) fn pve_guest_migrate(cx: &Context, args: MigrateArgs) -> Result<Work<
     if !restarted.is_empty()
         && let Some(one) = found.first()
     {
-        let message = format!("Containers move to {} and are restarted on the way.", args.target);
+        let message = format!(
+            "Containers move to {} and are restarted on the way.",
+            args.target
+        );
         guard::confirm(cx, &one.cluster.name, &message, &restarted)?;
     }
     run::carry_out(cx, plan, Duration::ZERO)
 }
 
 fn count(guests: usize) -> String {
-    if guests == 1 { "one guest".to_owned() } else { format!("{guests} guests") }
+    if guests == 1 {
+        "one guest".to_owned()
+    } else {
+        format!("{guests} guests")
+    }
 }
 
 impl Way {
@@ -241,7 +281,11 @@ fn action(guest: &Guest, target: &str, way: &Way, storage: Option<&str>) -> Acti
         .with("target", target)
         .needs(guest.needs("VM.Migrate"));
     // High availability moves what it manages by itself: another task begins.
-    let task = if guest.ha.is_some() { "hamigrate".to_owned() } else { guest.kind.task("migrate") };
+    let task = if guest.ha.is_some() {
+        "hamigrate".to_owned()
+    } else {
+        guest.kind.task("migrate")
+    };
     let local = !way.local.is_empty();
     let running = guest.is_running();
     let action = match guest.kind {
@@ -258,7 +302,11 @@ fn action(guest: &Guest, target: &str, way: &Way, storage: Option<&str>) -> Acti
 
 fn note(guest: &Guest, way: &Way) -> Option<String> {
     (!way.local.is_empty()).then(|| {
-        format!("guest {}: {} of disks are copied, which takes time", guest.id, show::human(way.local_bytes))
+        format!(
+            "guest {}: {} of disks are copied, which takes time",
+            guest.id,
+            show::human(way.local_bytes)
+        )
     })
 }
 
@@ -292,7 +340,10 @@ pub(crate) fn pve_node_drain(cx: &Context, args: DrainArgs) -> Result<Work<Rende
     let mut room = room(&cluster, &args)?;
     let guests = guest::list(&cluster)?;
     let busy = guard::busy(&cluster, &args.node)?;
-    let mut plan = Plan::new(format!("empty node {} of cluster {}", args.node, cluster.name));
+    let mut plan = Plan::new(format!(
+        "empty node {} of cluster {}",
+        args.node, cluster.name
+    ));
     let mut moves = Vec::new();
     let mine = guests.iter().filter(|guest| {
         guest.node == args.node && !guest.template && (guest.is_running() || args.stopped_too)
@@ -308,7 +359,11 @@ pub(crate) fn pve_node_drain(cx: &Context, args: DrainArgs) -> Result<Work<Rende
             continue;
         }
         let way = Way::of(&cluster, guest, None)?;
-        let memory = if guest.is_running() { guest.raw.whole("maxmem").unwrap_or(0) } else { 0 };
+        let memory = if guest.is_running() {
+            guest.raw.whole("maxmem").unwrap_or(0)
+        } else {
+            0
+        };
         let target = room
             .iter()
             .filter(|(node, free)| way.targets.contains(node) && **free >= memory)
@@ -326,7 +381,10 @@ pub(crate) fn pve_node_drain(cx: &Context, args: DrainArgs) -> Result<Work<Rende
         if let Some(free) = room.get_mut(&target) {
             *free -= memory;
         }
-        moves.push((format!("Guest {}", guest.id), format!("{} → {target}, {}", guest.shown(), how(guest))));
+        moves.push((
+            format!("Guest {}", guest.id),
+            format!("{} → {target}, {}", guest.shown(), how(guest)),
+        ));
         plan.actions.push(action(guest, &target, &way, None));
         plan.notes.extend(note(guest, &way));
     }
@@ -336,9 +394,16 @@ pub(crate) fn pve_node_drain(cx: &Context, args: DrainArgs) -> Result<Work<Rende
     if plan.actions.is_empty() {
         return nothing(&args, &plan);
     }
-    let message = format!("Node {} is emptied: {} move.", args.node, count(moves.len()));
+    let message = format!(
+        "Node {} is emptied: {} move.",
+        args.node,
+        count(moves.len())
+    );
     moves.extend(plan.skipped.iter().filter_map(|(guest, why)| {
-        Some((format!("Guest {} stays", guest.as_ref()?.id), show::line(why, 200)))
+        Some((
+            format!("Guest {} stays", guest.as_ref()?.id),
+            show::line(why, 200),
+        ))
     }));
     guard::confirm(cx, &cluster.name, &message, &moves)?;
     run::carry_out(cx, plan, Duration::ZERO)
@@ -346,21 +411,34 @@ pub(crate) fn pve_node_drain(cx: &Context, args: DrainArgs) -> Result<Work<Rende
 
 fn nothing(args: &DrainArgs, plan: &Plan) -> Result<Work<Rendered<Report>>> {
     if plan.skipped.is_empty() {
-        return Ok(Work::Done(Report::finished(&format!("empty node {}: no guest runs there", args.node), Vec::new(), Vec::new())?));
+        return Ok(Work::Done(Report::finished(
+            &format!("empty node {}: no guest runs there", args.node),
+            Vec::new(),
+            Vec::new(),
+        )?));
     }
     let why: Vec<String> = plan
         .skipped
         .iter()
         .filter_map(|(guest, why)| Some(format!("guest {}: {why}", guest.as_ref()?.id)))
         .collect();
-    Err(ToolError::conflict(format!("no guest of node {} can move: {}", args.node, why.join("; "))).into())
+    Err(ToolError::conflict(format!(
+        "no guest of node {} can move: {}",
+        args.node,
+        why.join("; ")
+    ))
+    .into())
 }
 
 /// Free memory of the nodes that guests may go to.
 fn room(cluster: &Cluster<'_>, args: &DrainArgs) -> Result<BTreeMap<String, u64>> {
     let all = cluster.get_with(path!["cluster", "resources"], &[("type", "node")])?;
     let online = |one: &&Value| one.text("status").as_deref() == Some("online");
-    let names: Vec<String> = all.items().iter().filter_map(|one| one.text("node")).collect();
+    let names: Vec<String> = all
+        .items()
+        .iter()
+        .filter_map(|one| one.text("node"))
+        .collect();
     for node in args.targets.iter().chain([&args.node]) {
         if !names.contains(node) {
             return Err(ToolError::not_found(format!(

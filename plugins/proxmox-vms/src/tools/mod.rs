@@ -72,6 +72,9 @@ pub(crate) struct OneGuest {
 /// Lines about clusters that do not answer.
 pub(crate) fn away_lines(text: &mut String, away: &[Away]) {
     for one in away {
-        text.push_str(&format!("\ncluster {} does not answer: {}", one.cluster, one.reason));
+        text.push_str(&format!(
+            "\ncluster {} does not answer: {}",
+            one.cluster, one.reason
+        ));
     }
 }

@@ -93,15 +93,26 @@ pub(crate) fn pve_node(cx: &Context, args: NodeArgs) -> Result<NodeStatus> {
         swap_used: size(&part("swap"), "used"),
         root_used: size(&root, "used"),
         root: size(&root, "total"),
-        kernel: part("current-kernel").text("release").or_else(|| raw.text("kversion")),
+        kernel: part("current-kernel")
+            .text("release")
+            .or_else(|| raw.text("kversion")),
         version: raw.text("pveversion"),
         boot: boot.text("mode").map(|mode| {
-            if boot.flag("secureboot") { format!("{mode}, secure boot") } else { mode }
+            if boot.flag("secureboot") {
+                format!("{mode}, secure boot")
+            } else {
+                mode
+            }
         }),
     })
 }
 
-fn ask<'a>(cx: &'a Context, args: &NodeArgs, rest: &[&str], privilege: &str) -> Result<(Cluster<'a>, Value)> {
+fn ask<'a>(
+    cx: &'a Context,
+    args: &NodeArgs,
+    rest: &[&str],
+    privilege: &str,
+) -> Result<(Cluster<'a>, Value)> {
     let cluster = api::one(cx, args.cluster.as_deref())?;
     let mut path = path!["nodes", args.node];
     path.extend(rest.iter().map(|&segment| segment.to_owned()));
@@ -144,7 +155,12 @@ struct Service {
 }
 
 /// Lists the services of a node, and first those that should run and do not.
-#[tool(read_only, idempotent, open_world = false, title = "Services of a node")]
+#[tool(
+    read_only,
+    idempotent,
+    open_world = false,
+    title = "Services of a node"
+)]
 pub(crate) fn pve_node_services(cx: &Context, args: NodeArgs) -> Result<Services> {
     let (cluster, raw) = ask(cx, &args, &["services"], "Sys.Audit")?;
     let services: Vec<Service> = raw
@@ -158,7 +174,9 @@ pub(crate) fn pve_node_services(cx: &Context, args: NodeArgs) -> Result<Services
             })
         })
         .collect();
-    let not_running = services.iter().filter(|one| one.enabled == Some(true) && one.state != "running");
+    let not_running = services
+        .iter()
+        .filter(|one| one.enabled == Some(true) && one.state != "running");
     Ok(Services {
         cluster: cluster.name,
         node: args.node,

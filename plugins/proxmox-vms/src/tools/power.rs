@@ -87,7 +87,9 @@ impl Verb {
             Self::Reboot => format!("shuts the {guest} down cleanly and starts it again"),
             Self::Reset => format!("resets the {guest} hard, as with its reset button"),
             Self::Suspend { to_disk: false } => format!("pauses the {guest}"),
-            Self::Suspend { to_disk: true } => format!("writes the memory of the {guest} to disk and stops it"),
+            Self::Suspend { to_disk: true } => {
+                format!("writes the memory of the {guest} to disk and stops it")
+            }
             Self::Resume => format!("resumes the {guest}"),
         }
     }
@@ -119,57 +121,138 @@ impl Verb {
         Ok(match self {
             Self::Start if running => Some("it runs already".to_owned()),
             Self::Shutdown | Self::Stop if !running => Some("it is stopped already".to_owned()),
-            Self::Reboot | Self::Reset | Self::Suspend { .. } if !running => {
-                Some(format!("it is {}, so there is nothing to {}", guest.status, self.segment()))
-            }
+            Self::Reboot | Self::Reset | Self::Suspend { .. } if !running => Some(format!(
+                "it is {}, so there is nothing to {}",
+                guest.status,
+                self.segment()
+            )),
             _ => None,
         })
     }
 }
 
 /// Starts guests. One that runs already is left as it is.
-#[tool(destructive = false, idempotent, open_world = false, title = "Start guests")]
+#[tool(
+    destructive = false,
+    idempotent,
+    open_world = false,
+    title = "Start guests"
+)]
 pub(crate) fn pve_guest_start(cx: &Context, args: PowerArgs) -> Result<Work<Rendered<Report>>> {
-    switch(cx, Verb::Start, &args.guests, args.cluster.as_deref(), None, args.dry_run)
+    switch(
+        cx,
+        Verb::Start,
+        &args.guests,
+        args.cluster.as_deref(),
+        None,
+        args.dry_run,
+    )
 }
 
 /// Shuts guests down cleanly, from inside. One that does not react within its time stays running: then decide about
 /// pve_guest_stop.
-#[tool(destructive = false, idempotent, open_world = false, title = "Shut guests down")]
-pub(crate) fn pve_guest_shutdown(cx: &Context, args: ShutdownArgs) -> Result<Work<Rendered<Report>>> {
-    switch(cx, Verb::Shutdown, &args.guests, args.cluster.as_deref(), args.timeout_seconds, args.dry_run)
+#[tool(
+    destructive = false,
+    idempotent,
+    open_world = false,
+    title = "Shut guests down"
+)]
+pub(crate) fn pve_guest_shutdown(
+    cx: &Context,
+    args: ShutdownArgs,
+) -> Result<Work<Rendered<Report>>> {
+    switch(
+        cx,
+        Verb::Shutdown,
+        &args.guests,
+        args.cluster.as_deref(),
+        args.timeout_seconds,
+        args.dry_run,
+    )
 }
 
 /// Stops guests hard, after confirmation, as if the plug were pulled: data that was not written is lost. Try
 /// pve_guest_shutdown first.
-#[tool(destructive, idempotent, open_world = false, title = "Stop guests hard")]
+#[tool(
+    destructive,
+    idempotent,
+    open_world = false,
+    title = "Stop guests hard"
+)]
 pub(crate) fn pve_guest_stop(cx: &Context, args: PowerArgs) -> Result<Work<Rendered<Report>>> {
-    switch(cx, Verb::Stop, &args.guests, args.cluster.as_deref(), None, args.dry_run)
+    switch(
+        cx,
+        Verb::Stop,
+        &args.guests,
+        args.cluster.as_deref(),
+        None,
+        args.dry_run,
+    )
 }
 
 /// Shuts guests down cleanly and starts them again.
 #[tool(destructive = false, open_world = false, title = "Reboot guests")]
 pub(crate) fn pve_guest_reboot(cx: &Context, args: ShutdownArgs) -> Result<Work<Rendered<Report>>> {
-    switch(cx, Verb::Reboot, &args.guests, args.cluster.as_deref(), args.timeout_seconds, args.dry_run)
+    switch(
+        cx,
+        Verb::Reboot,
+        &args.guests,
+        args.cluster.as_deref(),
+        args.timeout_seconds,
+        args.dry_run,
+    )
 }
 
 /// Resets machines hard, after confirmation: data that was not written is lost. Containers cannot be reset.
 #[tool(destructive, open_world = false, title = "Reset machines")]
 pub(crate) fn pve_guest_reset(cx: &Context, args: PowerArgs) -> Result<Work<Rendered<Report>>> {
-    switch(cx, Verb::Reset, &args.guests, args.cluster.as_deref(), None, args.dry_run)
+    switch(
+        cx,
+        Verb::Reset,
+        &args.guests,
+        args.cluster.as_deref(),
+        None,
+        args.dry_run,
+    )
 }
 
 /// Pauses guests; machines can also be written to disk (hibernated).
-#[tool(destructive = false, idempotent, open_world = false, title = "Suspend guests")]
+#[tool(
+    destructive = false,
+    idempotent,
+    open_world = false,
+    title = "Suspend guests"
+)]
 pub(crate) fn pve_guest_suspend(cx: &Context, args: SuspendArgs) -> Result<Work<Rendered<Report>>> {
-    let verb = Verb::Suspend { to_disk: args.to_disk };
-    switch(cx, verb, &args.guests, args.cluster.as_deref(), None, args.dry_run)
+    let verb = Verb::Suspend {
+        to_disk: args.to_disk,
+    };
+    switch(
+        cx,
+        verb,
+        &args.guests,
+        args.cluster.as_deref(),
+        None,
+        args.dry_run,
+    )
 }
 
 /// Resumes guests that are paused.
-#[tool(destructive = false, idempotent, open_world = false, title = "Resume guests")]
+#[tool(
+    destructive = false,
+    idempotent,
+    open_world = false,
+    title = "Resume guests"
+)]
 pub(crate) fn pve_guest_resume(cx: &Context, args: PowerArgs) -> Result<Work<Rendered<Report>>> {
-    switch(cx, Verb::Resume, &args.guests, args.cluster.as_deref(), None, args.dry_run)
+    switch(
+        cx,
+        Verb::Resume,
+        &args.guests,
+        args.cluster.as_deref(),
+        None,
+        args.dry_run,
+    )
 }
 
 fn switch(
@@ -199,11 +282,16 @@ fn switch(
         }
         asked.push(one);
         let to_disk = verb == Verb::Suspend { to_disk: true } && guest.kind == Kind::Machine;
-        let action = Action::on(guest, "POST", &["status", verb.segment()], verb.effect(guest))
-            .with_opt("timeout", timeout)
-            .flag("todisk", to_disk)
-            .begins(&guest.node, verb.task(guest.kind), guest.id)
-            .needs(guest.needs("VM.PowerMgmt"));
+        let action = Action::on(
+            guest,
+            "POST",
+            &["status", verb.segment()],
+            verb.effect(guest),
+        )
+        .with_opt("timeout", timeout)
+        .flag("todisk", to_disk)
+        .begins(&guest.node, verb.task(guest.kind), guest.id)
+        .needs(guest.needs("VM.PowerMgmt"));
         plan.actions.push(action);
         if let Some(state) = &guest.ha {
             plan.notes.push(format!(
@@ -234,14 +322,31 @@ fn nothing_to_do(guest: &Guest, why: &str, dry_run: bool) -> Rendered<Report> {
 }
 
 fn confirm(cx: &Context, verb: Verb, guests: &[&Found<'_>]) -> Result<()> {
-    let what = if verb == Verb::Stop { "stopped hard" } else { "reset hard" };
+    let what = if verb == Verb::Stop {
+        "stopped hard"
+    } else {
+        "reset hard"
+    };
     if let [Found { cluster, guest }] = guests {
-        let message = format!("The {} is {what}. What it has not written to disk is lost.", guest.kind.noun());
-        return guard::confirm(cx, &cluster.name, &message, &guard::portrait(cluster, guest)?);
+        let message = format!(
+            "The {} is {what}. What it has not written to disk is lost.",
+            guest.kind.noun()
+        );
+        return guard::confirm(
+            cx,
+            &cluster.name,
+            &message,
+            &guard::portrait(cluster, guest)?,
+        );
     }
-    let details: Vec<(String, String)> =
-        guests.iter().map(|one| (format!("Guest {}", one.guest.id), one.guest.shown())).collect();
-    let message = format!("{} guests are {what}. What they have not written to disk is lost.", guests.len());
+    let details: Vec<(String, String)> = guests
+        .iter()
+        .map(|one| (format!("Guest {}", one.guest.id), one.guest.shown()))
+        .collect();
+    let message = format!(
+        "{} guests are {what}. What they have not written to disk is lost.",
+        guests.len()
+    );
     let cluster = guests.first().map_or("", |one| one.cluster.name.as_str());
     guard::confirm(cx, cluster, &message, &details)
 }

@@ -47,14 +47,23 @@ struct Snapshot {
 }
 
 /// Lists the snapshots of a guest.
-#[tool(read_only, idempotent, open_world = false, title = "Snapshots of a guest")]
+#[tool(
+    read_only,
+    idempotent,
+    open_world = false,
+    title = "Snapshots of a guest"
+)]
 pub(crate) fn pve_snapshots(cx: &Context, args: OneGuest) -> Result<Snapshots> {
     let Found { cluster, guest } = guest::find(cx, args.cluster.as_deref(), &args.guest)?;
     super::guest::there(&guest)?;
     let raw = cluster
         .get(guest.path(&["snapshot"]))
         .map_err(|error| error.explain(&guest.needs("VM.Audit")))?;
-    let mut all: Vec<&Value> = raw.items().iter().filter(|one| one["name"] != "current").collect();
+    let mut all: Vec<&Value> = raw
+        .items()
+        .iter()
+        .filter(|one| one["name"] != "current")
+        .collect();
     all.sort_by_key(|one| one.whole("snaptime"));
     let current = raw.items().iter().find(|one| one["name"] == "current");
     Ok(Snapshots {
@@ -98,16 +107,27 @@ pub(crate) struct CreateArgs {
 
 /// Takes a snapshot of one or several guests. Several are worked on side by side, and each result is told.
 #[tool(destructive = false, open_world = false, title = "Take snapshots")]
-pub(crate) fn pve_snapshot_create(cx: &Context, args: CreateArgs) -> Result<Work<Rendered<Report>>> {
+pub(crate) fn pve_snapshot_create(
+    cx: &Context,
+    args: CreateArgs,
+) -> Result<Work<Rendered<Report>>> {
     check_name(&args.name)?;
     let found = guest::find_all(cx, args.cluster.as_deref(), &args.guests)?;
     guard::may_change(cx, &found)?;
     let mut plan = Plan::new(format!("take snapshot {}", args.name));
     for Found { guest, .. } in &found {
         let memory = args.with_memory && guest.kind == Kind::Machine && guest.is_running();
-        let what = if memory { "with its memory" } else { "without its memory" };
+        let what = if memory {
+            "with its memory"
+        } else {
+            "without its memory"
+        };
         let effect = match guest.kind {
-            Kind::Machine => format!("takes snapshot {} of the {}, {what}", args.name, guest.shown()),
+            Kind::Machine => format!(
+                "takes snapshot {} of the {}, {what}",
+                args.name,
+                guest.shown()
+            ),
             Kind::Container => format!("takes snapshot {} of the {}", args.name, guest.shown()),
         };
         let action = Action::on(guest, "POST", &["snapshot"], effect)
@@ -127,7 +147,9 @@ pub(crate) fn pve_snapshot_create(cx: &Context, args: CreateArgs) -> Result<Work
 fn check_name(name: &str) -> Result<(), ToolError> {
     let good = (2..=40).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
         && name != "current";
     if good {
         return Ok(());
@@ -164,10 +186,16 @@ fn known<'a>(cx: &'a Context, args: &SnapshotArgs) -> Result<(Found<'a>, Value, 
         .get(found.guest.path(&["snapshot"]))
         .map_err(|error| error.explain(&found.guest.needs("VM.Audit")))?;
     let all = raw.items().to_vec();
-    let one = all.iter().find(|one| one.text("name").as_deref() == Some(&args.snapshot) && args.snapshot != "current");
+    let one = all.iter().find(|one| {
+        one.text("name").as_deref() == Some(&args.snapshot) && args.snapshot != "current"
+    });
     let Some(one) = one.cloned() else {
         let names = guard::snapshot_names(&raw);
-        let has = if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) };
+        let has = if names.is_empty() {
+            "it has none".to_owned()
+        } else {
+            format!("it has {}", names.join(", "))
+        };
         return Err(ToolError::not_found(format!(
             "the {} has no snapshot {:?}. hint: {has}",
             found.guest.shown(),
@@ -179,7 +207,9 @@ fn known<'a>(cx: &'a Context, args: &SnapshotArgs) -> Result<(Found<'a>, Value, 
 }
 
 fn shown(one: &Value) -> String {
-    let taken = one.whole("snaptime").map_or_else(|| "at an unknown time".to_owned(), show::time);
+    let taken = one
+        .whole("snaptime")
+        .map_or_else(|| "at an unknown time".to_owned(), show::time);
     let name = one.text("name").unwrap_or_default();
     match one.text("description") {
         Some(text) => format!("{name}, taken {taken} ({})", show::line(&text, 100)),
@@ -190,15 +220,27 @@ fn shown(one: &Value) -> String {
 /// Rolls a guest back to a snapshot, after confirmation. Everything since then is lost, configuration included; a running
 /// guest is stopped hard.
 #[tool(destructive, open_world = false, title = "Roll back to a snapshot")]
-pub(crate) fn pve_snapshot_rollback(cx: &Context, args: SnapshotArgs) -> Result<Work<Rendered<Report>>> {
+pub(crate) fn pve_snapshot_rollback(
+    cx: &Context,
+    args: SnapshotArgs,
+) -> Result<Work<Rendered<Report>>> {
     let (found, one, all) = known(cx, &args)?;
     guard::may_change(cx, std::slice::from_ref(&found))?;
     let Found { cluster, guest } = &found;
-    let title = format!("roll the {} back to snapshot {}", guest.shown(), args.snapshot);
-    let action = Action::on(guest, "POST", &["snapshot", &args.snapshot, "rollback"], title.clone())
-        .flag("start", args.start)
-        .begins(&guest.node, guest.kind.task("rollback"), guest.id)
-        .needs(guest.needs("VM.Snapshot or VM.Snapshot.Rollback"));
+    let title = format!(
+        "roll the {} back to snapshot {}",
+        guest.shown(),
+        args.snapshot
+    );
+    let action = Action::on(
+        guest,
+        "POST",
+        &["snapshot", &args.snapshot, "rollback"],
+        title.clone(),
+    )
+    .flag("start", args.start)
+    .begins(&guest.node, guest.kind.task("rollback"), guest.id)
+    .needs(guest.needs("VM.Snapshot or VM.Snapshot.Rollback"));
     let mut plan = Plan::of(title, action)
         .note("everything that changed in the guest since the snapshot is lost, its configuration included");
     let later: Vec<String> = newer(&one, &all);
@@ -217,7 +259,10 @@ pub(crate) fn pve_snapshot_rollback(cx: &Context, args: SnapshotArgs) -> Result<
     }
     let mut details = guard::portrait(cluster, guest)?;
     details.push(("Back to".to_owned(), shown(&one)));
-    let message = format!("The {} is rolled back. Everything since the snapshot is lost.", guest.kind.noun());
+    let message = format!(
+        "The {} is rolled back. Everything since the snapshot is lost.",
+        guest.kind.noun()
+    );
     guard::confirm(cx, &cluster.name, &message, &details)?;
     run::carry_out(cx, plan, run::PATIENCE)
 }
@@ -232,18 +277,29 @@ fn newer(one: &Value, all: &[Value]) -> Vec<String> {
 
 /// Deletes a snapshot, after confirmation. The guest itself stays as it is.
 #[tool(destructive, open_world = false, title = "Delete a snapshot")]
-pub(crate) fn pve_snapshot_delete(cx: &Context, args: SnapshotArgs) -> Result<Work<Rendered<Report>>> {
+pub(crate) fn pve_snapshot_delete(
+    cx: &Context,
+    args: SnapshotArgs,
+) -> Result<Work<Rendered<Report>>> {
     let (found, one, all) = known(cx, &args)?;
     guard::may_change(cx, std::slice::from_ref(&found))?;
     let Found { cluster, guest } = &found;
     let title = format!("delete snapshot {} of the {}", args.snapshot, guest.shown());
-    let action = Action::on(guest, "DELETE", &["snapshot", &args.snapshot], title.clone())
-        .begins(&guest.node, guest.kind.task("delsnapshot"), guest.id)
-        .needs(guest.needs("VM.Snapshot"));
-    let mut plan = Plan::of(title, action).note("the state of that time cannot be brought back; the guest stays as it is");
+    let action = Action::on(
+        guest,
+        "DELETE",
+        &["snapshot", &args.snapshot],
+        title.clone(),
+    )
+    .begins(&guest.node, guest.kind.task("delsnapshot"), guest.id)
+    .needs(guest.needs("VM.Snapshot"));
+    let mut plan = Plan::of(title, action)
+        .note("the state of that time cannot be brought back; the guest stays as it is");
     let children = all
         .iter()
-        .filter(|other| other["name"] != "current" && other.text("parent").as_deref() == Some(&args.snapshot))
+        .filter(|other| {
+            other["name"] != "current" && other.text("parent").as_deref() == Some(&args.snapshot)
+        })
         .filter_map(|other| other.text("name"))
         .collect::<Vec<_>>();
     if !children.is_empty() {
@@ -254,7 +310,12 @@ pub(crate) fn pve_snapshot_delete(cx: &Context, args: SnapshotArgs) -> Result<Wo
     }
     let mut details = guard::portrait(cluster, guest)?;
     details.push(("Snapshot".to_owned(), shown(&one)));
-    guard::confirm(cx, &cluster.name, "A snapshot is deleted for good.", &details)?;
+    guard::confirm(
+        cx,
+        &cluster.name,
+        "A snapshot is deleted for good.",
+        &details,
+    )?;
     run::carry_out(cx, plan, run::PATIENCE)
 }
 

@@ -70,21 +70,45 @@ pub(crate) struct Storage {
 /// once.
 #[tool(read_only, idempotent, open_world = false, title = "Storages")]
 pub(crate) fn pve_storage(cx: &Context, args: StoragesArgs) -> Result<Rendered<Storages>> {
-    let (answers, unreachable) =
-        across(cx, args.cluster.as_deref(), "Datastore.Audit on /storage", list)?;
+    let (answers, unreachable) = across(
+        cx,
+        args.cluster.as_deref(),
+        "Datastore.Audit on /storage",
+        list,
+    )?;
     let mut storages: Vec<Storage> = answers.into_iter().flat_map(|(_, list)| list).collect();
     storages.retain(|one| {
-        args.node.as_ref().is_none_or(|node| one.nodes.contains(node))
-            && args.content.as_ref().is_none_or(|content| one.content.contains(content))
+        args.node
+            .as_ref()
+            .is_none_or(|node| one.nodes.contains(node))
+            && args
+                .content
+                .as_ref()
+                .is_none_or(|content| one.content.contains(content))
     });
-    let list = Storages { storages, unreachable };
+    let list = Storages {
+        storages,
+        unreachable,
+    };
     let mut text = format!("{} storages", list.storages.len());
     for one in &list.storages {
         let kind = one.kind.as_deref().unwrap_or("?");
-        let place = if one.shared { "shared".to_owned() } else { one.nodes.join(",") };
-        text.push_str(&format!("\n{} {kind} ({place}): {}", one.storage, one.content.join(",")));
-        if let (Some(used), Some(total), Some(percent)) = (&one.used, &one.total, one.used_percent) {
-            text.push_str(&format!(", {} of {} used ({percent} %)", used.human, total.human));
+        let place = if one.shared {
+            "shared".to_owned()
+        } else {
+            one.nodes.join(",")
+        };
+        text.push_str(&format!(
+            "\n{} {kind} ({place}): {}",
+            one.storage,
+            one.content.join(",")
+        ));
+        if let (Some(used), Some(total), Some(percent)) = (&one.used, &one.total, one.used_percent)
+        {
+            text.push_str(&format!(
+                ", {} of {} used ({percent} %)",
+                used.human, total.human
+            ));
         }
         if !one.available {
             text.push_str(", NOT AVAILABLE");
@@ -105,10 +129,16 @@ pub(crate) fn list(cluster: &Cluster<'_>) -> Result<Vec<Storage>, ApiError> {
         let shared = raw.flag("shared");
         // What a node that is away says of a shared one is nothing.
         let silent = raw.get("plugintype").is_none();
-        let known = found.iter().find(|(key, one)| key.0 == name && one.shared).map(|(key, _)| key.clone());
+        let known = found
+            .iter()
+            .find(|(key, one)| key.0 == name && one.shared)
+            .map(|(key, _)| key.clone());
         let key = match known {
             Some(key) if shared || silent => key,
-            _ => (name.clone(), if shared { String::new() } else { node.clone() }),
+            _ => (
+                name.clone(),
+                if shared { String::new() } else { node.clone() },
+            ),
         };
         let (used, total) = (raw.whole("disk"), raw.whole("maxdisk"));
         let entry = found.entry(key).or_insert_with(|| Storage {
@@ -116,12 +146,16 @@ pub(crate) fn list(cluster: &Cluster<'_>) -> Result<Vec<Storage>, ApiError> {
             storage: name,
             nodes: Vec::new(),
             kind: raw.text("plugintype"),
-            content: raw.text("content").map_or_else(Vec::new, |list| list.split(',').map(str::to_owned).collect()),
+            content: raw.text("content").map_or_else(Vec::new, |list| {
+                list.split(',').map(str::to_owned).collect()
+            }),
             shared,
             available,
             used: used.map(Size::of),
             total: total.map(Size::of),
-            used_percent: used.zip(total).and_then(|(used, total)| show::percent_of(used, total)),
+            used_percent: used
+                .zip(total)
+                .and_then(|(used, total)| show::percent_of(used, total)),
         });
         entry.available |= available;
         entry.nodes.push(node);
@@ -239,7 +273,12 @@ pub(crate) fn volume(raw: &Value) -> Option<Volume> {
 }
 
 /// Lists what lies on a storage: disks, ISO images, templates of containers, backups.
-#[tool(read_only, idempotent, open_world = false, title = "Content of a storage")]
+#[tool(
+    read_only,
+    idempotent,
+    open_world = false,
+    title = "Content of a storage"
+)]
 pub(crate) fn pve_storage_content(cx: &Context, args: ContentArgs) -> Result<Contents> {
     let cluster = api::one(cx, args.cluster.as_deref())?;
     let node = node_of(&cluster, &args.storage, args.node.as_deref())?;
@@ -248,7 +287,10 @@ pub(crate) fn pve_storage_content(cx: &Context, args: ContentArgs) -> Result<Con
     query.extend(args.content.map(|content| ("content", content.as_str())));
     query.extend(id.as_deref().map(|id| ("vmid", id)));
     let raw = cluster
-        .get_with(path!["nodes", node, "storage", args.storage, "content"], &query)
+        .get_with(
+            path!["nodes", node, "storage", args.storage, "content"],
+            &query,
+        )
         .map_err(|error| error.explain(&format!("Datastore.Audit on /storage/{}", args.storage)))?;
     let mut volumes: Vec<Volume> = raw.items().iter().filter_map(volume).collect();
     if let Some(name) = &args.name {
@@ -258,7 +300,13 @@ pub(crate) fn pve_storage_content(cx: &Context, args: ContentArgs) -> Result<Con
     volumes.sort_by(|a, b| a.volume.cmp(&b.volume));
     let total = volumes.len();
     volumes.truncate(args.limit.unwrap_or(50));
-    Ok(Contents { cluster: cluster.name, node, storage: args.storage, total, volumes })
+    Ok(Contents {
+        cluster: cluster.name,
+        node,
+        storage: args.storage,
+        total,
+        volumes,
+    })
 }
 
 /// The node that is to look at a storage: the one that is named, or one that sees it and answers.
@@ -283,16 +331,19 @@ pub(crate) fn node_of(cluster: &Cluster<'_>, storage: &str, node: Option<&str>) 
             let online = online_nodes(cluster)?;
             let node = one.nodes.iter().find(|node| online.contains(node));
             node.cloned().ok_or_else(|| {
-                ToolError::unavailable(format!("no node that sees storage {storage} answers")).into()
+                ToolError::unavailable(format!("no node that sees storage {storage} answers"))
+                    .into()
             })
         }
-        [one] => one
-            .nodes
-            .first()
-            .cloned()
-            .ok_or_else(|| ToolError::unavailable(format!("no node sees storage {storage}")).into()),
+        [one] => one.nodes.first().cloned().ok_or_else(|| {
+            ToolError::unavailable(format!("no node sees storage {storage}")).into()
+        }),
         several => {
-            let nodes: Vec<&str> = several.iter().flat_map(|one| &one.nodes).map(String::as_str).collect();
+            let nodes: Vec<&str> = several
+                .iter()
+                .flat_map(|one| &one.nodes)
+                .map(String::as_str)
+                .collect();
             Err(ToolError::invalid_input(format!(
                 "storage {storage} is another one on each node. hint: set `node` to one of {}",
                 nodes.join(", ")
@@ -304,7 +355,10 @@ pub(crate) fn node_of(cluster: &Cluster<'_>, storage: &str, node: Option<&str>) 
 
 pub(crate) fn online_nodes(cluster: &Cluster<'_>) -> Result<Vec<String>, ApiError> {
     let all = cluster.get_with(path!["cluster", "resources"], &[("type", "node")])?;
-    let online = all.items().iter().filter(|one| one.text("status").as_deref() == Some("online"));
+    let online = all
+        .items()
+        .iter()
+        .filter(|one| one.text("status").as_deref() == Some("online"));
     let mut names: Vec<String> = online.filter_map(|one| one.text("node")).collect();
     names.sort();
     Ok(names)
@@ -351,20 +405,32 @@ pub(crate) fn pve_download(cx: &Context, args: DownloadArgs) -> Result<Work<Rend
     run::carry_out(cx, plan, run::PATIENCE)
 }
 
-fn from_address(cluster: &Cluster<'_>, node: &str, args: &DownloadArgs, right: &str) -> Result<Action> {
+fn from_address(
+    cluster: &Cluster<'_>,
+    node: &str,
+    args: &DownloadArgs,
+    right: &str,
+) -> Result<Action> {
     let lower = args.source.to_lowercase();
     if !lower.starts_with("https://") && !lower.starts_with("http://") {
-        return Err(ToolError::invalid_input("hint: an address begins with https:// or http://").into());
+        return Err(
+            ToolError::invalid_input("hint: an address begins with https:// or http://").into(),
+        );
     }
     let path = args.source.split(['?', '#']).next().unwrap_or_default();
     let last = path.rsplit('/').next().filter(|name| name.contains('.'));
     let Some(file) = args.filename.as_deref().or(last) else {
-        return Err(ToolError::invalid_input("the address names no file. hint: set `filename`").into());
+        return Err(
+            ToolError::invalid_input("the address names no file. hint: set `filename`").into(),
+        );
     };
     let kind = file.to_lowercase();
     let content = if kind.ends_with(".iso") || kind.ends_with(".img") {
         "iso"
-    } else if [".tar.gz", ".tar.xz", ".tar.zst", ".tar.bz2", ".tgz"].iter().any(|end| kind.ends_with(end)) {
+    } else if [".tar.gz", ".tar.xz", ".tar.zst", ".tar.bz2", ".tgz"]
+        .iter()
+        .any(|end| kind.ends_with(end))
+    {
         "vztmpl"
     } else {
         return Err(ToolError::invalid_input(format!(
@@ -378,7 +444,10 @@ fn from_address(cluster: &Cluster<'_>, node: &str, args: &DownloadArgs, right: &
         Some(64) => Some("sha256"),
         Some(128) => Some("sha512"),
         Some(_) => {
-            return Err(ToolError::invalid_input("hint: `checksum` is a SHA-256 (64 digits) or a SHA-512 (128)").into());
+            return Err(ToolError::invalid_input(
+                "hint: `checksum` is a SHA-256 (64 digits) or a SHA-512 (128)",
+            )
+            .into());
         }
     };
     Ok(Action::new(
@@ -398,23 +467,39 @@ fn from_address(cluster: &Cluster<'_>, node: &str, args: &DownloadArgs, right: &
 
 fn from_list(cluster: &Cluster<'_>, node: &str, args: &DownloadArgs) -> Result<Action> {
     let known = cluster.get(path!["nodes", node, "aplinfo"])?;
-    let names: Vec<String> = known.items().iter().filter_map(|one| one.text("template")).collect();
+    let names: Vec<String> = known
+        .items()
+        .iter()
+        .filter_map(|one| one.text("template"))
+        .collect();
     let wanted = args.source.to_lowercase();
-    let found = names.iter().find(|name| name.to_lowercase() == wanted).or_else(|| {
-        let mut near = names.iter().filter(|name| name.to_lowercase().contains(&wanted));
-        near.next().filter(|_| near.next().is_none())
-    });
+    let found = names
+        .iter()
+        .find(|name| name.to_lowercase() == wanted)
+        .or_else(|| {
+            let mut near = names
+                .iter()
+                .filter(|name| name.to_lowercase().contains(&wanted));
+            near.next().filter(|_| near.next().is_none())
+        });
     let Some(template) = found else {
         let near: Vec<&str> = names
             .iter()
-            .filter(|name| name.to_lowercase().contains(wanted.split(['-', '_']).next().unwrap_or_default()))
+            .filter(|name| {
+                name.to_lowercase()
+                    .contains(wanted.split(['-', '_']).next().unwrap_or_default())
+            })
             .take(10)
             .map(String::as_str)
             .collect();
         return Err(ToolError::not_found(format!(
             "the vendor's list has no one template {:?}. hint: it has {}",
             args.source,
-            if near.is_empty() { "none like it".to_owned() } else { near.join(", ") }
+            if near.is_empty() {
+                "none like it".to_owned()
+            } else {
+                near.join(", ")
+            }
         ))
         .into());
     };
@@ -422,7 +507,10 @@ fn from_list(cluster: &Cluster<'_>, node: &str, args: &DownloadArgs) -> Result<A
         &cluster.name,
         "POST",
         path!["nodes", node, "aplinfo"],
-        format!("node {node} fetches the template {template} to {}", args.storage),
+        format!(
+            "node {node} fetches the template {template} to {}",
+            args.storage
+        ),
     )
     .with("storage", &args.storage)
     .with("template", template)
@@ -445,8 +533,15 @@ pub(crate) struct DeleteVolumeArgs {
 
 /// Deletes an ISO image or a container template from a storage, after confirmation. Disks of guests are deleted with
 /// their guests only, backups with pve_backup_delete.
-#[tool(destructive, open_world = false, title = "Delete an ISO image or a template")]
-pub(crate) fn pve_storage_delete(cx: &Context, args: DeleteVolumeArgs) -> Result<Work<Rendered<Report>>> {
+#[tool(
+    destructive,
+    open_world = false,
+    title = "Delete an ISO image or a template"
+)]
+pub(crate) fn pve_storage_delete(
+    cx: &Context,
+    args: DeleteVolumeArgs,
+) -> Result<Work<Rendered<Report>>> {
     let cluster = api::one(cx, args.cluster.as_deref())?;
     guard::writable(cx, &cluster)?;
     let (node, raw) = find_volume(&cluster, &args.volume, args.node.as_deref())?;
@@ -463,11 +558,14 @@ pub(crate) fn pve_storage_delete(cx: &Context, args: DeleteVolumeArgs) -> Result
     let title = format!("delete {}", args.volume);
     let action = delete_volume(&cluster, &node, &args.volume, &title)
         .needs(format!("Datastore.Allocate on /storage/{storage}"));
-    let plan = Plan::of(title, action).note("a machine whose CD drive holds the image does not start without it");
+    let plan = Plan::of(title, action)
+        .note("a machine whose CD drive holds the image does not start without it");
     if args.dry_run {
         return Ok(Work::Done(Report::dry(&plan)));
     }
-    let size = raw.whole("size").map_or_else(|| "unknown".to_owned(), show::human);
+    let size = raw
+        .whole("size")
+        .map_or_else(|| "unknown".to_owned(), show::human);
     let details = [
         ("Volume".to_owned(), args.volume.clone()),
         ("Node".to_owned(), node),
@@ -478,7 +576,11 @@ pub(crate) fn pve_storage_delete(cx: &Context, args: DeleteVolumeArgs) -> Result
 }
 
 /// A volume as its storage lists it, and the node that sees it.
-pub(crate) fn find_volume(cluster: &Cluster<'_>, volume: &str, node: Option<&str>) -> Result<(String, Value)> {
+pub(crate) fn find_volume(
+    cluster: &Cluster<'_>,
+    volume: &str,
+    node: Option<&str>,
+) -> Result<(String, Value)> {
     let Some((storage, _)) = volume.split_once(':') else {
         return Err(ToolError::invalid_input(format!(
             "{volume:?} names no volume. hint: storage:rest, as pve_storage_content and pve_backups list them"
@@ -502,7 +604,11 @@ pub(crate) fn find_volume(cluster: &Cluster<'_>, volume: &str, node: Option<&str
         let list = cluster
             .get(path!["nodes", node, "storage", storage, "content"])
             .map_err(|error| error.explain(&format!("Datastore.Audit on /storage/{storage}")))?;
-        if let Some(raw) = list.items().iter().find(|one| one.text("volid").as_deref() == Some(volume)) {
+        if let Some(raw) = list
+            .items()
+            .iter()
+            .find(|one| one.text("volid").as_deref() == Some(volume))
+        {
             return Ok((node.clone(), raw.clone()));
         }
     }
@@ -512,7 +618,12 @@ pub(crate) fn find_volume(cluster: &Cluster<'_>, volume: &str, node: Option<&str
     .into())
 }
 
-pub(crate) fn delete_volume(cluster: &Cluster<'_>, node: &str, volume: &str, effect: &str) -> Action {
+pub(crate) fn delete_volume(
+    cluster: &Cluster<'_>,
+    node: &str,
+    volume: &str,
+    effect: &str,
+) -> Action {
     let storage = volume.split(':').next().unwrap_or_default();
     Action::new(
         &cluster.name,

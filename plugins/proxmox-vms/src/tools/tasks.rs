@@ -81,33 +81,50 @@ pub(crate) fn pve_tasks(cx: &Context, args: TasksArgs) -> Result<Rendered<Tasks>
         Some(wanted) => Some(guest::find(cx, args.cluster.as_deref(), wanted)?),
         None => None,
     };
-    let name = found.as_ref().map(|found| found.cluster.name.clone()).or(args.cluster.clone());
+    let name = found
+        .as_ref()
+        .map(|found| found.cluster.name.clone())
+        .or(args.cluster.clone());
     let id = found.as_ref().map(|found| found.guest.id);
-    let (answers, unreachable) = across(cx, name.as_deref(), "Sys.Audit on the nodes", |cluster| {
-        match (&args.node, id) {
+    let (answers, unreachable) = across(
+        cx,
+        name.as_deref(),
+        "Sys.Audit on the nodes",
+        |cluster| match (&args.node, id) {
             (None, Some(_)) => everywhere(cluster, id, &args),
             (node, id) => list(cluster, node.as_deref(), id, &args),
-        }
-    })?;
+        },
+    )?;
     let limit = args.limit.unwrap_or(25);
     let mut tasks: Vec<Task> = answers.into_iter().flat_map(|(_, tasks)| tasks).collect();
     tasks.sort_by(|a, b| b.started.cmp(&a.started));
     tasks.truncate(limit);
     let list = Tasks { tasks, unreachable };
-    let mut text = if list.tasks.is_empty() { "no such task".to_owned() } else { String::new() };
+    let mut text = if list.tasks.is_empty() {
+        "no such task".to_owned()
+    } else {
+        String::new()
+    };
     for task in &list.tasks {
         if !text.is_empty() {
             text.push('\n');
         }
         let about = task.about.as_deref().unwrap_or_default();
-        text.push_str(&format!("{} {} {about} on {} by {}: {} ({})", task.started, task.kind, task.node, task.user, task.status, task.upid));
+        text.push_str(&format!(
+            "{} {} {about} on {} by {}: {} ({})",
+            task.started, task.kind, task.node, task.user, task.status, task.upid
+        ));
     }
     away_lines(&mut text, &list.unreachable);
     Ok(Rendered::new(list, text))
 }
 
 /// A guest moves, its tasks stay where they ran.
-fn everywhere(cluster: &Cluster<'_>, id: Option<u64>, args: &TasksArgs) -> Result<Vec<Task>, ApiError> {
+fn everywhere(
+    cluster: &Cluster<'_>,
+    id: Option<u64>,
+    args: &TasksArgs,
+) -> Result<Vec<Task>, ApiError> {
     let mut all = Vec::new();
     for node in super::storage::online_nodes(cluster)? {
         match list(cluster, Some(&node), id, args) {
@@ -135,19 +152,28 @@ fn list(
     };
     let Some(node) = node else {
         let all = cluster.get(path!["cluster", "tasks"])?;
-        let tasks = all.items().iter().filter_map(|raw| Task::read(cluster, raw));
+        let tasks = all
+            .items()
+            .iter()
+            .filter_map(|raw| Task::read(cluster, raw));
         return Ok(tasks.filter(fits).collect());
     };
     let limit = args.limit.unwrap_or(25).to_string();
     let id = id.map(|id| id.to_string());
-    let mut query = vec![("limit", limit.as_str()), ("source", if args.running { "active" } else { "all" })];
+    let mut query = vec![
+        ("limit", limit.as_str()),
+        ("source", if args.running { "active" } else { "all" }),
+    ];
     query.extend(id.as_deref().map(|id| ("vmid", id)));
     query.extend(args.kind.as_deref().map(|kind| ("typefilter", kind)));
     if args.errors {
         query.push(("errors", "1"));
     }
     let all = cluster.get_with(path!["nodes", node, "tasks"], &query)?;
-    let tasks = all.items().iter().filter_map(|raw| Task::read(cluster, raw));
+    let tasks = all
+        .items()
+        .iter()
+        .filter_map(|raw| Task::read(cluster, raw));
     Ok(tasks.filter(fits).collect())
 }
 
@@ -166,7 +192,10 @@ impl Task {
             kind: raw.text("type")?,
             about: raw.text("id"),
             node: raw.text("node")?,
-            user: parsed.as_ref().map_or_else(|| raw.text("user").unwrap_or_default(), |upid| upid.user.clone()),
+            user: parsed.as_ref().map_or_else(
+                || raw.text("user").unwrap_or_default(),
+                |upid| upid.user.clone(),
+            ),
             started: show::time(raw.whole("starttime").unwrap_or(0)),
             ended,
             status,
@@ -222,7 +251,10 @@ pub(crate) struct TaskState {
     lines_before: u64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }
@@ -240,11 +272,17 @@ pub(crate) fn pve_task(cx: &Context, args: TaskArgs) -> Result<TaskState> {
 fn cluster_of<'a>(cx: &'a Context, name: Option<&str>, upid: &Upid) -> Result<Cluster<'a>> {
     let mut clusters = api::wanted(cx, name)?;
     if clusters.len() == 1 {
-        return clusters.pop().ok_or_else(|| ToolError::not_found("no cluster").into());
+        return clusters
+            .pop()
+            .ok_or_else(|| ToolError::not_found("no cluster").into());
     }
     let knows = |cluster: &Cluster<'_>| run::task_state(cluster, &upid.text).is_ok();
     clusters.into_iter().find(knows).ok_or_else(|| {
-        ToolError::not_found(format!("no cluster that answers knows task {}. hint: set `cluster`", upid.text)).into()
+        ToolError::not_found(format!(
+            "no cluster that answers knows task {}. hint: set `cluster`",
+            upid.text
+        ))
+        .into()
     })
 }
 
@@ -309,7 +347,9 @@ pub(crate) fn pve_task_wait(cx: &Context, args: WaitArgs) -> Result<TaskState> {
             break state;
         }
         cx.progress(waited.as_secs_f64(), longest.as_secs_f64(), "the task runs");
-        let next = pause.min(longest.saturating_sub(waited)).max(Duration::from_millis(50));
+        let next = pause
+            .min(longest.saturating_sub(waited))
+            .max(Duration::from_millis(50));
         cx.sleep(next)?;
         waited += next;
         pause = (pause * 2).min(Duration::from_secs(4));
@@ -331,7 +371,10 @@ pub(crate) struct AbortArgs {
 
 /// Aborts a running task, after confirmation. What it had done so far stays: a guest may be left locked or half copied.
 #[tool(destructive, idempotent, open_world = false, title = "Abort a task")]
-pub(crate) fn pve_task_abort(cx: &Context, args: AbortArgs) -> Result<Work<Rendered<crate::report::Report>>> {
+pub(crate) fn pve_task_abort(
+    cx: &Context,
+    args: AbortArgs,
+) -> Result<Work<Rendered<crate::report::Report>>> {
     use crate::plan::{Action, Plan};
 
     let upid = Upid::parse(&args.upid)?;
@@ -345,14 +388,19 @@ pub(crate) fn pve_task_abort(cx: &Context, args: AbortArgs) -> Result<Work<Rende
         }
     }
     if let Some(exit) = state_of(&cluster, &upid)? {
-        return Err(ToolError::conflict(format!("the task has ended already: {}", end(&exit))).into());
+        return Err(
+            ToolError::conflict(format!("the task has ended already: {}", end(&exit))).into(),
+        );
     }
     let title = format!("abort task {} of {}", upid.kind, upid.about);
     let path = path!["nodes", upid.node, "tasks", upid.text];
-    let action = Action::new(&cluster.name, "DELETE", path, title.clone())
-        .needs(format!("Sys.Modify on /nodes/{}, for tasks of others", upid.node));
-    let plan = Plan::of(title, action)
-        .note("what the task has done so far stays; a guest may be left locked, or a copy incomplete");
+    let action = Action::new(&cluster.name, "DELETE", path, title.clone()).needs(format!(
+        "Sys.Modify on /nodes/{}, for tasks of others",
+        upid.node
+    ));
+    let plan = Plan::of(title, action).note(
+        "what the task has done so far stays; a guest may be left locked, or a copy incomplete",
+    );
     if args.dry_run {
         return Ok(Work::Done(crate::report::Report::dry(&plan)));
     }
@@ -361,6 +409,11 @@ pub(crate) fn pve_task_abort(cx: &Context, args: AbortArgs) -> Result<Work<Rende
         ("Node".to_owned(), upid.node.clone()),
         ("Begun by".to_owned(), upid.user.clone()),
     ];
-    guard::confirm(cx, &cluster.name, "A running task is aborted. What it has done so far stays.", &details)?;
+    guard::confirm(
+        cx,
+        &cluster.name,
+        "A running task is aborted. What it has done so far stays.",
+        &details,
+    )?;
     run::carry_out(cx, plan, run::PATIENCE)
 }

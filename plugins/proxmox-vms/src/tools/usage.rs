@@ -124,7 +124,12 @@ pub(crate) fn pve_usage(cx: &Context, args: UsageArgs) -> Result<Usage> {
         (Some(wanted), None) => {
             let Found { cluster, guest } = guest::find(cx, args.cluster.as_deref(), wanted)?;
             super::guest::there(&guest)?;
-            (cluster, guest.path(&["rrddata"]), guest.shown(), guest.needs("VM.Audit"))
+            (
+                cluster,
+                guest.path(&["rrddata"]),
+                guest.shown(),
+                guest.needs("VM.Audit"),
+            )
         }
         (None, Some(node)) => (
             api::one(cx, args.cluster.as_deref())?,
@@ -137,12 +142,24 @@ pub(crate) fn pve_usage(cx: &Context, args: UsageArgs) -> Result<Usage> {
         }
     };
     let query = [("timeframe", args.timeframe.as_str()), ("cf", "AVERAGE")];
-    let raw = cluster.get_with(path, &query).map_err(|error| error.explain(&needs))?;
+    let raw = cluster
+        .get_with(path, &query)
+        .map_err(|error| error.explain(&needs))?;
     let points = raw.items();
-    let memory_key = if args.guest.is_some() { "mem" } else { "memused" };
-    let total_key = if args.guest.is_some() { "maxmem" } else { "memtotal" };
+    let memory_key = if args.guest.is_some() {
+        "mem"
+    } else {
+        "memused"
+    };
+    let total_key = if args.guest.is_some() {
+        "maxmem"
+    } else {
+        "memtotal"
+    };
     let time = |point: Option<&Value>| point.and_then(|point| point.whole("time")).map(show::time);
-    let series = points.iter().filter(|point| args.full && point.get("cpu").is_some());
+    let series = points
+        .iter()
+        .filter(|point| args.full && point.get("cpu").is_some());
     Ok(Usage {
         cluster: cluster.name,
         of,
@@ -151,7 +168,11 @@ pub(crate) fn pve_usage(cx: &Context, args: UsageArgs) -> Result<Usage> {
         points: points.len(),
         cpu_percent: range(points, "cpu", 100.0),
         memory_bytes: range(points, memory_key, 1.0),
-        memory: points.iter().rev().find_map(|point| point.whole(total_key)).map(Size::of),
+        memory: points
+            .iter()
+            .rev()
+            .find_map(|point| point.whole(total_key))
+            .map(Size::of),
         network_in: range(points, "netin", 1.0),
         network_out: range(points, "netout", 1.0),
         series: series
@@ -166,9 +187,16 @@ pub(crate) fn pve_usage(cx: &Context, args: UsageArgs) -> Result<Usage> {
 
 /// Points without a value are those that are still being gathered, or when nothing ran.
 fn range(points: &[Value], key: &str, factor: f64) -> Option<Range> {
-    let values: Vec<f64> = points.iter().filter_map(|point| point.number(key)).map(|value| value * factor).collect();
+    let values: Vec<f64> = points
+        .iter()
+        .filter_map(|point| point.number(key))
+        .map(|value| value * factor)
+        .collect();
     let last = *values.last()?;
-    #[expect(clippy::cast_precision_loss, reason = "there are fewer than a thousand points")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "there are fewer than a thousand points"
+    )]
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     let round = |value: f64| (value * 10.0).round() / 10.0;
     Some(Range {

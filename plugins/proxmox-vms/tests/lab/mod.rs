@@ -1,5 +1,8 @@
 //! The plugin on a simulated cluster, without a socket: every request of a tool goes straight to the simulator.
-#![expect(clippy::unwrap_used, reason = "a test stops where something is missing")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops where something is missing"
+)]
 #![allow(dead_code, reason = "each test file uses another part of it")]
 
 use std::time::Duration;
@@ -53,13 +56,19 @@ impl Outcome {
     #[track_caller]
     pub(crate) fn outcomes(&self) -> Vec<String> {
         let lines = self.ok()["results"].as_array().cloned().unwrap_or_default();
-        lines.iter().map(|line| line["outcome"].as_str().unwrap().to_owned()).collect()
+        lines
+            .iter()
+            .map(|line| line["outcome"].as_str().unwrap().to_owned())
+            .collect()
     }
 }
 
 impl Lab {
     pub(crate) fn new(flavour: Flavour) -> Self {
-        Self::with(Options { flavour, ..Options::default() })
+        Self::with(Options {
+            flavour,
+            ..Options::default()
+        })
     }
 
     pub(crate) fn with(options: Options) -> Self {
@@ -95,7 +104,9 @@ impl Lab {
             backend.kind = "pve".to_owned();
             backend.read_only = self.read_only;
             let (cluster, token) = (cluster.clone(), self.token.clone());
-            host = host.backend(backend).serve(name, move |sent| deliver(&ask(&cluster, sent, &token)));
+            host = host
+                .backend(backend)
+                .serve(name, move |sent| deliver(&ask(&cluster, sent, &token)));
         }
         host
     }
@@ -122,7 +133,11 @@ impl Lab {
                 host = host.answer(key, answer.clone().unwrap_or_default());
             }
             let called = host.call(tool, arguments);
-            let open = called.asked.iter().find(|one| !keys.contains(&one.key)).cloned();
+            let open = called
+                .asked
+                .iter()
+                .find(|one| !keys.contains(&one.key))
+                .cloned();
             if let Some(open) = open {
                 keys.push(open.key);
                 asked.push(shown(&open.ask));
@@ -137,7 +152,11 @@ impl Lab {
     #[track_caller]
     pub(crate) fn fits(&self) {
         for (_, cluster) in &self.clusters {
-            let found: Vec<_> = cluster.violations().iter().map(ToString::to_string).collect();
+            let found: Vec<_> = cluster
+                .violations()
+                .iter()
+                .map(ToString::to_string)
+                .collect();
             assert!(found.is_empty(), "{}", found.join("\n"));
         }
     }
@@ -181,7 +200,13 @@ fn finish(tool: &str, called: Called, asked: Vec<Value>) -> Outcome {
                 Err(Failure::Tool(error)) => Err(error.clone()),
                 Err(other) => panic!("{tool}: {other:?}"),
             };
-            Outcome { result, text, asked, job: Some(title), requests }
+            Outcome {
+                result,
+                text,
+                asked,
+                job: Some(title),
+                requests,
+            }
         }
     }
 }
@@ -189,8 +214,14 @@ fn finish(tool: &str, called: Called, asked: Vec<Value>) -> Outcome {
 /// The host insists on it.
 #[track_caller]
 fn fits_its_schema(tool: &str, value: Value) -> Value {
-    let definition = PLUGIN.definitions().into_iter().find(|one| one.name == tool).unwrap();
-    let schema = definition.output_schema.unwrap_or_else(|| panic!("{tool} has no output schema"));
+    let definition = PLUGIN
+        .definitions()
+        .into_iter()
+        .find(|one| one.name == tool)
+        .unwrap();
+    let schema = definition
+        .output_schema
+        .unwrap_or_else(|| panic!("{tool} has no output schema"));
     if let Err(error) = jsonschema::validate(&schema, &value) {
         panic!("{tool}: {error} at {}: {value}", error.instance_path());
     }
@@ -213,6 +244,12 @@ fn ask(cluster: &Cluster, sent: &Sent, token: &str) -> Told {
 }
 
 fn deliver(told: &Told) -> Answer {
-    let body = told.body.as_ref().map(ToString::to_string).unwrap_or_default();
-    Answer::status(told.status).header("x-reason-phrase", &told.reason).body(body)
+    let body = told
+        .body
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    Answer::status(told.status)
+        .header("x-reason-phrase", &told.reason)
+        .body(body)
 }
