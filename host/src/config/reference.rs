@@ -183,5 +183,5 @@ fn the_examples_of_the_page_are_correct() {
         assert!(checked.is_ok(), "{example}\n{}", checked.unwrap_err());
         seen += 1;
     }
-    assert_eq!(seen, 6);
+    assert_eq!(seen, 7);
 }

@@ -109,6 +109,60 @@ fn concat_lifetime() -> &'static str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_second_factor_is_given_from_its_secret_once_and_then_the_ticket_renews() {
+    let mut options = Options::default();
+    // `JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP` in Base32.
+    options.accounts[0].totp = Some(b"Hello!\xde\xad\xbe\xefHello!\xde\xad\xbe\xef".to_vec());
+    let lab = Lab::start(Setup {
+        options,
+        credential: TWO_FACTORS,
+        ..Setup::default()
+    })
+    .await;
+    let cluster = lab.simulator.cluster();
+    assert_eq!(lab.call("pve_guests", json!({})).await["total"], 7);
+    lab.call("pve_guest_start", json!({ "guests": ["103"] })).await;
+    let stats = cluster.stats();
+    assert_eq!((stats.logins, stats.failed_logins), (1, 0));
+    // A ticket that is refused: the next one needs the next code, which is waited for.
+    cluster.expire_tickets();
+    lab.call("pve_guests", json!({})).await;
+    let stats = cluster.stats();
+    assert_eq!((stats.logins, stats.failed_logins), (2, 1), "the renewal, and no code twice");
+}
+
+const TWO_FACTORS: &str = r#"
+[credentials.pve]
+kind = "login"
+lifetime = "2 h"
+values = { password = "file:pve-password" }
+answer = { ticket = "/data/ticket", csrf = "/data/CSRFPreventionToken" }
+challenge-pointer = "/data/NeedTFA"
+totp.code = { secret = "file:pve-totp", prefix = "totp:" }
+
+[credentials.pve.request]
+path = "/api2/json/access/ticket"
+form = { username = "toolward@pve", password = "{password}" }
+
+[credentials.pve.challenge]
+path = "/api2/json/access/ticket"
+form = { username = "toolward@pve", tfa-challenge = "{ticket}", password = "{code}" }
+
+[credentials.pve.renewal]
+path = "/api2/json/access/ticket"
+form = { username = "toolward@pve", password = "{ticket}" }
+
+[[credentials.pve.apply]]
+header = "cookie"
+value = "PVEAuthCookie={ticket}"
+
+[[credentials.pve.apply]]
+header = "csrfpreventiontoken"
+value = "{csrf}"
+methods = ["POST", "PUT", "DELETE"]
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_login_says_who_can_help() {
     let lab = Lab::start(Setup::default()).await;
     lab.deployment.write("pve-token", "wrong");

@@ -120,6 +120,7 @@ backends = {{ pve = "lab" }}
         deployment.write("lab.pem", simulator.ca_pem());
         deployment.write("pve-token", SECRET);
         deployment.write("pve-password", PASSWORD);
+        deployment.write("pve-totp", "JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP");
         let host = Host::start(&deployment).await;
         Self {
             host,
