@@ -227,7 +227,8 @@ impl Run {
 
     fn step(mut self, cx: &Context) -> Result<Step> {
         let found = self.round(cx, false)?;
-        if self.is_over() {
+        // The last step has no room for the last lines of logs, so they go before it.
+        if self.is_over() && found.log.is_empty() {
             if self.cancelled {
                 return Ok(Step::cancelled());
             }
@@ -237,7 +238,12 @@ impl Run {
             .items
             .iter()
             .any(|item| matches!(item.state, State::Ready { .. }));
-        let pause = if begins { Duration::ZERO } else { self.pause() };
+        let at_once = begins || self.is_over();
+        let pause = if at_once {
+            Duration::ZERO
+        } else {
+            self.pause()
+        };
         let steps = |wanted: bool| {
             let count = self
                 .items

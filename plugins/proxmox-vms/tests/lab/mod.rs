@@ -148,6 +148,25 @@ impl Lab {
         }
     }
 
+    /// A request from elsewhere.
+    #[track_caller]
+    pub(crate) fn post(&self, path: &str, form: &str) {
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", self.token.parse().unwrap());
+        headers.insert(
+            "content-type",
+            "application/x-www-form-urlencoded".parse().unwrap(),
+        );
+        let told = self.cluster().ask(&Request {
+            method: "POST",
+            path: &format!("/api2/json{path}"),
+            query: "",
+            headers: &headers,
+            body: form.as_bytes(),
+        });
+        assert_eq!(told.status, 200, "{told:?}");
+    }
+
     /// What the simulator found wrong with requests and answers.
     #[track_caller]
     pub(crate) fn fits(&self) {
@@ -188,7 +207,7 @@ fn finish(tool: &str, called: Called, asked: Vec<Value>) -> Outcome {
             requests,
         },
         Err(_) => {
-            let mut job: JobRun = called.job();
+            let job: JobRun = called.job();
             let title = job.title().to_owned();
             let ended = job.run();
             let text = match &ended.result {

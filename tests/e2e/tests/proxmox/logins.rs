@@ -121,14 +121,19 @@ async fn a_second_factor_is_given_from_its_secret_once_and_then_the_ticket_renew
     .await;
     let cluster = lab.simulator.cluster();
     assert_eq!(lab.call("pve_guests", json!({})).await["total"], 7);
-    lab.call("pve_guest_start", json!({ "guests": ["103"] })).await;
+    lab.call("pve_guest_start", json!({ "guests": ["103"] }))
+        .await;
     let stats = cluster.stats();
     assert_eq!((stats.logins, stats.failed_logins), (1, 0));
     // A ticket that is refused: the next one needs the next code, which is waited for.
     cluster.expire_tickets();
     lab.call("pve_guests", json!({})).await;
     let stats = cluster.stats();
-    assert_eq!((stats.logins, stats.failed_logins), (2, 1), "the renewal, and no code twice");
+    assert_eq!(
+        (stats.logins, stats.failed_logins),
+        (2, 1),
+        "the renewal, and no code twice"
+    );
 }
 
 const TWO_FACTORS: &str = r#"
@@ -164,8 +169,11 @@ methods = ["POST", "PUT", "DELETE"]
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_login_says_who_can_help() {
-    let lab = Lab::start(Setup::default()).await;
-    lab.deployment.write("pve-token", "wrong");
+    let lab = Lab::start(Setup {
+        credential: WRONG_TOKEN,
+        ..Setup::default()
+    })
+    .await;
     let text = lab.fail("pve_guests", json!({})).await;
     assert!(text.contains("only the operator can help"), "{text}");
     assert!(

@@ -283,7 +283,10 @@ pub(crate) fn clone(call: &mut Call<'_>) -> Outcome {
                 .replace(&format!("base-{}-", guest.id), &own)
                 .replace(&own, &format!("vm-{new_id}-"))
         } else {
-            value
+            // `ceph:base-9000-disk-0/vm-302-disk-0`.
+            let (base, options) = value.split_once(',').unwrap_or((&value, ""));
+            let disk = base.rsplit('-').next().unwrap_or("0");
+            format!("{base}/vm-{new_id}-disk-{disk},{options}")
         };
         copy.config.insert(key, value);
     }
