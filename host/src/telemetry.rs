@@ -1,8 +1,14 @@
-//! The operator's log: to standard error, never to standard output, which belongs to the protocol.
+//! What the operator is told: the log, to standard error (standard output belongs to the protocol), and the metrics.
 
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
+
+mod metrics;
+mod process;
+mod series;
+
+pub use metrics::{CONTENT_TYPE, Counted, Ending, Metrics, NONE, Now, metrics};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]

@@ -83,6 +83,10 @@ pub struct Server {
     pub allowed_origins: Vec<String>,
     /// `Host` values accepted besides loopback names and the listening address.
     pub allowed_hosts: Vec<String>,
+    /// Where clients reach this host; paths are appended. `None`: where each request says it goes.
+    pub public_url: Option<url::Url>,
+    /// Who may read `/metrics`.
+    pub metrics: MetricsReaders,
     /// Largest request body, bytes. Default 4 MiB.
     pub max_request_bytes: usize,
     /// Connections at once. Default 4096.
@@ -91,6 +95,17 @@ pub struct Server {
     pub header_timeout: Duration,
     /// Time for the body of a request. Default 30 s.
     pub body_timeout: Duration,
+}
+
+/// Who may read `/metrics`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum MetricsReaders {
+    /// Whoever has the scope for it.
+    Scoped,
+    /// Everybody who reaches the address.
+    Everybody,
+    /// Nobody.
+    Nobody,
 }
 
 /// The sandbox's engine.

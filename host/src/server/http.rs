@@ -9,7 +9,6 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
-use http::StatusCode;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio::net::TcpListener;
@@ -17,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::door::{self, Door};
 use super::guard::{self, Callers, Guard};
+use super::problem::Face;
 use super::sessions::{Owned, Owners};
 use super::{connections, metadata};
 use crate::auth::{Authenticator, IssuerError};
@@ -148,7 +148,7 @@ fn callers(auth: Option<&config::Auth>, address: SocketAddr) -> Result<Callers, 
 async fn come_in(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
     let origin = match door.check(request.headers()) {
         Ok(origin) => origin,
-        Err(reason) => return guard::unread(guard::refuse(StatusCode::FORBIDDEN, reason)),
+        Err(refused) => return refused.respond(Face::of(request.uri().path())),
     };
     let mut response = if door::is_preflight(request.method(), request.headers()) {
         door::preflight(request.headers())
