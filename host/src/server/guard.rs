@@ -1,4 +1,4 @@
-//! What every request passes before it is looked at: who sends it; on `/mcp` also, is it a message, and may they.
+//! What every request passes before it is served: who sends it; and on `/mcp` besides: is it a message, may they.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,8 +72,7 @@ impl Callers {
         Err(challenge::refused(metadata, &refusal))
     }
 
-    /// What a caller is told who lacks a scope.
-    pub(super) fn insufficient(&self, missing: &Missing) -> Problem {
+    fn insufficient(&self, missing: &Missing) -> Problem {
         challenge::insufficient(self.metadata(), missing)
     }
 
@@ -83,20 +82,6 @@ impl Callers {
             Self::Asked { metadata, .. } => metadata.as_deref(),
         }
     }
-}
-
-/// The middleware of everything but `/mcp`: the request goes on with its principal and without its token.
-pub(super) async fn known(
-    State(guard): State<Arc<Guard>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    match guard.callers.principal(request.headers()).await {
-        Ok(principal) => request.extensions_mut().insert(principal),
-        Err(refused) => return refused.unread().into_response(),
-    };
-    request.headers_mut().remove(header::AUTHORIZATION);
-    next.run(request).await
 }
 
 /// The middleware of `/mcp`.
@@ -131,6 +116,25 @@ pub(super) async fn guard(
         return Problem::new(StatusCode::BAD_REQUEST, "invalid_request", text).respond(Face::Mcp);
     }
     response
+}
+
+/// The middleware of routes beside `/mcp`: who sends it. A refusal for want of scopes becomes a challenge.
+pub(super) async fn know(
+    State(guard): State<Arc<Guard>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let principal = match guard.callers.principal(request.headers()).await {
+        Ok(principal) => principal,
+        Err(refused) => return refused.unread().into_response(),
+    };
+    request.headers_mut().remove(header::AUTHORIZATION);
+    request.extensions_mut().insert(principal);
+    let response = next.run(request).await;
+    match response.extensions().get::<Missing>() {
+        Some(missing) => guard.callers.insufficient(missing).into_response(),
+        None => response,
+    }
 }
 
 impl Guard {

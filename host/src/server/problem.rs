@@ -7,6 +7,7 @@ use http::header::{self, HeaderValue};
 use serde_json::{Map, Value, json};
 
 use crate::mcp::envelope::{self, NoMessage};
+use crate::policy::Missing;
 use crate::telemetry::metrics;
 
 /// A request that is not served.
@@ -24,6 +25,8 @@ pub(super) struct Problem {
     /// The request's body was not read.
     unread: bool,
     form: Form,
+    /// The guard turns these into a challenge.
+    missing: Option<Missing>,
 }
 
 /// What it is told in on `/mcp`.
@@ -66,6 +69,16 @@ impl Problem {
             retry_after: None,
             unread: false,
             form: Form::Request,
+            missing: None,
+        }
+    }
+
+    /// Scopes are missing.
+    pub(super) fn missing(missing: Missing) -> Self {
+        let text = missing.to_string();
+        Self {
+            missing: Some(missing),
+            ..Self::new(StatusCode::FORBIDDEN, "insufficient_scope", text)
         }
     }
 
@@ -113,7 +126,9 @@ impl Problem {
     }
 
     pub(super) fn respond(self, face: Face) -> Response {
-        metrics().refusal(self.code);
+        if self.missing.is_none() {
+            metrics().refusal(self.code);
+        }
         let body = match (face, self.form) {
             (Face::Mcp, Form::Request) => envelope::refusal_body(&self.message),
             (Face::Mcp, Form::Message(problem)) => envelope::error_body(problem),
@@ -130,6 +145,9 @@ impl Problem {
         };
         let json = [(header::CONTENT_TYPE, "application/json")];
         let mut response = (self.status, json, body).into_response();
+        if let Some(missing) = self.missing {
+            response.extensions_mut().insert(missing);
+        }
         let headers = response.headers_mut();
         if let Some(challenge) = self
             .challenge

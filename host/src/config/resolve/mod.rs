@@ -14,6 +14,7 @@ mod auth;
 mod binding;
 mod credential;
 mod header;
+mod jobs;
 mod limits;
 mod login;
 mod oauth2;
@@ -68,6 +69,7 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
         .public_url
         .or_else(|| server::before_mcp(&resource?.resource));
     let runtime = runtime::resolve(cx, &file.runtime.unwrap_or_default());
+    let jobs = jobs::resolve(cx, &file.jobs.unwrap_or_default());
     let limits = limits::defaults(cx, &file.limits.unwrap_or_default());
     let mut credentials: Named<Credential> =
         entries(file.credentials.unwrap_or_default(), |name, raw| {
@@ -96,6 +98,7 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
         server,
         auth,
         runtime,
+        jobs,
         plugins,
         bindings,
         warnings: Vec::new(),
