@@ -108,7 +108,7 @@ async fn call_and_show_progress(host: &Host, target: &Target) -> Result<CallTool
         }
     };
     match tokio::join!(mcp::call(target, caller), show).0? {
-        Ended::Tool(result) => Ok(result),
+        Ended::Tool(result) | Ended::Broken(_, result) => Ok(result),
         Ended::Prompt(_) | Ended::Resource(_) | Ended::InputRequired(_) | Ended::Task(_) => {
             let text = "the call was answered as if it were another";
             Err(ErrorData::internal_error(text, None))

@@ -118,17 +118,17 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// Which limit or end it is, in the words of the configuration.
+    /// Which limit or end it is, in one word for programs.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
             Self::Cancelled => "cancelled",
             Self::Busy => "busy",
-            Self::WallTime { .. } => "wall-time",
-            Self::CpuTime { .. } => "cpu-time",
+            Self::WallTime { .. } => "wall_time",
+            Self::CpuTime { .. } => "cpu_time",
             Self::Memory { .. } => "memory",
-            Self::HostMemory { .. } => "host-memory",
-            Self::ResultSize { .. } => "result-size",
+            Self::HostMemory { .. } => "host_memory",
+            Self::ResultSize { .. } => "result_size",
             Self::Stack { .. } => "stack",
             Self::Trap { .. } => "trap",
         }

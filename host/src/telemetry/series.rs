@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_family_does_not_grow_without_end() {
-        let series = Series::new(["tool"], Counter::default);
+        let series = Series::new(["tool"], <Counter>::default);
         let mut registry = Registry::default();
         series.register(&mut registry, "calls", "Calls", None);
         for number in 0..3 * MOST {
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn names_cannot_break_out_of_their_label() {
-        let series = Series::new(["tool"], Counter::default);
+        let series = Series::new(["tool"], <Counter>::default);
         let mut registry = Registry::default();
         series.register(&mut registry, "calls", "Calls", None);
         series.at(["a\"} 1\n# EOF\\".into()]).inc();

@@ -4,32 +4,85 @@
 //! consumers of OpenAPI understand: one operation per tool, plain schemas, no callbacks, no links, no composition of ours.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json};
+use http::{HeaderMap, header};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
+use url::Url;
 
-use crate::config::MetricsReaders;
-use crate::mcp::Offered;
-use crate::plugin;
+use super::guard::Guard;
+use crate::config::{Config, MetricsReaders, PluginName};
+use crate::mcp::{self, Offered};
+use crate::plugin::{self, Principal};
 
+mod jobs;
 mod parts;
 mod routes;
 mod schema;
 
+/// What the handler needs.
+#[derive(Clone, Debug)]
+pub(super) struct Cx {
+    pub(super) guard: Arc<Guard>,
+    pub(super) facts: Arc<Facts>,
+}
+
 /// What the document says of the host, whoever reads it.
 #[derive(Debug)]
 pub(super) struct Facts {
+    public_url: Option<Url>,
     /// Whether callers are asked for a token.
-    pub(super) authentication: bool,
+    authentication: bool,
     /// The authorization server, when there is one.
-    pub(super) issuer: Option<String>,
+    issuer: Option<String>,
     /// Where its metadata is.
-    pub(super) metadata: BTreeSet<String>,
-    pub(super) metrics: MetricsReaders,
+    metadata: BTreeSet<String>,
+    metrics: MetricsReaders,
+}
+
+impl Facts {
+    pub(super) fn new(config: &Config, metadata: &BTreeSet<String>) -> Self {
+        let auth = config.auth.as_ref();
+        Self {
+            public_url: config.server.public_url.clone(),
+            authentication: auth.is_some(),
+            issuer: auth
+                .and_then(|auth| auth.oauth.as_ref())
+                .map(|oauth| oauth.issuer.clone()),
+            metadata: metadata.clone(),
+            metrics: config.server.metrics,
+        }
+    }
+
+    /// Where the host is: as the operator says, else as the client says, whose `Host` was checked.
+    fn url(&self, headers: &HeaderMap) -> String {
+        let said = || headers.get(header::HOST)?.to_str().ok();
+        match &self.public_url {
+            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+            None => format!("http://{}", said().unwrap_or("localhost")),
+        }
+    }
+}
+
+/// `GET /openapi.json`.
+pub(super) async fn show(
+    State(cx): State<Cx>,
+    Extension(principal): Extension<Principal>,
+    headers: HeaderMap,
+) -> Response {
+    let offered = mcp::offered(&cx.guard.host, &principal);
+    let document = document(&cx.facts, &cx.facts.url(&headers), &offered);
+    // It is this caller's.
+    let private = [(header::CACHE_CONTROL, "private, no-cache")];
+    (private, Json(document)).into_response()
 }
 
 /// The document for somebody who may use these tools of a host at `url`.
-pub(super) fn document(facts: &Facts, url: &str, offered: &[Offered]) -> Value {
+fn document(facts: &Facts, url: &str, offered: &[Offered]) -> Value {
     let mut paths = routes::paths(facts);
     let mut schemas = parts::schemas();
     for one in offered {
@@ -66,18 +119,20 @@ pub(super) fn document(facts: &Facts, url: &str, offered: &[Offered]) -> Value {
 
 /// One tag for each plugin, and one for the host's own routes.
 fn tags(offered: &[Offered]) -> Vec<Value> {
-    let plugins: BTreeSet<&str> = offered.iter().map(|one| one.plugin.as_str()).collect();
+    let plugins: BTreeSet<_> = offered
+        .iter()
+        .filter_map(|one| one.plugin.as_ref())
+        .collect();
     let host = json!({ "name": routes::TAG, "description": "The host itself" });
-    std::iter::once(host)
-        .chain(plugins.into_iter().map(|name| {
-            json!({ "name": tag(name), "description": format!("Tools of the plugin {name}") })
-        }))
-        .collect()
+    let plugins = plugins.into_iter().map(|name| {
+        json!({ "name": tag(Some(name)), "description": format!("Tools of the plugin {name}") })
+    });
+    std::iter::once(host).chain(plugins).collect()
 }
 
 /// A plugin may be called `toolward` too.
-fn tag(plugin: &str) -> String {
-    format!("plugin {plugin}")
+fn tag(plugin: Option<&PluginName>) -> String {
+    plugin.map_or_else(|| routes::TAG.to_owned(), |name| format!("plugin {name}"))
 }
 
 /// Clients resolve `.` and `..` before they send a path, and merge slashes.
@@ -93,7 +148,7 @@ fn operation(one: &Offered, schemas: &mut Map<String, Value>) -> Value {
     let id = operation_id(&tool.name);
     let input = format!("{id}_input");
     schemas.extend(schema::components(&input, &tool.input_schema));
-    let output = match &tool.output_schema {
+    let output = match &one.output {
         Some(output) => {
             let name = format!("{id}_output");
             schemas.extend(schema::components(&name, output));
@@ -105,13 +160,16 @@ fn operation(one: &Offered, schemas: &mut Map<String, Value>) -> Value {
     let mut operation = json!({
         "operationId": id,
         "summary": tool.title.as_deref().unwrap_or(&tool.name),
-        "tags": [tag(one.plugin.as_str())],
+        "tags": [tag(one.plugin.as_ref())],
         "requestBody": {
             "required": true,
             "content": { "application/json": { "schema": parts::reference(&input) } },
         },
         "responses": parts::responses_of_tool(parts::json("What the tool answered", &output)),
     });
+    if one.starts_jobs {
+        operation["responses"]["202"] = parts::job("It goes on as a job");
+    }
     if !described.is_empty() {
         operation["description"] = described.into();
     }

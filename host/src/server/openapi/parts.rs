@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 /// How callers say who they are.
 pub(super) fn bearer(issuer: Option<&str>) -> Value {
     let description = match issuer {
-        Some(issuer) => format!(
-            "A token of this host, or an access token of the authorization server {issuer}"
-        ),
+        Some(issuer) => {
+            format!("A token of this host, or an access token of the authorization server {issuer}")
+        }
         None => "A token of this host".to_owned(),
     };
     json!({ "type": "http", "scheme": "bearer", "description": description })
@@ -23,6 +23,19 @@ pub(super) fn json(description: &str, schema: &str) -> Value {
         "description": description,
         "content": { "application/json": { "schema": reference(schema) } },
     })
+}
+
+/// A job that was begun.
+pub(super) fn job(description: &str) -> Value {
+    let mut job = json(description, "Job");
+    job["headers"] = json!({
+        "Location": {
+            "required": true,
+            "description": "The job",
+            "schema": { "type": "string" },
+        },
+    });
+    job
 }
 
 /// An answer with another body.
@@ -184,12 +197,90 @@ pub(super) fn schemas() -> Map<String, Value> {
                 "authentication": { "type": "boolean", "description": "Whether callers need a token" },
             },
         },
+        "Job": job_schema(),
+        "Jobs": {
+            "type": "object",
+            "required": ["jobs", "next_cursor"],
+            "properties": {
+                "jobs": { "type": "array", "items": reference("Job") },
+                "next_cursor": {
+                    "type": ["string", "null"],
+                    "description": "What `cursor` has to be for the next page; null on the last one",
+                },
+            },
+        },
+        "JobLog": {
+            "type": "object",
+            "required": ["lines"],
+            "properties": { "lines": { "type": "array", "items": {
+                "type": "object",
+                "required": ["at", "level", "text"],
+                "properties": {
+                    "at": { "type": "string", "format": "date-time" },
+                    "level": { "type": "string" },
+                    "text": { "type": "string" },
+                },
+            } } },
+        },
+        "Removed": {
+            "type": "object",
+            "required": ["removed"],
+            "properties": { "removed": { "type": "integer", "minimum": 0 } },
+        },
         "Object": { "type": "object" },
     });
     match schemas {
         Value::Object(schemas) => schemas,
         _ => Map::new(),
     }
+}
+
+fn job_schema() -> Value {
+    let time = |description: &str| json!({ "type": ["string", "null"], "format": "date-time", "description": description });
+    json!({
+        "type": "object",
+        "required": ["id", "type", "plugin", "title", "status", "progress", "step", "created", "updated"],
+        "properties": {
+            "id": { "type": "string" },
+            "type": { "type": "string", "description": "The tool that began it" },
+            "plugin": { "type": "string" },
+            "version": { "type": "string", "description": "Of the plugin" },
+            "title": { "type": "string" },
+            "status": {
+                "type": "string",
+                "enum": ["queued", "running", "input_required", "completed", "failed", "cancelled"],
+            },
+            "cancelling": { "type": "boolean", "description": "It has been asked to stop" },
+            "progress": {
+                "type": "object",
+                "properties": {
+                    "percent": { "type": ["integer", "null"], "minimum": 0, "maximum": 100 },
+                    "done": { "type": ["number", "null"] },
+                    "total": { "type": ["number", "null"] },
+                    "message": { "type": ["string", "null"] },
+                },
+            },
+            "step": {
+                "type": "object",
+                "properties": {
+                    "current": { "type": ["string", "null"] },
+                    "done": { "type": ["integer", "null"] },
+                    "left": { "type": ["integer", "null"] },
+                    "taken": { "type": "integer" },
+                    "attempt": { "type": "integer" },
+                },
+            },
+            "created": { "type": "string", "format": "date-time" },
+            "started": time("When it was begun"),
+            "updated": { "type": "string", "format": "date-time" },
+            "finished": time("When it ended"),
+            "estimated_completion": time("When it will have ended"),
+            "retry_of": { "type": ["string", "null"], "description": "The job that this one repeats" },
+            "error": { "type": ["string", "null"] },
+            "result": { "description": "What it gave, as the tool would have: only of one job, and once it has ended" },
+            "error_details": { "description": "The same of its error" },
+        },
+    })
 }
 
 pub(super) fn responses() -> Value {
@@ -228,6 +319,8 @@ pub(super) fn responses() -> Value {
              not to be repeated unseen",
             "ToolError",
         ),
+        "Invalid": problem("The job cannot do that"),
+        "Limited": problem("There are too many jobs"),
         "Internal": problem("A defect of the host or of the plugin"),
         "Unavailable": unavailable,
     })

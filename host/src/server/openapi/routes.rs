@@ -2,17 +2,23 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Facts;
 use super::parts::{json as json_body, reference, response, responses_of_tool, text};
+use super::{Facts, jobs};
 use crate::config::MetricsReaders;
 
 /// The tag of all of them.
 pub(super) const TAG: &str = "toolward";
 
 /// Their operations; no tool has one of these.
-pub(super) const OPERATIONS: [&str; 12] = [
+pub(super) const OPERATIONS: [&str; 18] = [
     "list_tools",
     "reply",
+    "list_jobs",
+    "remove_jobs",
+    "get_job",
+    "cancel_job",
+    "get_job_log",
+    "retry_job",
     "send_mcp_message",
     "listen_to_mcp_session",
     "end_mcp_session",
@@ -30,6 +36,7 @@ pub(super) fn paths(facts: &Facts) -> Map<String, Value> {
     let mut paths = Map::new();
     paths.insert("/api/tools".to_owned(), json!({ "get": list_tools() }));
     paths.insert("/api/replies".to_owned(), json!({ "post": reply() }));
+    paths.extend(jobs::paths());
     paths.insert("/mcp".to_owned(), mcp());
     paths.insert("/openapi.json".to_owned(), json!({ "get": openapi() }));
     paths.insert("/docs".to_owned(), json!({ "get": docs() }));
@@ -47,7 +54,7 @@ pub(super) fn paths(facts: &Facts) -> Map<String, Value> {
     paths
 }
 
-fn operation(id: &str, summary: &str, responses: Value) -> Value {
+pub(super) fn operation(id: &str, summary: &str, responses: Value) -> Value {
     json!({ "operationId": id, "summary": summary, "tags": [TAG], "responses": responses })
 }
 

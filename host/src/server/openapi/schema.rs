@@ -232,7 +232,9 @@ mod tests {
         });
         let moved = moved(&schema);
         let at = |name: &str| {
-            let place = moved["x_input"]["properties"][name]["$ref"].as_str().unwrap();
+            let place = moved["x_input"]["properties"][name]["$ref"]
+                .as_str()
+                .unwrap();
             moved[place.rsplit('/').next().unwrap()]["const"].clone()
         };
         assert_eq!((at("a"), at("b")), (json!(1), json!(2)));
