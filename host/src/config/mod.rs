@@ -54,12 +54,6 @@ pub use schema::schema;
 pub use scope::Ability;
 pub use secret::{Secret, SecretSource};
 
-/// A span of time as it is written in the file: a number and `ms`, `s`, `min`, `h` or `d`.
-#[must_use]
-pub fn parse_duration(text: &str) -> Option<Duration> {
-    quantity::duration(text).ok()
-}
-
 /// The environment, as a parameter so that tests are pure. The real one: `&|name| std::env::var_os(name)`.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 

@@ -11,7 +11,7 @@ use rmcp::model::{CallToolResult, ErrorCode, InputResponses, JsonObject, Tool};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::call::{Asking, Caller, Ended, Follow, Target, call};
+use super::call::{Asking, Caller, Ended, Follow, Target, call, told};
 use super::{Server, convert, envelope, follow};
 use crate::catalog::Catalog;
 use crate::config::{Ability, PluginName};
@@ -133,8 +133,6 @@ pub enum Refused {
     Invalid(String),
     /// The tool needs a client that can do more.
     Unsupported(String),
-    /// A mistake in the plugin or in the host.
-    Internal(String),
 }
 
 /// Calls a tool.
@@ -179,7 +177,11 @@ pub async fn plain(server: &Server, given: PlainCall) -> Result<Answer, Refused>
         ),
     };
     let is_structured = output(&catalog, &given.tool).is_some();
-    match call(&target, caller).await.map_err(refused)? {
+    let ended = match call(&target, caller).await {
+        Ok(ended) => ended,
+        Err(error) => return refused(error),
+    };
+    match ended {
         Ended::Tool(result) if result.is_error == Some(true) => Ok(failed("tool_error", result)),
         Ended::Tool(CallToolResult {
             structured_content: Some(structured),
@@ -196,8 +198,9 @@ pub async fn plain(server: &Server, given: PlainCall) -> Result<Answer, Refused>
             id: job.id.to_string(),
             view: job.view(),
         }),
-        Ended::Prompt(_) | Ended::Resource(_) => Err(Refused::Internal(
-            "the request was answered as if it were another".to_owned(),
+        Ended::Prompt(_) | Ended::Resource(_) => Ok(failed(
+            "internal",
+            told("the request was answered as if it were another"),
         )),
     }
 }
@@ -226,12 +229,13 @@ fn text(result: &CallToolResult) -> String {
     texts.join("\n")
 }
 
-fn refused(error: ErrorData) -> Refused {
+fn refused(error: ErrorData) -> Result<Answer, Refused> {
     let text = error.message.into_owned();
     match error.code {
-        ErrorCode::INVALID_PARAMS | ErrorCode::INVALID_REQUEST => Refused::Invalid(text),
-        ErrorCode::RESOURCE_NOT_FOUND => Refused::Unknown(text),
-        ErrorCode::MISSING_REQUIRED_CLIENT_CAPABILITY => Refused::Unsupported(text),
-        _ => Refused::Internal(text),
+        ErrorCode::INVALID_PARAMS | ErrorCode::INVALID_REQUEST => Err(Refused::Invalid(text)),
+        ErrorCode::RESOURCE_NOT_FOUND => Err(Refused::Unknown(text)),
+        ErrorCode::MISSING_REQUIRED_CLIENT_CAPABILITY => Err(Refused::Unsupported(text)),
+        // It ran, so it may have done something.
+        _ => Ok(failed("internal", told(text))),
     }
 }

@@ -26,6 +26,9 @@ const VERSION: &str = "mcp-protocol-version";
 /// The first revision without sessions; revisions are dates, so text compares them.
 const WITHOUT_SESSIONS: &str = "2026-07-28";
 
+/// Bytes of a refusal of rmcp's that are passed on.
+const LONGEST_REFUSAL: usize = 64 * 1024;
+
 /// Who is asked, and what is checked.
 #[derive(Debug)]
 pub(super) struct Guard {
@@ -110,12 +113,34 @@ pub(super) async fn guard(
     if let Some(id) = response.headers().get(SESSION).and_then(text) {
         guard.owners.opened_by(id, &principal);
     }
+    if is_bare_refusal(&response) {
+        return in_form(response).await;
+    }
     if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
         // rmcp says that of every body it cannot read; the media type was checked above.
         let text = "the body is no message of MCP";
         return Problem::new(StatusCode::BAD_REQUEST, "invalid_request", text).respond(Face::Mcp);
     }
     response
+}
+
+/// Some of rmcp's refusals are a text that does not say what it is.
+fn is_bare_refusal(response: &Response) -> bool {
+    let status = response.status();
+    (status.is_client_error() || status.is_server_error())
+        && !response.headers().contains_key(header::CONTENT_TYPE)
+}
+
+/// The same as an error of the protocol.
+async fn in_form(response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let text = Limited::new(body, LONGEST_REFUSAL).collect().await;
+    let text = text.map(|text| text.to_bytes()).unwrap_or_default();
+    let body = envelope::refusal_body(&String::from_utf8_lossy(&text));
+    parts.headers.remove(header::CONTENT_LENGTH);
+    let json = HeaderValue::from_static("application/json");
+    parts.headers.insert(header::CONTENT_TYPE, json);
+    Response::from_parts(parts, Body::from(body))
 }
 
 /// The middleware of routes beside `/mcp`: who sends it. A refusal for want of scopes becomes a challenge.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -16,7 +16,6 @@ use serde_json::{Value, json};
 
 use super::guard::Guard;
 use super::problem::Problem;
-use crate::config;
 use crate::host::Host;
 use crate::jobs::{JobId, Jobs, JobsError, LOG_LINES, PAGE, Status};
 use crate::mcp;
@@ -77,7 +76,8 @@ fn jobs(host: &Host) -> Result<&Jobs, Problem> {
     })
 }
 
-fn id(text: &str) -> Result<JobId, Problem> {
+fn id(path: Result<Path<String>, PathRejection>) -> Result<JobId, Problem> {
+    let Path(text) = path.map_err(|_| JobsError::NotFound)?;
     text.parse().map_err(|_| JobsError::NotFound.into())
 }
 
@@ -117,9 +117,9 @@ async fn list(
 async fn show(
     State(guard): State<Arc<Guard>>,
     Extension(principal): Extension<Principal>,
-    Path(text): Path<String>,
+    path: Result<Path<String>, PathRejection>,
 ) -> Answer {
-    let details = jobs(&guard.host)?.get(&principal, &id(&text)?).await?;
+    let details = jobs(&guard.host)?.get(&principal, &id(path)?).await?;
     let mut view = details.job.view();
     let (result, error) = mcp::job_result(details);
     view["result"] = result;
@@ -132,9 +132,9 @@ async fn show(
 async fn cancel(
     State(guard): State<Arc<Guard>>,
     Extension(principal): Extension<Principal>,
-    Path(text): Path<String>,
+    path: Result<Path<String>, PathRejection>,
 ) -> Answer {
-    let job = jobs(&guard.host)?.cancel(&principal, &id(&text)?).await?;
+    let job = jobs(&guard.host)?.cancel(&principal, &id(path)?).await?;
     // Stopping may take a while; the job says when it has.
     let status = if job.status.is_terminal() {
         StatusCode::OK
@@ -147,9 +147,9 @@ async fn cancel(
 async fn retry(
     State(guard): State<Arc<Guard>>,
     Extension(principal): Extension<Principal>,
-    Path(text): Path<String>,
+    path: Result<Path<String>, PathRejection>,
 ) -> Answer {
-    let job = jobs(&guard.host)?.retry(&principal, &id(&text)?).await?;
+    let job = jobs(&guard.host)?.retry(&principal, &id(path)?).await?;
     let place = [("location", format!("/api/jobs/{}", job.id))];
     Ok((StatusCode::CREATED, place, Json(job.view())).into_response())
 }
@@ -163,15 +163,13 @@ struct Tail {
 async fn log(
     State(guard): State<Arc<Guard>>,
     Extension(principal): Extension<Principal>,
-    Path(text): Path<String>,
+    path: Result<Path<String>, PathRejection>,
     query: Result<Query<Tail>, QueryRejection>,
 ) -> Answer {
     let Query(query) = query?;
     let most = usize::try_from(LOG_LINES).unwrap_or(usize::MAX);
     let tail = query.tail.unwrap_or(100).min(most);
-    let lines = jobs(&guard.host)?
-        .log(&principal, &id(&text)?, tail)
-        .await?;
+    let lines = jobs(&guard.host)?.log(&principal, &id(path)?, tail).await?;
     let lines: Vec<Value> = lines.iter().map(crate::jobs::Line::view).collect();
     Ok(Json(json!({ "lines": lines })).into_response())
 }
@@ -183,18 +181,62 @@ struct Removal {
     status: Option<String>,
 }
 
+/// `0`, or a whole number of at most nine digits and a unit: what the OpenAPI document says.
+fn age(text: &str) -> Option<Duration> {
+    if text == "0" {
+        return Some(Duration::ZERO);
+    }
+    let split = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(split);
+    let milliseconds: u64 = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "min" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    let is_plain = (1..=9).contains(&number.len()) && !number.starts_with('0');
+    let number: u64 = number.parse().ok().filter(|_| is_plain)?;
+    Some(Duration::from_millis(number * milliseconds))
+}
+
 async fn remove(
     State(guard): State<Arc<Guard>>,
     Extension(principal): Extension<Principal>,
     query: Result<Query<Removal>, QueryRejection>,
 ) -> Answer {
     let Query(query) = query?;
-    let age = match query.older_than.as_str() {
-        "0" => Duration::ZERO,
-        text => config::parse_duration(text)
-            .ok_or_else(|| invalid("`older_than` is a number and ms, s, min, h or d: `7d`"))?,
-    };
+    let age = age(&query.older_than)
+        .ok_or_else(|| invalid("`older_than` is a number and ms, s, min, h or d: `7d`"))?;
     let status = status(query.status.as_deref())?;
     let removed = jobs(&guard.host)?.remove(&principal, age, status).await?;
     Ok(Json(json!({ "removed": removed })).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_what_the_document_says() {
+        for (text, expected) in [
+            ("0", Some(Duration::ZERO)),
+            ("7d", Some(Duration::from_hours(168))),
+            ("500ms", Some(Duration::from_millis(500))),
+            ("999999999d", Some(Duration::from_hours(23_999_999_976))),
+            ("1000000000d", None),
+            ("07d", None),
+            ("0d", None),
+            ("1.5h", None),
+            ("+1h", None),
+            ("7 d", None),
+            ("7", None),
+            ("d", None),
+            ("", None),
+            ("7w", None),
+        ] {
+            assert_eq!(age(text), expected, "{text}");
+        }
+    }
 }

@@ -27,6 +27,8 @@ pub(super) struct Problem {
     form: Form,
     /// The guard turns these into a challenge.
     missing: Option<Missing>,
+    /// The request was served, and this is what came of it.
+    is_outcome: bool,
 }
 
 /// What it is told in on `/mcp`.
@@ -70,6 +72,19 @@ impl Problem {
             unread: false,
             form: Form::Request,
             missing: None,
+            is_outcome: false,
+        }
+    }
+
+    /// What a call came to that was served. It is no refusal.
+    pub(super) fn outcome(
+        status: StatusCode,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            is_outcome: true,
+            ..Self::new(status, code, message)
         }
     }
 
@@ -126,7 +141,7 @@ impl Problem {
     }
 
     pub(super) fn respond(self, face: Face) -> Response {
-        if self.missing.is_none() {
+        if self.missing.is_none() && !self.is_outcome {
             metrics().refusal(self.code);
         }
         let body = match (face, self.form) {

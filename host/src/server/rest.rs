@@ -125,15 +125,12 @@ async fn run(server: Arc<Server>, given: PlainCall) -> Result<Response, Problem>
     let called = tokio::spawn(async move { mcp::plain(&server, given).await });
     let answer = called.await.map_err(|error| {
         tracing::error!(%error, tool, "a call over HTTP broke down");
-        internal("the host failed")
+        let text = "the host failed";
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", text)
     })?;
     answer
         .map_err(|refused| problem(&tool, refused))
         .and_then(|answer| respond(&tool, answer))
-}
-
-fn internal(text: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", text)
 }
 
 fn problem(tool: &str, refused: Refused) -> Problem {
@@ -145,7 +142,6 @@ fn problem(tool: &str, refused: Refused) -> Problem {
             let text = format!("`{tool}` needs a client of another kind: {text}");
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "unsupported", text)
         }
-        Refused::Internal(text) => internal(text),
     }
 }
 
@@ -160,7 +156,7 @@ fn respond(tool: &str, answer: Answer) -> Result<Response, Problem> {
             let text = format!(
                 "`{tool}` asks something first: send the replies to POST {REPLIES}, with this tool, the same arguments and this state"
             );
-            let problem = Problem::new(StatusCode::CONFLICT, "input_required", text);
+            let problem = Problem::outcome(StatusCode::CONFLICT, "input_required", text);
             Err(problem.with("requests", requests).with("state", state))
         }
         Answer::Failed {
@@ -168,7 +164,7 @@ fn respond(tool: &str, answer: Answer) -> Result<Response, Problem> {
             message,
             details,
         } => {
-            let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why, message);
+            let problem = Problem::outcome(StatusCode::UNPROCESSABLE_ENTITY, why, message);
             let details = details.into_iter();
             Err(details.fold(problem, |problem, (name, value)| problem.with(&name, value)))
         }

@@ -45,15 +45,18 @@ fn query(name: &str, description: &str, schema: Value, is_required: bool) -> Val
     })
 }
 
-fn status() -> Value {
-    let words = [
-        "queued",
-        "running",
-        "input_required",
-        "completed",
-        "failed",
-        "cancelled",
-    ];
+/// Of a job that has ended, and before.
+const ENDED: [&str; 3] = ["completed", "failed", "cancelled"];
+const ALL: [&str; 6] = [
+    "queued",
+    "running",
+    "input_required",
+    "completed",
+    "failed",
+    "cancelled",
+];
+
+fn status(words: &[&str]) -> Value {
     query(
         "status",
         "Only jobs of this status",
@@ -82,7 +85,7 @@ fn list() -> Value {
         with_refusals(json!({ "200": json_body("A page of jobs", "Jobs") })),
     );
     list["parameters"] = json!([
-        status(),
+        status(&ALL),
         query(
             "limit",
             "Jobs of one page",
@@ -110,17 +113,17 @@ fn remove() -> Value {
     );
     let age = json!({
         "type": "string",
-        "pattern": "^[1-9][0-9]{0,5} ?(ms|s|min|h|d)$",
+        "pattern": "^(0|[1-9][0-9]{0,8}(ms|s|min|h|d))$",
         "examples": ["7d"],
     });
     remove["parameters"] = json!([
         query(
             "older_than",
-            "How long ago they ended: a number and ms, s, min, h or d",
+            "How long ago they ended: 0, or a number and ms, s, min, h or d",
             age,
             true
         ),
-        status(),
+        status(&ENDED),
     ]);
     remove
 }
@@ -160,8 +163,8 @@ fn log() -> Value {
     );
     log["parameters"] = json!([query(
         "tail",
-        "How many lines",
-        json!({ "type": "integer", "minimum": 0, "maximum": LOG_LINES, "default": 100 }),
+        &format!("How many lines; the last {LOG_LINES} are kept"),
+        json!({ "type": "integer", "minimum": 0, "default": 100 }),
         false,
     )]);
     log

@@ -254,7 +254,7 @@ fn job_schema() -> Value {
             "progress": {
                 "type": "object",
                 "properties": {
-                    "percent": { "type": ["integer", "null"], "minimum": 0, "maximum": 100 },
+                    "percent": { "type": ["number", "null"], "minimum": 0, "maximum": 100 },
                     "done": { "type": ["number", "null"] },
                     "total": { "type": ["number", "null"] },
                     "message": { "type": ["string", "null"] },
@@ -321,7 +321,7 @@ pub(super) fn responses() -> Value {
         ),
         "Invalid": problem("The job cannot do that"),
         "Limited": problem("There are too many jobs"),
-        "Internal": problem("A defect of the host or of the plugin"),
+        "Internal": problem("A defect of the host"),
         "Unavailable": unavailable,
     })
 }

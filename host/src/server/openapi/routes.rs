@@ -104,7 +104,7 @@ fn mcp() -> Value {
     let refused = |description: &str| {
         json!({
             "description": description,
-            "content": { "application/json": message, "text/plain": events },
+            "content": { "application/json": message },
         })
     };
     let unauthorized = json!({
