@@ -170,7 +170,7 @@ pub async fn plain(server: &Server, given: PlainCall) -> Result<Answer, Refused>
             state,
             sealer: &server.sealer,
         },
-        jobs: host.jobs(),
+        host,
         follow: Follow::Elsewhere(
             host.jobs()
                 .map_or(Duration::ZERO, |jobs| jobs.settings().answer_within),

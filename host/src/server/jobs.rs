@@ -22,6 +22,9 @@ use crate::mcp;
 use crate::plugin::Principal;
 use crate::policy::Missing;
 
+/// Lines of its log that come with a job.
+const SHOWN_LINES: usize = 20;
+
 /// The routes.
 pub(super) fn routes() -> Router<Arc<Guard>> {
     Router::new()
@@ -38,7 +41,7 @@ impl From<JobsError> for Problem {
         let (status, code) = match &error {
             JobsError::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             JobsError::Denied(_) => (StatusCode::FORBIDDEN, "denied"),
-            JobsError::Full(_) => (StatusCode::TOO_MANY_REQUESTS, "limited"),
+            JobsError::Full(_) | JobsError::NoRoom(_) => (StatusCode::TOO_MANY_REQUESTS, "limited"),
             JobsError::Conflict { .. } => (StatusCode::CONFLICT, "conflict"),
             JobsError::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
             JobsError::Store(source) => {
@@ -119,8 +122,11 @@ async fn show(
     Extension(principal): Extension<Principal>,
     path: Result<Path<String>, PathRejection>,
 ) -> Answer {
-    let details = jobs(&guard.host)?.get(&principal, &id(path)?).await?;
+    let (jobs, id) = (jobs(&guard.host)?, id(path)?);
+    let details = jobs.get(&principal, &id).await?;
+    let log = jobs.log(&principal, &id, SHOWN_LINES).await?;
     let mut view = details.job.view();
+    view["log"] = log.iter().map(crate::jobs::Line::view).collect();
     let (result, error) = mcp::job_result(details);
     view["result"] = result;
     if !error.is_null() {

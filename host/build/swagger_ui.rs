@@ -18,9 +18,8 @@ const FILES: [(&str, &str); 4] = [
     ("NOTICE", "NOTICE.gz"),
 ];
 
-fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo::rerun-if-changed=build.rs");
-    #[expect(clippy::disallowed_methods, reason = "what cargo tells build scripts")]
+/// Writes them to where the compiler finds them.
+pub(crate) fn unpack() -> Result<(), Box<dyn Error>> {
     let out = std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?;
     let mut archive = ZipArchive::new(Cursor::new(SWAGGER_UI_VENDORED))?;
     let folder = archive

@@ -5,27 +5,29 @@
 //! moment leaves the last acknowledged commit. What it would add, queries, we do not need: jobs are found by id,
 //! or walked in the order of a tenant.
 //!
-//! The folder and the file are for their owner alone: states and results are the plugins' users' data.
+//! `folder` opens the file, `write` is every change inside a transaction, and what of whom is kept is counted there.
 
-use std::fs;
-use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use redb::backends::FileBackend;
 use redb::{
     Builder, Database, DatabaseError, ReadableDatabase as _, ReadableTable, TableDefinition,
-    WriteTransaction,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::job::{Job, JobId, Line, Outcome};
-use super::store::{Bounds, Edit, LOG_LINES, Query, Removal, Store, StoreError, Written};
+use serde_json::Value;
 
-const FILE: &str = "jobs.redb";
+use super::job::{Job, JobId, Line, Outcome};
+use super::store::{Bounds, Edit, Query, Removal, Store, StoreError, Written};
+
+mod folder;
+mod write;
+
+pub use folder::OpenError;
+
 /// What this code reads and writes; another one is refused rather than guessed at.
 const LAYOUT: u64 = 1;
 /// Memory for pages.
@@ -37,65 +39,32 @@ const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
 const JOBS: Bytes = TableDefinition::new("jobs");
 const STATES: Bytes = TableDefinition::new("states");
 const OUTCOMES: Bytes = TableDefinition::new("outcomes");
+/// Apart from the job, which is written at every step.
+const ARGUMENTS: Bytes = TableDefinition::new("arguments");
 /// By job and number.
 const LOGS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("logs");
 /// By tenant and sequence: the job's id.
 const ORDER: TableDefinition<'_, (&str, u64), &str> = TableDefinition::new("order");
 /// By sequence: tenant and id.
 const UNFINISHED: TableDefinition<'_, u64, (&str, &str)> = TableDefinition::new("unfinished");
-
-/// Why the store cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The folder or the file.
-    #[error("cannot use the state folder `{path}`")]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// The system's reason.
-        #[source]
-        source: io::Error,
-    },
-    /// Others can get in.
-    #[error(
-        "the state folder `{path}` {problem}; what jobs keep could be read or changed there\nhint: chmod 700 '{path}'"
-    )]
-    Exposed {
-        /// The folder.
-        path: PathBuf,
-        /// Whose it is, or its mode.
-        problem: String,
-    },
-    /// Another host has it.
-    #[error(
-        "another host uses the state folder `{path}`\nhint: give this one its own with runtime.state-dir"
-    )]
-    InUse {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// Damaged, or of another version.
-    #[error("cannot use the job store `{path}`: {problem}")]
-    Unusable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        problem: String,
-    },
-}
+/// By job: its bytes in all of these tables.
+const SIZES: TableDefinition<'_, &str, u64> = TableDefinition::new("sizes");
+/// By tenant: its jobs, those of them that have not ended, and their bytes.
+const TENANTS: TableDefinition<'_, &str, (u64, u64, u64)> = TableDefinition::new("tenants");
 
 /// An open store. The file is locked as long as this lives.
 #[derive(Clone, Debug)]
 pub struct Embedded {
     database: Arc<Database>,
+    bounds: Bounds,
 }
 
 impl Embedded {
     /// Opens the store in `folder`, which is made with mode 0700 when it is not there. Blocks: after a crash the file
     /// is checked first.
-    pub fn open(folder: &Path) -> Result<Self, OpenError> {
-        let file = open_private(folder)?;
-        let path = folder.join(FILE);
+    pub fn open(folder: &Path, bounds: Bounds) -> Result<Self, OpenError> {
+        let file = folder::open(folder)?;
+        let path = folder.join(folder::FILE);
         let unusable = |problem: String| OpenError::Unusable {
             path: path.clone(),
             problem,
@@ -120,6 +89,7 @@ impl Embedded {
         }
         Ok(Self {
             database: Arc::new(database),
+            bounds,
         })
     }
 
@@ -135,37 +105,6 @@ impl Embedded {
                 .unwrap_or_else(|error| Err(failed(error)))
         })
     }
-}
-
-fn open_private(folder: &Path) -> Result<fs::File, OpenError> {
-    let refused = |source| OpenError::Folder {
-        path: folder.to_owned(),
-        source,
-    };
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(refused)?;
-    let found = fs::symlink_metadata(folder).map_err(refused)?;
-    let exposed = |problem: String| OpenError::Exposed {
-        path: folder.to_owned(),
-        problem,
-    };
-    if found.uid() != rustix::process::geteuid().as_raw() {
-        return Err(exposed("belongs to somebody else".to_owned()));
-    }
-    if found.mode() & 0o077 != 0 {
-        return Err(exposed(format!("has mode {:o}", found.mode() & 0o777)));
-    }
-    fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(folder.join(FILE))
-        .map_err(refused)
 }
 
 /// Makes the tables, so that readers find them; gives the layout.
@@ -185,6 +124,9 @@ fn prepare(database: &Database) -> Result<u64, redb::Error> {
     transaction.open_table(LOGS)?;
     transaction.open_table(ORDER)?;
     transaction.open_table(UNFINISHED)?;
+    transaction.open_table(ARGUMENTS)?;
+    transaction.open_table(SIZES)?;
+    transaction.open_table(TENANTS)?;
     transaction.commit()?;
     Ok(layout)
 }
@@ -221,27 +163,11 @@ fn read<T: DeserializeOwned>(
 }
 
 impl Store for Embedded {
-    fn insert(
-        &self,
-        mut job: Job,
-        written: Written,
-        bounds: Bounds,
-    ) -> BoxFuture<'_, Result<Job, StoreError>> {
+    fn insert(&self, mut job: Job, written: Written) -> BoxFuture<'_, Result<Job, StoreError>> {
+        let bounds = self.bounds;
         self.run(move |database| {
             let transaction = database.begin_write().or_failed()?;
-            make_room(&transaction, job.tenant.as_str(), bounds)?;
-            {
-                let mut numbers = transaction.open_table(NUMBERS).or_failed()?;
-                let last = numbers.get("sequence").or_failed()?;
-                job.sequence = last.map_or(0, |last| last.value()) + 1;
-                numbers.insert("sequence", job.sequence).or_failed()?;
-            }
-            {
-                let mut order = transaction.open_table(ORDER).or_failed()?;
-                let place = (job.tenant.as_str(), job.sequence);
-                order.insert(place, job.id.as_str()).or_failed()?;
-            }
-            write(&transaction, &mut job, &written)?;
+            write::insert(&transaction, &mut job, &written, bounds)?;
             transaction.commit().or_failed()?;
             Ok(job)
         })
@@ -278,20 +204,19 @@ impl Store for Embedded {
         })
     }
 
-    fn update(&self, id: &JobId, edit: Edit) -> BoxFuture<'_, Result<Job, StoreError>> {
+    fn arguments(&self, id: &JobId) -> BoxFuture<'_, Result<Option<Value>, StoreError>> {
         let id = id.clone();
         self.run(move |database| {
+            let transaction = database.begin_read().or_failed()?;
+            read(&transaction.open_table(ARGUMENTS).or_failed()?, id.as_str())
+        })
+    }
+
+    fn update(&self, id: &JobId, edit: Edit) -> BoxFuture<'_, Result<Job, StoreError>> {
+        let (id, bounds) = (id.clone(), self.bounds);
+        self.run(move |database| {
             let transaction = database.begin_write().or_failed()?;
-            let found: Option<Job> = {
-                let jobs = transaction.open_table(JOBS).or_failed()?;
-                read(&jobs, id.as_str())?
-            };
-            let mut job = found.ok_or(StoreError::Missing)?;
-            if job.status.is_terminal() {
-                return Err(StoreError::Ended);
-            }
-            let written = edit(&mut job);
-            write(&transaction, &mut job, &written)?;
+            let job = write::update(&transaction, &id, edit, bounds)?;
             transaction.commit().or_failed()?;
             Ok(job)
         })
@@ -362,9 +287,10 @@ impl Store for Embedded {
 
     fn remove(&self, removal: Removal) -> BoxFuture<'_, Result<usize, StoreError>> {
         self.run(move |database| {
-            let transaction = database.begin_write().or_failed()?;
+            // Mostly there is nothing to remove, and looking should hold up nobody's step.
             let mut doomed = Vec::new();
             {
+                let transaction = database.begin_read().or_failed()?;
                 let jobs = transaction.open_table(JOBS).or_failed()?;
                 for entry in jobs.iter().or_failed()? {
                     let job: Job = decode(entry.or_failed()?.1.value())?;
@@ -373,11 +299,17 @@ impl Store for Embedded {
                     }
                 }
             }
+            if doomed.is_empty() {
+                return Ok(0);
+            }
+            let transaction = database.begin_write().or_failed()?;
+            let mut removed = 0;
             for job in &doomed {
-                forget(&transaction, job)?;
+                // Ended jobs do not change; one that made room meanwhile is gone.
+                removed += usize::from(write::forget(&transaction, job)?);
             }
             transaction.commit().or_failed()?;
-            Ok(doomed.len())
+            Ok(removed)
         })
     }
 }
@@ -400,110 +332,4 @@ fn is_doomed(removal: &Removal, job: &Job) -> bool {
         && removal
             .before
             .is_none_or(|before| job.finished.is_some_and(|at| at < before))
-}
-
-/// Writes a job and what goes with it.
-fn write(
-    transaction: &WriteTransaction,
-    job: &mut Job,
-    written: &Written,
-) -> Result<(), StoreError> {
-    append(transaction, job, &written.log)?;
-    let id = job.id.as_str();
-    if let Some(outcome) = &written.outcome {
-        let mut outcomes = transaction.open_table(OUTCOMES).or_failed()?;
-        outcomes
-            .insert(id, encode(outcome)?.as_slice())
-            .or_failed()?;
-    }
-    let mut states = transaction.open_table(STATES).or_failed()?;
-    let mut unfinished = transaction.open_table(UNFINISHED).or_failed()?;
-    if job.status.is_terminal() {
-        // Nobody takes another step.
-        states.remove(id).or_failed()?;
-        unfinished.remove(job.sequence).or_failed()?;
-    } else {
-        if let Some(state) = &written.state {
-            states.insert(id, state.as_slice()).or_failed()?;
-        }
-        let place = (job.tenant.as_str(), id);
-        unfinished.insert(job.sequence, place).or_failed()?;
-    }
-    let mut jobs = transaction.open_table(JOBS).or_failed()?;
-    jobs.insert(id, encode(job)?.as_slice()).or_failed()?;
-    Ok(())
-}
-
-/// Adds lines to a job's log; the oldest go when there are too many.
-fn append(transaction: &WriteTransaction, job: &mut Job, lines: &[Line]) -> Result<(), StoreError> {
-    if lines.is_empty() {
-        return Ok(());
-    }
-    let mut logs = transaction.open_table(LOGS).or_failed()?;
-    let before = job.lines;
-    for line in lines {
-        logs.insert((job.id.as_str(), job.lines), encode(line)?.as_slice())
-            .or_failed()?;
-        job.lines += 1;
-    }
-    for number in before.saturating_sub(LOG_LINES)..job.lines.saturating_sub(LOG_LINES) {
-        logs.remove((job.id.as_str(), number)).or_failed()?;
-    }
-    Ok(())
-}
-
-/// One tenant's jobs stay within their bounds, whatever others do.
-fn make_room(
-    transaction: &WriteTransaction,
-    tenant: &str,
-    bounds: Bounds,
-) -> Result<(), StoreError> {
-    let mut waiting = 0_u32;
-    {
-        let unfinished = transaction.open_table(UNFINISHED).or_failed()?;
-        for entry in unfinished.iter().or_failed()? {
-            if entry.or_failed()?.1.value().0 == tenant {
-                waiting += 1;
-            }
-        }
-    }
-    if waiting >= bounds.unfinished {
-        return Err(StoreError::Full(waiting));
-    }
-    let mut oldest = Vec::new();
-    {
-        let order = transaction.open_table(ORDER).or_failed()?;
-        let jobs = transaction.open_table(JOBS).or_failed()?;
-        let all = (tenant, 0)..=(tenant, u64::MAX);
-        let kept = order.range(all.clone()).or_failed()?.count();
-        let surplus = (kept + 1).saturating_sub(bounds.kept as usize);
-        for entry in order.range(all).or_failed()? {
-            if oldest.len() >= surplus {
-                break;
-            }
-            let (_, id) = entry.or_failed()?;
-            oldest.extend(read::<Job>(&jobs, id.value())?.filter(|job| job.status.is_terminal()));
-        }
-    }
-    for job in &oldest {
-        forget(transaction, job)?;
-    }
-    Ok(())
-}
-
-/// Removes every trace of a job that has ended.
-fn forget(transaction: &WriteTransaction, job: &Job) -> Result<(), StoreError> {
-    let id = job.id.as_str();
-    for table in [JOBS, STATES, OUTCOMES] {
-        let mut table = transaction.open_table(table).or_failed()?;
-        table.remove(id).or_failed()?;
-    }
-    let mut order = transaction.open_table(ORDER).or_failed()?;
-    order
-        .remove((job.tenant.as_str(), job.sequence))
-        .or_failed()?;
-    let mut logs = transaction.open_table(LOGS).or_failed()?;
-    logs.retain_in((id, 0)..=(id, u64::MAX), |_, _| false)
-        .or_failed()?;
-    Ok(())
 }
