@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::call::{Asked, Called};
 use super::flat;
-use super::script::Exchange;
-use super::world::{Call, Round, Shared, Traces};
+use super::script::{Answer, Exchange, Sent};
+use super::world::{Call, Otherwise, Round, Shared, Traces};
 use crate::ask::Reply;
 use crate::call::{Backend, Capability, Principal, RawReply};
 use crate::completion::{Blank, Suggestions};
@@ -66,6 +66,7 @@ impl Host {
             },
             backends: Vec::new(),
             script: RefCell::default(),
+            otherwise: Otherwise::default(),
             in_order: false,
             cancelled: Cell::new(false),
             time_left: Cell::new(Duration::from_mins(1)),
@@ -104,6 +105,14 @@ impl Host {
     #[track_caller]
     pub fn in_order(self) -> Self {
         self.set(|shared| shared.in_order = true)
+    }
+
+    /// Answers every request that is not expected, as a simulator of the backend would. Bind the backends with
+    /// [`backend`](Self::backend).
+    #[must_use]
+    #[track_caller]
+    pub fn otherwise(self, answer: impl Fn(&Sent) -> Answer + 'static) -> Self {
+        self.set(|shared| shared.otherwise = Otherwise(Some(Box::new(answer))))
     }
 
     /// Binds a backend, in place of one of the same name.

@@ -1,7 +1,7 @@
 //! The world of a test: what the call finds, and what it leaves behind.
 
 use std::cell::{Cell, RefCell};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ pub(super) struct Shared {
     pub(super) principal: Principal,
     pub(super) backends: Vec<Backend>,
     pub(super) script: RefCell<Vec<Exchange>>,
+    pub(super) otherwise: Otherwise,
     pub(super) in_order: bool,
     pub(super) cancelled: Cell<bool>,
     pub(super) time_left: Cell<Duration>,
@@ -32,6 +33,16 @@ pub(super) struct Shared {
     pub(super) request_meta: Vec<(String, String)>,
     pub(super) replies: Vec<(String, RawReply)>,
     pub(super) volunteered: Vec<(String, RawReply)>,
+}
+
+/// What answers requests that the script does not expect.
+#[derive(Default)]
+pub(super) struct Otherwise(pub(super) Option<Box<dyn Fn(&Sent) -> super::Answer>>);
+
+impl fmt::Debug for Otherwise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Otherwise").field(&self.0.is_some()).finish()
+    }
 }
 
 /// What the host brings back to a call that asked in the round before.
@@ -206,6 +217,10 @@ impl Shared {
             .iter()
             .position(|exchange| exchange.matches(sent))
         else {
+            if let Some(otherwise) = &self.otherwise.0 {
+                drop(script);
+                return otherwise(sent);
+            }
             let message = unexpected(sent, &script, self.in_order);
             // A panic with the script borrowed would be followed by another one when the host is dropped.
             drop(script);

@@ -33,7 +33,7 @@ pub(crate) struct RetryArgs {
 /// can follow jobs see how far the run is until it ends.
 #[tool(
     read_only = false,
-    destructive = false,
+    destructive,
     idempotent = false,
     open_world = false,
     title = "Retry a backup job"

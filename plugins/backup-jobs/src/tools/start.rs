@@ -35,7 +35,7 @@ pub(crate) struct StartArgs {
 /// others get the run as it begins, and look at it with `backup_jobs_get`.
 #[tool(
     read_only = false,
-    destructive = false,
+    destructive,
     idempotent = false,
     open_world = false,
     title = "Start a backup job"

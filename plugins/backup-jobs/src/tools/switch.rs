@@ -39,7 +39,7 @@ pub(crate) struct Switched {
 /// Lets a backup job run by itself again, after somebody has confirmed it.
 #[tool(
     read_only = false,
-    destructive = false,
+    destructive,
     idempotent,
     open_world = false,
     title = "Enable a backup job"

@@ -32,7 +32,7 @@ pub(crate) struct RescanArgs {
 /// Needs a server of version 12.2 or newer. Clients that can follow jobs see how far it is until it ends.
 #[tool(
     read_only = false,
-    destructive = false,
+    destructive,
     idempotent,
     open_world = false,
     title = "Rescan repositories"

@@ -1,0 +1,90 @@
+//! Ten thousand jobs, a hundred thousand sessions: only what is needed is asked for.
+
+use std::collections::HashSet;
+
+use serde_json::json;
+use vbr_simulator::{Options, Revision};
+
+use crate::support::Server;
+
+async fn large() -> std::rc::Rc<Server> {
+    Server::start(Options {
+        jobs: 10_000,
+        sessions_per_job: 11,
+        ..Options::default()
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filtered_list_asks_for_no_more_than_it_shows() {
+    let server = large().await;
+    let plugin = &backup_jobs::PLUGIN;
+    let called = server.call(plugin, "backup_jobs_list", json!({ "last_result": "failed" }));
+    let list = called.structured();
+    assert_eq!(list["jobs"].as_array().unwrap().len(), 20);
+    assert!(list["total"].as_u64().unwrap() > 500, "{}", list["total"]);
+    assert_eq!((called.requests.len(), called.requests[0].query("limit")), (1, Some("20")));
+
+    // By a name that several hundred have: the server's own filter, and one page.
+    let called = server.call(plugin, "backup_jobs_list", json!({ "name": "nightly", "limit": 5 }));
+    assert_eq!((called.structured()["jobs"].as_array().unwrap().len(), called.requests.len()), (5, 1));
+    // One by its whole name.
+    let called = server.call(plugin, "backup_jobs_schedule", json!({ "job": "SQL-PROD nightly 600" }));
+    assert_eq!(called.structured()["job_name"], "SQL-PROD nightly 600");
+    assert!(called.requests.len() <= 5, "{}", called.requests.len());
+
+    let called = server.call(&sessions::PLUGIN, "sessions_list", json!({ "since": "3 days", "result": "failed", "limit": 1 }));
+    let list = called.structured();
+    assert!(list["total"].as_u64().unwrap() > 1000, "{list}");
+    assert_eq!(called.requests.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_page_by_page_has_everything_once() {
+    let server = large().await;
+    let mut seen = HashSet::new();
+    let mut cursor = None;
+    let mut total = 0;
+    for _ in 0..1000 {
+        let arguments = json!({ "result": "warning", "limit": 200, "cursor": cursor, "since": "2 days" });
+        let list = server.call(&sessions::PLUGIN, "sessions_list", arguments).structured();
+        total = list["total"].as_u64().unwrap();
+        for session in list["sessions"].as_array().unwrap() {
+            let id = session["session_id"].as_str().unwrap().to_owned();
+            assert!(seen.insert(id), "shown twice");
+        }
+        // Meanwhile others begin, and end at once in a warning.
+        let job = server.simulator.jobs()[usize::try_from(total).unwrap() % 100].0;
+        let order = json!({ "job": job.to_string() });
+        let _may_be_running = server.call(&backup_jobs::PLUGIN, "backup_jobs_start", order);
+        match list["next_cursor"].as_str() {
+            Some(next) => cursor = Some(next.to_owned()),
+            None => break,
+        }
+    }
+    assert!(total > 1500, "{total}");
+    assert_eq!(seen.len() as u64, total);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_deleted_meanwhile_costs_nobody_else_a_place() {
+    let server = Server::of(Revision::V1_3Rev1, 2_000).await;
+    let jobs = server.simulator.jobs();
+    // Deleted once the first page is out: what follows moves up by as many.
+    let gone: Vec<_> = jobs[..30].iter().map(|(id, _)| *id).collect();
+    let found = std::cell::RefCell::new(Vec::new());
+    let host = server.host(&backup_jobs::PLUGIN);
+    let first = host.call("backup_jobs_list", json!({ "name": "no such name at all" }));
+    assert_eq!(first.structured()["jobs"], json!([]));
+    // The walk over all names is what a search without accents does.
+    let typed = "zlutoucky 125";
+    let called = {
+        for id in gone {
+            server.simulator.remove_job(id);
+        }
+        host.call("backup_jobs_schedule", json!({ "job": typed }))
+    };
+    found.borrow_mut().push(called.structured()["job_name"].clone());
+    assert_eq!(found.into_inner(), [json!("Žluťoučký kůň – soubory 125")]);
+}
