@@ -169,8 +169,8 @@ impl Pages {
             }
             self.stride = (self.stride * 2).min(STRIDE);
             if page.data.is_empty() {
+                // Whatever the server counts, this is where its list ends.
                 self.total = Some(self.at);
-                return Ok(None);
             }
             return Ok(Some(page));
         }

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use toolward_sdk::testing::{Answer, Called, Host, Sent};
 use toolward_sdk::{Backend, Plugin};
 use vbr_simulator::openapi::{self, Checker};
-use vbr_simulator::{Options, Revision, Simulator};
+use vbr_simulator::{Login, Options, Revision, Simulator};
 
 /// A simulator, and a client that has logged in to it.
 pub(crate) struct Server {
@@ -26,6 +26,15 @@ pub(crate) struct Server {
 impl Server {
     /// One whose documents are checked where they are present.
     pub(crate) async fn start(options: Options) -> Rc<Self> {
+        let login = Login {
+            user: options.user.clone(),
+            password: options.password.clone(),
+        };
+        Self::start_as(options, login).await
+    }
+
+    /// The same, logged in as somebody else than its administrator.
+    pub(crate) async fn start_as(options: Options, login: Login) -> Rc<Self> {
         // Installed by whichever test comes first.
         let _installed = rustls::crypto::ring::default_provider().install_default();
         let checkers: Vec<Checker> = Revision::ALL.into_iter().filter_map(Checker::load).collect();
@@ -35,7 +44,6 @@ impl Server {
                 Checker::folder().display()
             );
         }
-        let (user, password) = (options.user.clone(), options.password.clone());
         let newest = options.revisions.iter().max().copied().unwrap();
         let simulator = Simulator::start(options).await.unwrap();
         let certificate = Certificate::from_pem(simulator.ca_pem().as_bytes()).unwrap();
@@ -46,8 +54,8 @@ impl Server {
             .unwrap();
         let form = [
             ("grant_type", "password"),
-            ("username", &user),
-            ("password", &password),
+            ("username", &login.user),
+            ("password", &login.password),
         ];
         let login = http
             .post(simulator.url() + "/api/oauth2/token")
@@ -86,7 +94,7 @@ impl Server {
     }
 
     /// The answer to a request, and whether it fits the document.
-    fn ask(&self, sent: &Sent) -> Answer {
+    pub(crate) fn ask(&self, sent: &Sent) -> Answer {
         self.check(sent);
         let url = format!("{}{}?{}", self.simulator.url(), sent.path, query(sent));
         let request = self

@@ -95,19 +95,27 @@ async fn a_licence_is_told_as_it_is() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_may_only_look_is_told_which_role_it_needs() {
-    let options = Options::default();
-    let viewer = Login { user: options.user.clone(), password: options.password.clone() };
-    let server = Server::start(Options {
-        user: "somebody-else".to_owned(),
-        password: viewer.password.clone(),
-        viewer: Some(viewer),
+    let viewer = Login {
+        user: "viewer".to_owned(),
+        password: "only-looks".to_owned(),
+    };
+    let options = Options {
+        viewer: Some(viewer.clone()),
         jobs: 4,
         ..Options::default()
-    })
-    .await;
-    // The test's login is the administrator's; the viewer's is refused by the simulator's own tests.
-    let called = server.call(&repositories::PLUGIN, "repositories_license", json!({}));
-    assert!(called.result.is_ok());
+    };
+    let server = Server::start_as(options, viewer).await;
+    let id = server.simulator.jobs()[0].0.to_string();
+    let looked = server.call(&backup_jobs::PLUGIN, "backup_jobs_get", json!({ "job": id }));
+    assert!(looked.result.is_ok());
+    for (plugin, tool, arguments) in [
+        (&backup_jobs::PLUGIN, "backup_jobs_start", json!({ "job": id })),
+        (&repositories::PLUGIN, "repositories_license", json!({})),
+    ] {
+        let called = server.call(plugin, tool, arguments);
+        assert_eq!(called.error().kind, Trouble::Denied, "{tool}");
+        assert!(called.error().message.contains("Veeam Backup Administrator"), "{}", called.error());
+    }
 }
 
 fn two(one: &std::rc::Rc<Server>, other: &std::rc::Rc<Server>, plugin: &'static toolward_sdk::Plugin) -> Host {
