@@ -8,10 +8,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::config::load;
 use super::{Global, fail, print, runtime};
+use crate::catalog::OWN_TOOLS;
 use crate::config::Overrides;
 use crate::error::Exit;
 use crate::host::{Host, local_principal};
-use crate::mcp::{self, Asking, Caller, Ended, Target};
+use crate::mcp::{self, Asking, Caller, Ended, Follow, Target};
+use crate::plugin::wit::tools::JobSupport;
 use crate::plugin::{Abilities, Event};
 
 /// Call one tool and print its result
@@ -49,8 +51,11 @@ impl Call {
             let host = Host::start(&config)
                 .await
                 .map_err(|error| fail(Exit::Failure, &error))?;
+            if may_start_job(&host, &tool) {
+                host.start_jobs(&config).await;
+            }
             match Target::tool(&host.catalog(), &tool, arguments) {
-                Ok(target) => call_and_show_progress(&target).await,
+                Ok(target) => call_and_show_progress(&host, &target).await,
                 Err(judged) => judged,
             }
             .map_err(|error| fail(Exit::Failure, &error))
@@ -78,7 +83,14 @@ fn arguments(given: &str) -> Result<JsonObject, String> {
     serde_json::from_str(&text).map_err(|error| format!("--args is not a JSON object: {error}"))
 }
 
-async fn call_and_show_progress(target: &Target) -> Result<CallToolResult, ErrorData> {
+/// Also the host's own tools need the store. It is locked by whoever opens it, so it is opened when it is needed.
+fn may_start_job(host: &Host, name: &str) -> bool {
+    let catalog = host.catalog();
+    let tool = catalog.tool(name);
+    OWN_TOOLS.contains(&name) || tool.is_some_and(|tool| tool.jobs != JobSupport::Never)
+}
+
+async fn call_and_show_progress(host: &Host, target: &Target) -> Result<CallToolResult, ErrorData> {
     let (events, mut heard) = mpsc::channel(32);
     let caller = Caller {
         principal: local_principal(),
@@ -87,6 +99,8 @@ async fn call_and_show_progress(target: &Target) -> Result<CallToolResult, Error
         events: Some(events),
         abilities: Abilities::default(),
         asking: Asking::Nobody,
+        jobs: host.jobs(),
+        follow: Follow::ToTheEnd,
     };
     let show = async {
         while let Some(event) = heard.recv().await {
@@ -95,9 +109,10 @@ async fn call_and_show_progress(target: &Target) -> Result<CallToolResult, Error
     };
     match tokio::join!(mcp::call(target, caller), show).0? {
         Ended::Tool(result) => Ok(result),
-        Ended::Prompt(_) | Ended::Resource(_) | Ended::InputRequired(_) => Err(
-            ErrorData::internal_error("the call was answered as if it were another", None),
-        ),
+        Ended::Prompt(_) | Ended::Resource(_) | Ended::InputRequired(_) | Ended::Task(_) => {
+            let text = "the call was answered as if it were another";
+            Err(ErrorData::internal_error(text, None))
+        }
     }
 }
 

@@ -57,6 +57,7 @@ async fn serve_stdio(
     stop: CancellationToken,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let host = Host::start(config).await?;
+    host.start_jobs(config).await;
     tokio::select! {
         served = stdio::serve(host) => Ok(served?),
         () = stop.cancelled() => Ok(()),
@@ -71,6 +72,7 @@ async fn serve_http(
     let listening = http::listen(config.server.listen).await?;
     let address = listening.address;
     let host: Arc<Host> = Host::start(config).await?;
+    host.start_jobs(config).await;
     tracing::info!("serving MCP on http://{address}/mcp");
     listening.serve(host, config, stop).await?;
     tracing::info!("stopped");

@@ -23,6 +23,17 @@ pub(super) const WALL_TIME: &str = "60 s";
 pub(super) const CONCURRENCY: u32 = 32;
 pub(super) const RESULT_SIZE: &str = "4 MiB";
 
+pub(super) const MAX_RUNNING_JOBS: u32 = 32;
+pub(super) const MAX_QUEUED_JOBS: u32 = 1000;
+pub(super) const MAX_KEPT_JOBS: u32 = 10_000;
+pub(super) const MAX_KEPT_SIZE: &str = "1 GiB";
+pub(super) const KEEP_RESULTS: &str = "7 d";
+pub(super) const ANSWER_WITHIN: &str = "10 s";
+pub(super) const MIN_STEP_WAIT: &str = "50 ms";
+pub(super) const MAX_STEP_WAIT: &str = "5 min";
+pub(super) const MAX_STEP_ATTEMPTS: u32 = 10;
+pub(super) const MAX_JOB_DURATION: &str = "7 d";
+
 pub(super) const CONNECT_TIMEOUT: &str = "5 s";
 pub(super) const TIMEOUT: &str = "30 s";
 pub(super) const BINDING_MAX_REQUEST_SIZE: &str = "4 MiB";

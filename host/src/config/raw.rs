@@ -32,6 +32,8 @@ pub(super) struct File {
     pub(super) runtime: Option<Runtime>,
     /// Bounds on each call, for every plugin that does not set its own.
     pub(super) limits: Option<Limits>,
+    /// Calls that outlive their requests.
+    pub(super) jobs: Option<Jobs>,
     /// How the host logs in to backends, by name.
     pub(super) credentials: Option<BTreeMap<At<String>, Credential>>,
     /// What stands behind the backends that plugins ask for, by name.
@@ -80,6 +82,10 @@ pub(super) struct Runtime {
     /// `~/.cache/toolward`.
     #[schemars(extend("format" = "path", "examples" = ["/var/cache/toolward"]))]
     pub(super) cache_dir: Option<At<String>>,
+    /// Folder for what outlives the process: jobs. Created with mode 0700; one host at a time uses it. Default:
+    /// `$XDG_STATE_HOME/toolward`, or `~/.local/state/toolward`.
+    #[schemars(extend("format" = "path", "examples" = ["/var/lib/toolward"]))]
+    pub(super) state_dir: Option<At<String>>,
     /// Instances alive at once over all plugins: the size of the pool.
     #[schemars(extend("default" = defaults::MAX_INSTANCES, "minimum" = 1, "examples" = [64]))]
     pub(super) max_instances: Option<At<i64>>,
@@ -113,6 +119,46 @@ pub(super) struct Limits {
     /// Largest result, as JSON.
     #[schemars(extend("default" = defaults::RESULT_SIZE, "examples" = ["4 MiB"]))]
     pub(super) result_size: Option<At<Size>>,
+}
+
+/// Calls that outlive their requests.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Jobs {
+    /// Jobs that run at once; more wait in order.
+    #[schemars(extend("default" = defaults::MAX_RUNNING_JOBS, "minimum" = 1, "examples" = [32]))]
+    pub(super) max_running: Option<At<i64>>,
+    /// Of these, jobs of one tenant; without it, all. With several tenants, a lower number keeps places free for the others.
+    #[schemars(extend("minimum" = 1, "examples" = [16]))]
+    pub(super) max_running_per_tenant: Option<At<i64>>,
+    /// Jobs of one tenant that may wait or run before new ones are refused.
+    #[schemars(extend("default" = defaults::MAX_QUEUED_JOBS, "minimum" = 1, "examples" = [1000]))]
+    pub(super) max_queued: Option<At<i64>>,
+    /// Jobs of one tenant that are kept, those that ended included; the oldest that ended make room.
+    #[schemars(extend("default" = defaults::MAX_KEPT_JOBS, "minimum" = 1, "examples" = [10_000]))]
+    pub(super) max_kept: Option<At<i64>>,
+    /// What the jobs of one tenant may take on disk: arguments, states, results and logs. The oldest that ended make room.
+    #[schemars(extend("default" = defaults::MAX_KEPT_SIZE, "examples" = ["1 GiB"]))]
+    pub(super) max_kept_size: Option<At<Size>>,
+    /// How long a job is kept after it ended.
+    #[schemars(extend("default" = defaults::KEEP_RESULTS, "examples" = ["7 d"]))]
+    pub(super) keep_results: Option<At<Duration>>,
+    /// How long a client that cannot follow jobs waits for the result of a call before it gets the job's id.
+    #[schemars(extend("default" = defaults::ANSWER_WITHIN, "examples" = ["10 s"]))]
+    pub(super) answer_within: Option<At<Duration>>,
+    /// Shortest time between two steps of a job, whatever its plugin says.
+    #[schemars(extend("default" = defaults::MIN_STEP_WAIT, "examples" = ["50 ms"]))]
+    pub(super) min_wait: Option<At<Duration>>,
+    /// Longest time between two steps of a job, whatever its plugin says.
+    #[schemars(extend("default" = defaults::MAX_STEP_WAIT, "examples" = ["5 min"]))]
+    pub(super) max_wait: Option<At<Duration>>,
+    /// How often a step is tried that fails for a reason that may pass. The time between tries doubles, from one
+    /// second up to five minutes.
+    #[schemars(extend("default" = defaults::MAX_STEP_ATTEMPTS, "minimum" = 1, "examples" = [10]))]
+    pub(super) max_attempts: Option<At<i64>>,
+    /// How long a job may take in all.
+    #[schemars(extend("default" = defaults::MAX_JOB_DURATION, "examples" = ["7 d"]))]
+    pub(super) max_duration: Option<At<Duration>>,
 }
 
 /// How the host logs in to a backend. Which keys have a meaning depends on `kind`.

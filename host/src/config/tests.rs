@@ -76,6 +76,10 @@ fn a_file_resolves_to_what_it_says() {
     assert_eq!((runtime.max_instances, runtime.max_waiting), (8, 1024));
     assert!(runtime.guest_threads >= 1);
 
+    let jobs = &config.jobs;
+    assert_eq!((jobs.max_running, jobs.max_queued), (4, 1000));
+    assert_eq!(jobs.keep_results, Duration::from_hours(24));
+
     let names: Vec<_> = config.plugins.keys().map(PluginName::as_str).collect();
     assert_eq!(names, ["backup-jobs", "nodes", "pure"]);
     let plugin = &config.plugins[&"backup-jobs".parse().unwrap()];
@@ -411,6 +415,10 @@ fn an_empty_file_is_all_defaults() {
         assert_eq!(
             config.runtime.cache_dir,
             Path::new("/home/op/.cache/toolward")
+        );
+        assert_eq!(
+            config.runtime.state_dir,
+            Path::new("/home/op/.local/state/toolward")
         );
         assert_eq!(config.server.max_request_bytes, 4 << 20);
         assert!(config.plugins.is_empty() && config.bindings.is_empty());

@@ -25,15 +25,8 @@ impl Client {
     /// Towards `http://127.0.0.1:PORT/mcp`.
     #[must_use]
     pub fn new(url: &str) -> Self {
-        // Wanted even for plain HTTP. An error says that another test of this process was first.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        // A proxy of the machine has no business between a test and its own host.
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .build()
-            .expect("a client without options can be built");
         Self {
-            http,
+            http: http(),
             url: url.to_owned(),
             capabilities: json!({}),
         }
@@ -60,7 +53,10 @@ impl Client {
             .header("accept", "application/json, text/event-stream")
             .header("mcp-protocol-version", VERSION)
             .header("mcp-method", method);
-        if let Some(name) = params["name"].as_str().or_else(|| params["uri"].as_str()) {
+        let name = ["name", "uri", "taskId"]
+            .iter()
+            .find_map(|key| params[key].as_str());
+        if let Some(name) = name {
             request = request.header("mcp-name", name);
         }
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
@@ -87,6 +83,18 @@ impl Client {
     }
 }
 
+/// A client for HTTP on this machine.
+#[must_use]
+pub fn http() -> reqwest::Client {
+    // Wanted even for plain HTTP. An error says that another test of this process was first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // A proxy of the machine has no business between a test and its own host.
+    reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .expect("a client without options can be built")
+}
+
 /// The texts of a tool's result, one after the other.
 #[must_use]
 pub fn text(result: &Value) -> String {
@@ -99,7 +107,7 @@ pub fn text(result: &Value) -> String {
 }
 
 /// The answer's message: the body itself, or the last event of a stream.
-fn message(text: &str) -> Value {
+pub(crate) fn message(text: &str) -> Value {
     let last = text
         .lines()
         .filter_map(|line| line.strip_prefix("data:"))
@@ -108,7 +116,7 @@ fn message(text: &str) -> Value {
     serde_json::from_str(body).unwrap_or_else(|error| panic!("not JSON ({error}): {text}"))
 }
 
-fn outcome(message: &Value) -> Result<Value, ProtocolError> {
+pub(crate) fn outcome(message: &Value) -> Result<Value, ProtocolError> {
     let error = &message["error"];
     if let Some(code) = error["code"].as_i64() {
         let message = error["message"].as_str().unwrap_or_default().to_owned();

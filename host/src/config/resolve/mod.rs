@@ -14,6 +14,7 @@ mod auth;
 mod binding;
 mod credential;
 mod header;
+mod jobs;
 mod limits;
 mod login;
 mod oauth2;
@@ -64,6 +65,7 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
     let auth = auth::resolve(cx, file.auth.as_ref(), &plugin_names);
     let server = server::resolve(cx, &file.server.unwrap_or_default(), file.auth.is_some());
     let runtime = runtime::resolve(cx, &file.runtime.unwrap_or_default());
+    let jobs = jobs::resolve(cx, &file.jobs.unwrap_or_default());
     let limits = limits::defaults(cx, &file.limits.unwrap_or_default());
     let mut credentials: Named<Credential> =
         entries(file.credentials.unwrap_or_default(), |name, raw| {
@@ -92,6 +94,7 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
         server,
         auth,
         runtime,
+        jobs,
         plugins,
         bindings,
         warnings: Vec::new(),
