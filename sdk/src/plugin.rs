@@ -187,7 +187,9 @@ impl Plugin {
         let mut definitions = self.definitions();
         definitions.retain(|tool| !read_only || tool.hints.read_only == Some(true));
         if let Some(tailor) = self.tailor {
-            definitions.iter_mut().for_each(|tool| tailor(backends, tool));
+            for tool in &mut definitions {
+                tailor(backends, tool);
+            }
         }
         definitions
     }

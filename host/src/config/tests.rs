@@ -577,7 +577,11 @@ fn several_bindings_answer_one_backend_each_under_its_own_name() {
     assert_eq!(reached, ["vbr01", "vbr02"]);
     let choices: Vec<_> = plugin.choices.values().collect();
     assert_eq!((choices[0].default, choices[1].default), (true, false));
-    assert!(choices.iter().all(|choice| choice.answers.as_str() == "vbr"));
+    assert!(
+        choices
+            .iter()
+            .all(|choice| choice.answers.as_str() == "vbr")
+    );
     assert_eq!(
         plugin.backends[&"vbr01".parse().unwrap()].confirm,
         Confirm::Model
@@ -587,7 +591,10 @@ fn several_bindings_answer_one_backend_each_under_its_own_name() {
 #[test]
 fn more_backends_than_one_are_of_a_backend_and_each_once() {
     for (backends, message) in [
-        ("more-backends = { vbr = [\"vbr02\"] }", "is not among this plugin's `backends`"),
+        (
+            "more-backends = { vbr = [\"vbr02\"] }",
+            "is not among this plugin's `backends`",
+        ),
         (
             "backends = { vbr = \"vbr01\" }\nmore-backends = { vbr = [\"vbr01\"] }",
             "would be reached as `vbr01`",

@@ -5,7 +5,7 @@ use toolward_sdk::prelude::*;
 /// A cause that is known.
 #[answer]
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Cause {
+pub(crate) struct KnownCause {
     /// What it is.
     pub(crate) cause: String,
     /// What helps.
@@ -114,14 +114,14 @@ const KNOWN: &[(&[&str], &str, &str)] = &[
 ];
 
 /// The causes that these messages point to, each once.
-pub(crate) fn known<'m>(messages: impl IntoIterator<Item = &'m str>) -> Vec<Cause> {
-    let mut found: Vec<Cause> = Vec::new();
+pub(crate) fn known<'m>(messages: impl IntoIterator<Item = &'m str>) -> Vec<KnownCause> {
+    let mut found: Vec<KnownCause> = Vec::new();
     for message in messages {
         let small = message.to_lowercase();
         for (words, cause, remedy) in KNOWN {
             let fits = words.iter().all(|word| small.contains(word));
             if fits && !found.iter().any(|known| known.cause == *cause) {
-                found.push(Cause {
+                found.push(KnownCause {
                     cause: (*cause).to_owned(),
                     remedy: (*remedy).to_owned(),
                     seen: message.to_owned(),

@@ -31,7 +31,11 @@ pub(crate) struct Known {
 }
 
 /// The backup servers that can be asked.
-#[resource("vbr://servers", title = "Backup servers", mime_type = "application/json")]
+#[resource(
+    "vbr://servers",
+    title = "Backup servers",
+    mime_type = "application/json"
+)]
 pub(crate) fn backup_servers(cx: &Context) -> Result<Json<Vec<Known>>> {
     let servers = Server::all(cx)?.into_iter().map(|server| Known {
         name: server.name,
@@ -94,14 +98,26 @@ fn missing(failure: Failure) -> Failure {
 }
 
 fn states(client: &Client<'_>) -> Result<Vec<JobState>> {
-    let page = client.states(Span { skip: 0, limit: JOBS }, |request, _| {
-        Ok(request.query("orderColumn", "Name").query("orderAsc", true))
-    })?;
+    let page = client.states(
+        Span {
+            skip: 0,
+            limit: JOBS,
+        },
+        |request, _| Ok(request.query("orderColumn", "Name").query("orderAsc", true)),
+    )?;
     let zone = client.zone_of(&page.data, &TIMES)?;
-    Ok(page.data.iter().map(|state| JobState::of(state, zone)).collect())
+    Ok(page
+        .data
+        .iter()
+        .map(|state| JobState::of(state, zone))
+        .collect())
 }
 
 /// Looks at the jobs that somebody watches. Servers whose lists are watched are asked once, however many jobs of them are.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the shape of such a function; each answer may fail by itself"
+)]
 pub(crate) fn look(cx: &Context, watched: &[Watched]) -> Result<Vec<Result<Sighting>>> {
     let mut servers: Vec<(String, std::result::Result<Vec<JobState>, String>)> = Vec::new();
     let mut seen = Vec::with_capacity(watched.len());
@@ -161,7 +177,10 @@ fn not_ours(uri: &str) -> Failure {
 fn version(job: &JobState) -> String {
     let run = job.last_run.as_ref().map_or("", |run| run.at.as_str());
     let progress = job.progress_percent.unwrap_or(0);
-    format!("{} {} {} {progress} {run}", job.id, job.status, job.last_result)
+    format!(
+        "{} {} {} {progress} {run}",
+        job.id, job.status, job.last_result
+    )
 }
 
 /// Short, whatever its source; FNV-1a, because nobody gains by a collision.
@@ -188,7 +207,10 @@ pub(crate) fn complete(cx: &Context, blank: &Blank) -> Result<Suggestions> {
 
 fn suggest(cx: &Context, blank: &Blank, value: fn(JobState) -> String) -> Result<Suggestions> {
     let client = Client::to(cx, blank.filled("server"))?;
-    let span = Span { skip: 0, limit: 100 };
+    let span = Span {
+        skip: 0,
+        limit: 100,
+    };
     let wanted = Wanted::new(&blank.value);
     let name = wanted.as_ref().map(Wanted::filter);
     let page = client.states(span, |request, _| {
@@ -197,7 +219,14 @@ fn suggest(cx: &Context, blank: &Blank, value: fn(JobState) -> String) -> Result
             .query("orderAsc", true)
             .query_opt("nameFilter", name.as_ref()))
     })?;
-    let jobs = page.data.iter().map(|state| JobState::of(state, time::UtcOffset::UTC));
-    let fit = jobs.filter(|job| wanted.as_ref().is_none_or(|wanted| wanted.fit(&job.name).is_some()));
+    let jobs = page
+        .data
+        .iter()
+        .map(|state| JobState::of(state, time::UtcOffset::UTC));
+    let fit = jobs.filter(|job| {
+        wanted
+            .as_ref()
+            .is_none_or(|wanted| wanted.fit(&job.name).is_some())
+    });
     Ok(fit.map(value).collect())
 }

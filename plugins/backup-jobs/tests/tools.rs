@@ -89,11 +89,23 @@ fn a_list_says_what_it_holds_and_where_it_goes_on() {
     let call = host.call("backup_jobs_list", json!({ "limit": 2, "skip": 10 }));
     let list = call.structured();
     let job = &list["jobs"][0];
-    assert_eq!((&list["total"], &list["next_skip"]), (&json!(40), &json!(12)));
+    assert_eq!(
+        (&list["total"], &list["next_skip"]),
+        (&json!(40), &json!(12))
+    );
     assert_eq!(job["last_run"]["at"], "2026-11-19T22:00:04.1+01:00");
     assert!(job["next_run"]["age"].is_string(), "{job}");
-    assert_eq!((&job["status"], &job["progress_percent"]), (&json!("running"), &json!(40)));
-    assert_eq!((&list["jobs"][1]["last_result"], list["jobs"][1].get("progress_percent")), (&json!("failed"), None));
+    assert_eq!(
+        (&job["status"], &job["progress_percent"]),
+        (&json!("running"), &json!(40))
+    );
+    assert_eq!(
+        (
+            &list["jobs"][1]["last_result"],
+            list["jobs"][1].get("progress_percent")
+        ),
+        (&json!("failed"), None)
+    );
     assert!(list.get("server").is_none());
 }
 
@@ -185,9 +197,17 @@ fn a_revision_that_is_not_served_gives_way_to_an_older_one() {
     // The build tells which.
     let host = Host::new(&PLUGIN)
         .in_order()
-        .expect(asked("1.3-rev1").query("statusFilter", "Running").answer(refused()))
+        .expect(
+            asked("1.3-rev1")
+                .query("statusFilter", "Running")
+                .answer(refused()),
+        )
         .expect(info().answer(Answer::json(&json!({ "buildVersion": "12.0.0.1420" }))))
-        .expect(asked("1.1-rev0").query("statusFilter", "running").answer(page(&[], 0)));
+        .expect(
+            asked("1.1-rev0")
+                .query("statusFilter", "running")
+                .answer(page(&[], 0)),
+        );
     assert_eq!(names(&listed(&host).structured()), [""; 0]);
     // Where nobody is allowed to ask for it, one after the other is tried.
     let mut host = Host::new(&PLUGIN)
@@ -205,7 +225,10 @@ fn a_revision_that_is_not_served_gives_way_to_an_older_one() {
         .expect(Exchange::get("vbr", STATES).answer(refused()).always())
         .expect(Exchange::get("vbr", "/api/v1/serverInfo").answer(refused()));
     let call = host.call("backup_jobs_list", json!({}));
-    assert_eq!((call.error().kind, call.requests.len()), (Trouble::Unsupported, 8));
+    assert_eq!(
+        (call.error().kind, call.requests.len()),
+        (Trouble::Unsupported, 8)
+    );
     // Nothing is tried when the operator said which.
     let host = at("1.3-rev1").expect(Exchange::get("vbr", STATES).answer(refused()));
     assert_eq!(
@@ -264,7 +287,10 @@ fn a_job_is_started_once_its_state_was_looked_at() {
         );
     let call = host.call("backup_jobs_start", json!({ "job": ID, "full": true }));
     let ordered = call.structured();
-    assert_eq!((&ordered["job_id"], &ordered["name"]), (&json!(ID), &json!("SQL")));
+    assert_eq!(
+        (&ordered["job_id"], &ordered["name"]),
+        (&json!(ID), &json!("SQL"))
+    );
     assert_eq!(ordered["run"]["session_id"], OTHER);
     assert_eq!(call.asked.len(), 1);
 
@@ -369,7 +395,11 @@ fn a_failed_job_is_retried_where_the_revision_can() {
     let host = at("1.2-rev1").expect(looked_up("inactive", "Failed"));
     let call = host.call("backup_jobs_retry", json!({ "job": ID }));
     assert_eq!(call.error().kind, Trouble::Unsupported);
-    assert!(call.error().message.contains("backup_jobs_start"), "{}", call.error());
+    assert!(
+        call.error().message.contains("backup_jobs_start"),
+        "{}",
+        call.error()
+    );
     assert!(call.asked.is_empty());
 }
 
@@ -405,7 +435,11 @@ fn a_job_is_found_by_a_name_that_one_job_has() {
     assert_eq!(several.error().kind, Trouble::Conflict);
     assert!(several.error().message.contains(ID) && several.error().message.contains(OTHER));
     // Nothing that the server's filter finds: every name is looked at.
-    let host = named(&[]).expect(Exchange::get("vbr", STATES).no_query("nameFilter").answer(page(&[], 0)));
+    let host = named(&[]).expect(
+        Exchange::get("vbr", STATES)
+            .no_query("nameFilter")
+            .answer(page(&[], 0)),
+    );
     assert_eq!(call(host).error().kind, Trouble::NotFound);
     let nothing = at("1.3-rev1")
         .backend(Backend::named("vbr"))
@@ -423,11 +457,7 @@ fn no_other_job_is_taken_for_the_one_that_is_meant() {
     let call = host.call("backup_jobs_start", json!({ "job": ID }));
     assert_eq!(call.error().kind, Trouble::NotFound);
     // And an id cannot be made into another path.
-    let host = at("1.3-rev1").expect(
-        Exchange::get("vbr", STATES)
-            .answer(page(&[], 0))
-            .always(),
-    );
+    let host = at("1.3-rev1").expect(Exchange::get("vbr", STATES).answer(page(&[], 0)).always());
     assert_eq!(
         host.call("backup_jobs_get", json!({ "job": "../sessions" }))
             .error()
@@ -597,6 +627,11 @@ fn the_tools_say_of_themselves_what_they_are() {
         let orders = ["start", "stop", "retry", "enable", "disable"];
         let orders = orders.iter().any(|order| tool.name.ends_with(order));
         assert_eq!(tool.hints.read_only, Some(!orders), "{}", tool.name);
-        assert_eq!(tool.hints.destructive, orders.then_some(true), "{}", tool.name);
+        assert_eq!(
+            tool.hints.destructive,
+            orders.then_some(true),
+            "{}",
+            tool.name
+        );
     }
 }

@@ -100,7 +100,14 @@ mod tests {
         for capacity in [json!(0), json!(-1), json!(null), json!(0.0)] {
             let state = json!({ "id": "1", "name": "a", "type": "AmazonS3", "capacityGB": capacity, "freeGB": 0, "usedSpaceGB": 12.5 });
             let repository = Repository::of(&state);
-            assert_eq!((repository.capacity, repository.free, repository.free_percent), (None, None, None));
+            assert_eq!(
+                (
+                    repository.capacity,
+                    repository.free,
+                    repository.free_percent
+                ),
+                (None, None, None)
+            );
             assert_eq!(repository.used_by_backups.unwrap().text, "12.5 GB");
         }
         let state = json!({ "id": "1", "name": "a", "type": "WinLocal", "capacityGB": 512.0, "freeGB": 4.2, "usedSpaceGB": 300.0 });

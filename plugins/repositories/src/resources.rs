@@ -79,15 +79,28 @@ pub(crate) fn complete(cx: &Context, blank: &Blank) -> Result<Suggestions> {
             let client = Client::to(cx, blank.filled("server"))?;
             let wanted = Wanted::new(&blank.value);
             let name = wanted.as_ref().map(Wanted::filter);
-            let page = client.page(Span { skip: 0, limit: 100 }, |http, _| {
-                Ok(http
-                    .get("/api/v1/backupObjects")
-                    .query("orderColumn", "Name")
-                    .query("orderAsc", true)
-                    .query_opt("nameFilter", name.as_ref()))
-            })?;
-            let names = page.data.iter().map(|object| vbr::read::always(object, "name"));
-            let fit = |name: &String| wanted.as_ref().is_none_or(|wanted| wanted.fit(name).is_some());
+            let page = client.page(
+                Span {
+                    skip: 0,
+                    limit: 100,
+                },
+                |http, _| {
+                    Ok(http
+                        .get("/api/v1/backupObjects")
+                        .query("orderColumn", "Name")
+                        .query("orderAsc", true)
+                        .query_opt("nameFilter", name.as_ref()))
+                },
+            )?;
+            let names = page
+                .data
+                .iter()
+                .map(|object| vbr::read::always(object, "name"));
+            let fit = |name: &String| {
+                wanted
+                    .as_ref()
+                    .is_none_or(|wanted| wanted.fit(name).is_some())
+            };
             Ok(names.filter(fit).collect())
         }
         _ => Ok(Suggestions::default()),

@@ -75,7 +75,10 @@ fn look_at(cx: &Context, uri: &str) -> Result<Sighting> {
     let next = if session.is_running() { SOON } else { SELDOM };
     let progress = session.progress_percent.unwrap_or(100);
     Ok(Sighting::new(
-        format!("{} {} {progress} {}", session.state, session.result, log.matching),
+        format!(
+            "{} {} {progress} {}",
+            session.state, session.result, log.matching
+        ),
         next,
     ))
 }
@@ -89,13 +92,22 @@ pub(crate) fn complete(cx: &Context, blank: &Blank) -> Result<Suggestions> {
         }
         "id" => {
             let client = Client::to(cx, blank.filled("server"))?;
-            let page = client.page(Span { skip: 0, limit: 100 }, |http, _| {
-                Ok(http
-                    .get(SESSIONS)
-                    .query("orderColumn", "CreationTime")
-                    .query("orderAsc", false))
-            })?;
-            let ids = page.data.iter().map(|session| vbr::read::always(session, "id"));
+            let page = client.page(
+                Span {
+                    skip: 0,
+                    limit: 100,
+                },
+                |http, _| {
+                    Ok(http
+                        .get(SESSIONS)
+                        .query("orderColumn", "CreationTime")
+                        .query("orderAsc", false))
+                },
+            )?;
+            let ids = page
+                .data
+                .iter()
+                .map(|session| vbr::read::always(session, "id"));
             Ok(blank.among(ids))
         }
         _ => Ok(Suggestions::default()),

@@ -84,10 +84,7 @@ impl<'a> Client<'a> {
 
     /// Sends a request that reads: what `build` makes for the revision in use, and for older ones until the server
     /// serves one.
-    pub fn get(
-        &self,
-        build: impl Fn(&Http<'a>, Revision) -> Result<Request<'a>>,
-    ) -> Result<Value> {
+    pub fn get(&self, build: impl Fn(&Http<'a>, Revision) -> Result<Request<'a>>) -> Result<Value> {
         Ok(self.send(build)?.json()?)
     }
 

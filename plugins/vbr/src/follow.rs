@@ -57,7 +57,11 @@ impl Following {
     }
 
     fn progress(&self, run: &Session) -> JobProgress {
-        let state = if self.stopping { "stopping" } else { &run.state };
+        let state = if self.stopping {
+            "stopping"
+        } else {
+            &run.state
+        };
         #[expect(clippy::cast_precision_loss, reason = "a percentage")]
         let done = run.progress_percent.unwrap_or(0) as f64;
         JobProgress {

@@ -121,7 +121,11 @@ impl<'a> Client<'a> {
             .into());
         }
         let found = self.named(
-            &Named { what: "job", typed: job, list: "backup_jobs_list" },
+            &Named {
+                what: "job",
+                typed: job,
+                list: "backup_jobs_list",
+            },
             |http, _| Ok(http.get(STATES)),
         )?;
         let zone = self.zone_of([&found], &TIMES)?;
@@ -171,7 +175,13 @@ impl<'a> Client<'a> {
                 let shown: Vec<String> = found
                     .iter()
                     .take(CANDIDATES)
-                    .map(|one| format!("{:?} ({})", read::always(one, "name"), read::always(one, "id")))
+                    .map(|one| {
+                        format!(
+                            "{:?} ({})",
+                            read::always(one, "name"),
+                            read::always(one, "id")
+                        )
+                    })
                     .collect();
                 let more = match found.len().saturating_sub(CANDIDATES) {
                     0 => String::new(),

@@ -145,9 +145,16 @@ mod tests {
     #[test]
     fn a_time_without_an_offset_is_the_servers() {
         let zone = UtcOffset::from_hms(2, 0, 0).unwrap();
-        let value = json!({ "a": "2026-11-20T22:00:04.123", "b": "2026-11-20T22:00:04.1234567+01:00" });
-        assert_eq!(Moment::read(&value, "a", zone).unwrap().at, "2026-11-20T22:00:04+02:00");
-        assert_eq!(Moment::read(&value, "b", zone).unwrap().at, "2026-11-20T22:00:04.1234567+01:00");
+        let value =
+            json!({ "a": "2026-11-20T22:00:04.123", "b": "2026-11-20T22:00:04.1234567+01:00" });
+        assert_eq!(
+            Moment::read(&value, "a", zone).unwrap().at,
+            "2026-11-20T22:00:04+02:00"
+        );
+        assert_eq!(
+            Moment::read(&value, "b", zone).unwrap().at,
+            "2026-11-20T22:00:04.1234567+01:00"
+        );
         assert_eq!(Moment::read(&value, "c", zone), None);
     }
 

@@ -157,7 +157,11 @@ mod tests {
             ("*gold*", "Exchange \"gold\" mailboxes", Some(Fit::Words)),
             ("oracle", "SQL-PROD nightly", None),
         ] {
-            assert_eq!(Wanted::new(typed).unwrap().fit(name), expected, "{typed} on {name}");
+            assert_eq!(
+                Wanted::new(typed).unwrap().fit(name),
+                expected,
+                "{typed} on {name}"
+            );
         }
         assert!(Wanted::new(" * ").is_none());
     }

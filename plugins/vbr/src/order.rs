@@ -40,7 +40,10 @@ impl Order<'_> {
             ))
             .into());
         }
-        let reason = word.reason.map(str::trim).filter(|reason| !reason.is_empty());
+        let reason = word
+            .reason
+            .map(str::trim)
+            .filter(|reason| !reason.is_empty());
         let mut question = Confirm::new(self.what.clone()).backend(&self.server.name);
         if let Some(server) = self.server.title.clone().or_else(|| self.server.label()) {
             question = question.detail("Backup server", server);

@@ -159,8 +159,16 @@ impl Pages {
         while self.requests < MOST_REQUESTS && self.total.is_none_or(|total| self.at < total) {
             self.requests += 1;
             let limit = self.stride;
-            let page = client.page(Span { skip: self.at, limit }, build)?;
-            let gone = self.total.map_or(0, |before| before.saturating_sub(page.total));
+            let page = client.page(
+                Span {
+                    skip: self.at,
+                    limit,
+                },
+                build,
+            )?;
+            let gone = self
+                .total
+                .map_or(0, |before| before.saturating_sub(page.total));
             self.total = Some(page.total);
             if gone > 0 && self.at > 0 {
                 // What is gone stood perhaps before this page, which then begins too late.

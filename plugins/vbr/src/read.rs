@@ -62,10 +62,18 @@ mod tests {
 
     #[test]
     fn absent_null_empty_and_nil_are_all_nothing() {
-        for nothing in [json!({}), json!({ "a": null }), json!({ "a": "" }), json!({ "a": NIL })] {
+        for nothing in [
+            json!({}),
+            json!({ "a": null }),
+            json!({ "a": "" }),
+            json!({ "a": NIL }),
+        ] {
             assert_eq!(text(&nothing, "a"), None, "{nothing}");
         }
-        assert_eq!(word(&json!({ "a": "Running" }), "a").as_deref(), Some("running"));
+        assert_eq!(
+            word(&json!({ "a": "Running" }), "a").as_deref(),
+            Some("running")
+        );
         assert!(is_id(NIL) && !is_id("nightly"));
     }
 }

@@ -60,12 +60,16 @@ impl Feature {
     const fn since(self) -> Revision {
         match self {
             Self::Malware => Revision::V1_1Rev1,
-            Self::TaskSessions | Self::Licence | Self::Rescan | Self::BackupFiles | Self::BestPractices => {
-                Revision::V1_2Rev0
-            }
-            Self::Retry | Self::ProxyStates | Self::AllJobTypes | Self::StopChains | Self::LogFilter => {
-                Revision::V1_3Rev0
-            }
+            Self::TaskSessions
+            | Self::Licence
+            | Self::Rescan
+            | Self::BackupFiles
+            | Self::BestPractices => Revision::V1_2Rev0,
+            Self::Retry
+            | Self::ProxyStates
+            | Self::AllJobTypes
+            | Self::StopChains
+            | Self::LogFilter => Revision::V1_3Rev0,
         }
     }
 
@@ -193,7 +197,11 @@ impl Revision {
     /// The types of sessions that run backup jobs.
     #[must_use]
     pub fn backup_session(self) -> &'static str {
-        if self < Self::V1_2Rev0 { "Job" } else { "BackupJob" }
+        if self < Self::V1_2Rev0 {
+            "Job"
+        } else {
+            "BackupJob"
+        }
     }
 
     /// The types of jobs that it lists; of the newest, those that were known when this was written.
@@ -333,7 +341,11 @@ mod tests {
             (Revision::V1_3Rev1, "HYPERVBACKUP", "HyperVBackup"),
             (Revision::V1_3Rev1, "ProxmoxBackupJob", "ProxmoxBackupJob"),
         ] {
-            assert_eq!(revision.job_type(asked).unwrap(), expected, "{asked} at {revision}");
+            assert_eq!(
+                revision.job_type(asked).unwrap(),
+                expected,
+                "{asked} at {revision}"
+            );
         }
     }
 
@@ -347,7 +359,10 @@ mod tests {
         let Err(Failure::Tool(error)) = Revision::V1_2Rev1.needs(Feature::Retry, "start it") else {
             panic!("1.2 retries nothing")
         };
-        assert!(error.message.contains("1.3-rev0 does. hint: start it"), "{error}");
+        assert!(
+            error.message.contains("1.3-rev0 does. hint: start it"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -62,17 +62,15 @@ impl Server {
             let title = server.title.as_deref().unwrap_or_default();
             server.name.eq_ignore_ascii_case(named) || title.eq_ignore_ascii_case(named)
         };
-        match servers.iter().position(is_it) {
-            Some(at) => Ok(servers.swap_remove(at)),
-            None => {
-                let known: Vec<&str> = servers.iter().map(|server| server.name.as_str()).collect();
-                Err(ToolError::not_found(format!(
-                    "there is no backup server {named:?}. hint: say one of {}",
-                    known.join(", ")
-                ))
-                .into())
-            }
+        if let Some(at) = servers.iter().position(is_it) {
+            return Ok(servers.swap_remove(at));
         }
+        let known: Vec<&str> = servers.iter().map(|server| server.name.as_str()).collect();
+        Err(ToolError::not_found(format!(
+            "there is no backup server {named:?}. hint: say one of {}",
+            known.join(", ")
+        ))
+        .into())
     }
 
     /// Its name, where answers have to say which it is.

@@ -102,7 +102,10 @@ pub const RUNNING: [&str; 9] = [
 impl Client<'_> {
     /// The latest runs of a job, newest first.
     pub fn latest_runs(&self, job: &str, count: u64) -> Result<Vec<Session>> {
-        let span = Span { skip: 0, limit: count };
+        let span = Span {
+            skip: 0,
+            limit: count,
+        };
         let page = self.page(span, |http, _| {
             Ok(http
                 .get(SESSIONS)
@@ -219,7 +222,10 @@ fn line(record: &Value, zone: UtcOffset) -> LogLine {
         "failed" => "error",
         _ => "running",
     };
-    let more = [read::text(record, "description"), read::text(record, "additionalInfo")];
+    let more = [
+        read::text(record, "description"),
+        read::text(record, "additionalInfo"),
+    ];
     let more: Vec<String> = more.into_iter().flatten().collect();
     LogLine {
         level: level.to_owned(),
@@ -243,8 +249,14 @@ mod tests {
             }),
             UtcOffset::UTC,
         );
-        assert_eq!((session.result.as_str(), session.cancelled), ("failed", Some(true)));
-        assert_eq!((session.took.as_deref(), session.progress_percent), (Some("26 min 4 s"), None));
+        assert_eq!(
+            (session.result.as_str(), session.cancelled),
+            ("failed", Some(true))
+        );
+        assert_eq!(
+            (session.took.as_deref(), session.progress_percent),
+            (Some("26 min 4 s"), None)
+        );
         let session = Session::of(
             &json!({ "id": "1", "state": "Starting", "result": null, "endTime": null, "activityId": "7" }),
             UtcOffset::UTC,
@@ -262,7 +274,14 @@ mod tests {
                 .count()
         };
         assert_eq!(
-            [Level::All, Level::Info, Level::Warning, Level::Error, Level::Problems].map(titles),
+            [
+                Level::All,
+                Level::Info,
+                Level::Warning,
+                Level::Error,
+                Level::Problems
+            ]
+            .map(titles),
             [4, 2, 1, 1, 2]
         );
     }

@@ -8,14 +8,16 @@ use toolward_sdk::{Result, ToolError};
 use crate::moment;
 
 /// What is understood, for the descriptions of arguments and for errors.
-pub const UNDERSTOOD: &str =
-    "`last 24 hours`, `7 days`, `2w`, `today`, `yesterday`, `last night`, `2026-11-20` or an RFC 3339 time";
+pub const UNDERSTOOD: &str = "`last 24 hours`, `7 days`, `2w`, `today`, `yesterday`, `last night`, `2026-11-20` or an RFC 3339 time";
 
 /// Whether understanding it takes the server's zone.
 #[must_use]
 pub fn is_local(text: &str) -> bool {
     let text = tidy(text);
-    matches!(text.as_str(), "today" | "yesterday" | "last night" | "tonight") || date(&text).is_some()
+    matches!(
+        text.as_str(),
+        "today" | "yesterday" | "last night" | "tonight"
+    ) || date(&text).is_some()
 }
 
 /// The moment at which a span begins.
@@ -63,12 +65,21 @@ fn date(text: &str) -> Option<Date> {
 
 /// `last 24 hours`, `24 h`, `24h`, `hour`, `3 days ago`.
 fn span(text: &str) -> Option<Duration> {
-    let text = ["in the last ", "the last ", "last ", "past ", "previous ", "since "]
-        .iter()
-        .find_map(|start| text.strip_prefix(start))
-        .unwrap_or(text);
+    let text = [
+        "in the last ",
+        "the last ",
+        "last ",
+        "past ",
+        "previous ",
+        "since ",
+    ]
+    .iter()
+    .find_map(|start| text.strip_prefix(start))
+    .unwrap_or(text);
     let text = text.strip_suffix(" ago").unwrap_or(text).trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (count, unit) = text.split_at(digits);
     let count: i64 = match count {
         "" => match unit.split_once(' ') {
@@ -113,7 +124,14 @@ mod tests {
         ] {
             assert_eq!(filter(since(text, now, zone).unwrap()), expected, "{text}");
         }
-        for text in ["", "soon", "7 parsecs", "99999999999999999999 days", "two days", "-3 days"] {
+        for text in [
+            "",
+            "soon",
+            "7 parsecs",
+            "99999999999999999999 days",
+            "two days",
+            "-3 days",
+        ] {
             assert!(since(text, now, zone).is_err(), "{text}");
         }
     }

@@ -24,9 +24,9 @@ fn answer(options: &TokenStream, item: TokenStream) -> syn::Result<TokenStream> 
     };
     for field in &mut fields.named {
         if is_option(&field.ty) {
-            field
-                .attrs
-                .push(parse_quote!(#[serde(skip_serializing_if = "::core::option::Option::is_none")]));
+            field.attrs.push(
+                parse_quote!(#[serde(skip_serializing_if = "::core::option::Option::is_none")]),
+            );
         }
     }
     Ok(quote! {
@@ -69,10 +69,17 @@ mod tests {
     fn mistakes_are_named() {
         for (options, item, message) in [
             (quote!(x), quote! { struct A { a: u8 } }, "takes no options"),
-            (quote!(), quote! { struct A(u8); }, "whose fields have names"),
+            (
+                quote!(),
+                quote! { struct A(u8); },
+                "whose fields have names",
+            ),
         ] {
             let text = expand(&options, item).to_string();
-            assert!(text.contains("compile_error") && text.contains(message), "{text}");
+            assert!(
+                text.contains("compile_error") && text.contains(message),
+                "{text}"
+            );
         }
     }
 }

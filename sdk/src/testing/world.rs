@@ -37,7 +37,9 @@ pub(super) struct Shared {
 
 /// What answers requests that the script does not expect.
 #[derive(Default)]
-pub(super) struct Otherwise(pub(super) Option<Box<dyn Fn(&Sent) -> super::Answer>>);
+pub(super) struct Otherwise(pub(super) Option<Box<Answering>>);
+
+type Answering = dyn Fn(&Sent) -> super::Answer;
 
 impl fmt::Debug for Otherwise {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,8 +7,8 @@ use super::{Cx, Named, tls, url};
 use crate::config::at::At;
 use crate::config::nearest::nearest;
 use crate::config::{
-    Binding, Confirm, Credential, CredentialKind, LoginRequest, RequestPattern, Tls, defaults, inline, name,
-    raw,
+    Binding, Confirm, Credential, CredentialKind, LoginRequest, RequestPattern, Tls, defaults,
+    inline, name, raw,
 };
 
 /// More than this in one body is a mistake in the unit.

@@ -116,7 +116,11 @@ impl Schedule {
         if self.continuously {
             parts.push("all the time".to_owned());
         }
-        parts.extend(self.after_job.as_ref().map(|job| format!("after job {job}")));
+        parts.extend(
+            self.after_job
+                .as_ref()
+                .map(|job| format!("after job {job}")),
+        );
         if parts.is_empty() {
             parts.push("by itself, in a way that the API does not tell".to_owned());
         }

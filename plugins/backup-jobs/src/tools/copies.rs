@@ -41,7 +41,10 @@ pub(crate) fn backup_jobs_copies(cx: &Context, args: CopiesArgs) -> Result<CopyJ
     // Asks for the revision, where that is not certain yet.
     let all = client.needs(Feature::AllJobTypes, "").is_ok();
     let revision = client.revision();
-    let kinds = revision.job_types().iter().filter(|kind| kind.contains("Copy"));
+    let kinds = revision
+        .job_types()
+        .iter()
+        .filter(|kind| kind.contains("Copy"));
     let mut answer = CopyJobs {
         server: client.server().label(),
         jobs: Vec::new(),
@@ -49,11 +52,16 @@ pub(crate) fn backup_jobs_copies(cx: &Context, args: CopiesArgs) -> Result<CopyJ
         note: (!all).then(|| note(revision)),
     };
     for kind in kinds {
-        let span = Span { skip: 0, limit: args.limit };
+        let span = Span {
+            skip: 0,
+            limit: args.limit,
+        };
         let page = client.states(span, |request, _| Ok(request.query("typeFilter", kind)))?;
         let zone = client.zone_of(&page.data, &TIMES)?;
         answer.total += page.total;
-        answer.jobs.extend(page.data.iter().map(|state| JobState::of(state, zone)));
+        answer
+            .jobs
+            .extend(page.data.iter().map(|state| JobState::of(state, zone)));
     }
     Ok(answer)
 }

@@ -174,11 +174,16 @@ pub(crate) fn backup_jobs_list(cx: &Context, args: ListArgs) -> Result<JobList> 
             keeps_all,
             |state| {
                 let name = state["name"].as_str().unwrap_or_default();
-                wanted.as_ref().is_none_or(|wanted| wanted.fit(name).is_some())
+                wanted
+                    .as_ref()
+                    .is_none_or(|wanted| wanted.fit(name).is_some())
             },
             |http, revision| {
                 let kind = kind.map(|kind| revision.job_type(kind)).transpose()?;
-                let status = args.status.map(|status| status.word(revision)).transpose()?;
+                let status = args
+                    .status
+                    .map(|status| status.word(revision))
+                    .transpose()?;
                 Ok(http
                     .get(STATES)
                     .query("orderColumn", column)

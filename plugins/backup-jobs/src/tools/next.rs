@@ -22,7 +22,7 @@ fn default_limit() -> u64 {
 
 /// A run to come.
 #[answer]
-pub(crate) struct Next {
+pub(crate) struct RunToCome {
     /// The job's id.
     job_id: String,
     /// The job's name.
@@ -39,7 +39,7 @@ pub(crate) struct NextRuns {
     /// The backup server; only where there are several.
     server: Option<String>,
     /// The runs, the soonest first.
-    runs: Vec<Next>,
+    runs: Vec<RunToCome>,
 }
 
 /// Lists the backup jobs that run next, the soonest first.
@@ -55,7 +55,10 @@ pub(crate) fn backup_jobs_next(cx: &Context, args: NextArgs) -> Result<NextRuns>
             // One that is being started now may be a moment late.
             .is_some_and(|at| at > now - time::Duration::hours(1))
     };
-    let span = Span { skip: 0, limit: args.limit };
+    let span = Span {
+        skip: 0,
+        limit: args.limit,
+    };
     let part = client.part(span, false, due, |http, _| {
         Ok(http
             .get(STATES)
@@ -67,7 +70,7 @@ pub(crate) fn backup_jobs_next(cx: &Context, args: NextArgs) -> Result<NextRuns>
     Ok(NextRuns {
         server: client.server().label(),
         runs: states
-            .map(|job| Next {
+            .map(|job| RunToCome {
                 job_id: job.id,
                 job_name: job.name,
                 next_run: job.next_run,

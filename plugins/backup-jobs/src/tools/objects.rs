@@ -46,7 +46,12 @@ pub(crate) struct JobObjects {
 }
 
 /// Lists what a backup job protects or copies: machines, computers, shares, other jobs.
-#[tool(read_only, idempotent, open_world = false, title = "What a job protects")]
+#[tool(
+    read_only,
+    idempotent,
+    open_world = false,
+    title = "What a job protects"
+)]
 pub(crate) fn backup_jobs_objects(cx: &Context, args: ObjectsArgs) -> Result<JobObjects> {
     let client = Client::to(cx, args.server.as_deref())?;
     let job = client.job(&args.job)?;

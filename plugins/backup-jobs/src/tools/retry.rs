@@ -41,9 +41,10 @@ pub(crate) struct RetryArgs {
 pub(crate) fn backup_jobs_retry(cx: &Context, args: RetryArgs) -> Result<Work<Ordered>> {
     let client = Client::to(cx, args.server.as_deref())?;
     let job = client.job(&args.job)?;
-    client
-        .revision()
-        .needs(Feature::Retry, "start the job with backup_jobs_start instead")?;
+    client.revision().needs(
+        Feature::Retry,
+        "start the job with backup_jobs_start instead",
+    )?;
     refuse_running(&job)?;
     if matches!(job.last_result.as_str(), "success" | "none") {
         return Err(ToolError::conflict(format!(
@@ -55,7 +56,10 @@ pub(crate) fn backup_jobs_retry(cx: &Context, args: RetryArgs) -> Result<Work<Or
     }
     let order = Order {
         server: client.server(),
-        what: format!("What failed in the last run of backup job {:?} is tried again now.", job.name),
+        what: format!(
+            "What failed in the last run of backup job {:?} is tried again now.",
+            job.name
+        ),
         details: details(&job),
     };
     order.confirmed(

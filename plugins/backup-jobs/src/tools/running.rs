@@ -48,7 +48,9 @@ pub(crate) struct RunningJobs {
 /// Asks all backup servers where there are several; one that does not answer is named and does not hide the others.
 #[tool(read_only, idempotent, open_world = false, title = "Running jobs")]
 pub(crate) fn backup_jobs_running(cx: &Context, args: RunningArgs) -> Result<RunningJobs> {
-    let all = ask_all(cx, args.server.as_deref(), |client| running(client, args.limit))?;
+    let all = ask_all(cx, args.server.as_deref(), |client| {
+        running(client, args.limit)
+    })?;
     let mut answer = RunningJobs {
         jobs: Vec::new(),
         total: 0,

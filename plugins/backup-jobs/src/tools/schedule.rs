@@ -37,7 +37,12 @@ pub(crate) struct JobSchedule {
 }
 
 /// Shows when a backup job runs by itself, in words and in parts, and when the next run is due.
-#[tool(read_only, idempotent, open_world = false, title = "Show a job's schedule")]
+#[tool(
+    read_only,
+    idempotent,
+    open_world = false,
+    title = "Show a job's schedule"
+)]
 pub(crate) fn backup_jobs_schedule(cx: &Context, args: ScheduleArgs) -> Result<JobSchedule> {
     let client = Client::to(cx, args.server.as_deref())?;
     let job = client.job(&args.job)?;

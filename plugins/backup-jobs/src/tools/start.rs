@@ -44,10 +44,17 @@ pub(crate) fn backup_jobs_start(cx: &Context, args: StartArgs) -> Result<Work<Or
     let client = Client::to(cx, args.server.as_deref())?;
     let job = client.job(&args.job)?;
     refuse_running(&job)?;
-    let how = if args.full { "a full backup" } else { "an incremental backup" };
+    let how = if args.full {
+        "a full backup"
+    } else {
+        "an incremental backup"
+    };
     let mut details = details(&job);
     if args.start_chained_jobs {
-        details.push(("Afterwards", "the jobs that follow it start, too".to_owned()));
+        details.push((
+            "Afterwards",
+            "the jobs that follow it start, too".to_owned(),
+        ));
     }
     let order = Order {
         server: client.server(),
@@ -61,7 +68,8 @@ pub(crate) fn backup_jobs_start(cx: &Context, args: StartArgs) -> Result<Work<Or
             reason: args.reason.as_deref(),
         },
     )?;
-    let body = json!({ "performActiveFull": args.full, "startChainedJobs": args.start_chained_jobs });
+    let body =
+        json!({ "performActiveFull": args.full, "startChainedJobs": args.start_chained_jobs });
     let run = run(&client, &job.id, "start", &body)?;
     let ordered = Ordered {
         server: client.server().label(),

@@ -78,7 +78,10 @@ fn switch(cx: &Context, args: &SwitchArgs, enabled: bool) -> Result<Switched> {
         return Ok(switched);
     }
     let (verb, what) = if enabled {
-        ("enable", format!("Backup job {:?} runs by itself again.", job.name))
+        (
+            "enable",
+            format!("Backup job {:?} runs by itself again.", job.name),
+        )
     } else {
         (
             "disable",
@@ -100,12 +103,8 @@ fn switch(cx: &Context, args: &SwitchArgs, enabled: bool) -> Result<Switched> {
             reason: args.reason.as_deref(),
         },
     )?;
-    let answer = client.send(|http, _| {
-        Ok(http
-            .post("/api/v1/jobs")
-            .segment(&job.id)
-            .segment(verb))
-    });
+    let answer =
+        client.send(|http, _| Ok(http.post("/api/v1/jobs").segment(&job.id).segment(verb)));
     sent(answer, "backup_jobs_get")?;
     Ok(switched)
 }

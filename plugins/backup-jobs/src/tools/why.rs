@@ -7,7 +7,7 @@ use vbr::revision::Feature;
 use vbr::session::{Level, LogLine, SESSIONS, Session};
 use vbr::{Moment, moment, read};
 
-use crate::causes::{self, Cause};
+use crate::causes::{self, KnownCause};
 
 /// How many runs back a failure is looked for.
 const RUNS: u64 = 20;
@@ -80,7 +80,7 @@ pub(crate) struct Why {
     /// How many machines more failed or had warnings.
     machines_left_out: Option<usize>,
     /// Causes that are known for such messages, with what helps.
-    causes: Vec<Cause>,
+    causes: Vec<KnownCause>,
     /// What this server cannot tell, and why.
     note: Option<String>,
 }
@@ -89,7 +89,12 @@ pub(crate) struct Why {
 ///
 /// Takes the latest run with a problem (or the one that is named), its warnings and errors, the results of single
 /// machines, and names causes that are known for such messages.
-#[tool(read_only, idempotent, open_world = false, title = "Why did a job fail?")]
+#[tool(
+    read_only,
+    idempotent,
+    open_world = false,
+    title = "Why did a job fail?"
+)]
 pub(crate) fn backup_jobs_why(cx: &Context, args: WhyArgs) -> Result<Why> {
     let client = Client::to(cx, args.server.as_deref())?;
     let job = client.job(&args.job)?;
@@ -106,11 +111,16 @@ pub(crate) fn backup_jobs_why(cx: &Context, args: WhyArgs) -> Result<Why> {
     let Some(run) = bad else {
         return Ok(nothing(&client, job.id, job.name, &runs));
     };
-    let place = runs.iter().position(|known| known.session_id == run.session_id);
+    let place = runs
+        .iter()
+        .position(|known| known.session_id == run.session_id);
     let later = &runs[..place.unwrap_or(0)];
     let recovered = later.iter().find(|run| run.result == "success").cloned();
     let earlier = &runs[place.unwrap_or(runs.len())..];
-    let in_a_row = earlier.iter().take_while(|run| run.result == "failed").count();
+    let in_a_row = earlier
+        .iter()
+        .take_while(|run| run.result == "failed")
+        .count();
     cx.progress(2.0, 4.0, "run found");
     let log = client.log(SESSIONS, &run.session_id, Level::Problems, args.lines)?;
     cx.progress(3.0, 4.0, "log read");
@@ -118,9 +128,17 @@ pub(crate) fn backup_jobs_why(cx: &Context, args: WhyArgs) -> Result<Why> {
     let messages = run
         .message
         .iter()
-        .chain(log.lines.iter().filter_map(|line| line.description.as_ref()))
+        .chain(
+            log.lines
+                .iter()
+                .filter_map(|line| line.description.as_ref()),
+        )
         .chain(log.lines.iter().map(|line| &line.title))
-        .chain(machines.iter().filter_map(|machine| machine.message.as_ref()));
+        .chain(
+            machines
+                .iter()
+                .filter_map(|machine| machine.message.as_ref()),
+        );
     let causes = causes::known(messages.map(String::as_str));
     Ok(Why {
         server: client.server().label(),
@@ -145,7 +163,10 @@ fn nothing(client: &Client<'_>, job_id: String, job_name: String, runs: &[Sessio
         Some(run) if run.is_running() => {
             format!("job {job_name:?} runs right now, and none of its latest runs failed")
         }
-        Some(_) => format!("none of the latest {} runs of job {job_name:?} failed", runs.len()),
+        Some(_) => format!(
+            "none of the latest {} runs of job {job_name:?} failed",
+            runs.len()
+        ),
     };
     Why {
         server: client.server().label(),
@@ -164,8 +185,17 @@ fn nothing(client: &Client<'_>, job_id: String, job_name: String, runs: &[Sessio
     }
 }
 
-fn summary(job: &str, run: &Session, recovered: Option<&Session>, cause: Option<&Cause>) -> String {
-    let how = if run.result == "failed" { "failed" } else { "ended with a warning" };
+fn summary(
+    job: &str,
+    run: &Session,
+    recovered: Option<&Session>,
+    cause: Option<&KnownCause>,
+) -> String {
+    let how = if run.result == "failed" {
+        "failed"
+    } else {
+        "ended with a warning"
+    };
     let when = match &run.started {
         Some(started) => format!("the run of {} ({})", started.at, started.age),
         None => "its run".to_owned(),
@@ -186,10 +216,10 @@ fn summary(job: &str, run: &Session, recovered: Option<&Session>, cause: Option<
 type Machines = (Vec<Machine>, Option<usize>, Option<String>);
 
 fn machines(client: &Client<'_>, run: &Session) -> Result<Machines> {
-    if let Err(Failure::Tool(error)) = client.revision().needs(
-        Feature::TaskSessions,
-        "the log names the machines",
-    ) {
+    if let Err(Failure::Tool(error)) = client
+        .revision()
+        .needs(Feature::TaskSessions, "the log names the machines")
+    {
         return Ok((Vec::new(), None, Some(error.message)));
     }
     let mut bad = Vec::new();
@@ -213,7 +243,9 @@ fn machines(client: &Client<'_>, run: &Session) -> Result<Machines> {
     for task in tasks.iter().take(MOST_MACHINES) {
         let problems = if machines.len() < MOST_LOGS {
             let id = read::always(task, "id");
-            client.log("/api/v1/taskSessions", &id, Level::Problems, 5)?.lines
+            client
+                .log("/api/v1/taskSessions", &id, Level::Problems, 5)?
+                .lines
         } else {
             Vec::new()
         };

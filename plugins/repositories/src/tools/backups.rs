@@ -51,7 +51,7 @@ pub(crate) struct Backup {
 
 /// Backups.
 #[answer]
-pub(crate) struct Backups {
+pub(crate) struct BackupList {
     /// The backup server; only where there are several.
     server: Option<String>,
     /// The backups, by name.
@@ -64,10 +64,15 @@ pub(crate) struct Backups {
 
 /// Lists backups: for each job and repository, all that the job has made there.
 #[tool(read_only, idempotent, open_world = false, title = "Backups")]
-pub(crate) fn repositories_backups(cx: &Context, args: BackupsArgs) -> Result<Backups> {
+pub(crate) fn repositories_backups(cx: &Context, args: BackupsArgs) -> Result<BackupList> {
     let client = Client::to(cx, args.server.as_deref())?;
     let since = client.since(args.since.as_deref())?;
-    let job = match args.job.as_deref().map(str::trim).filter(|job| !job.is_empty()) {
+    let job = match args
+        .job
+        .as_deref()
+        .map(str::trim)
+        .filter(|job| !job.is_empty())
+    {
         Some(job) if read::is_id(job) => Some(job.to_owned()),
         Some(job) => Some(client.job(job)?.id),
         None => None,
@@ -94,7 +99,7 @@ pub(crate) fn repositories_backups(cx: &Context, args: BackupsArgs) -> Result<Ba
         repository_id: read::text(backup, "repositoryId"),
         repository: read::text(backup, "repositoryName"),
     });
-    Ok(Backups {
+    Ok(BackupList {
         server: client.server().label(),
         backups: backups.collect(),
         total: part.total,

@@ -49,7 +49,12 @@ pub(crate) struct LowRepositories {
 /// Lists repositories that are nearly full or offline, the fullest first.
 ///
 /// Asks all backup servers where there are several; one that does not answer is named and does not hide the others.
-#[tool(read_only, idempotent, open_world = false, title = "Repositories running full")]
+#[tool(
+    read_only,
+    idempotent,
+    open_world = false,
+    title = "Repositories running full"
+)]
 pub(crate) fn repositories_below(cx: &Context, args: BelowArgs) -> Result<LowRepositories> {
     let all = ask_all(cx, args.server.as_deref(), repository::all)?;
     let mut answer = LowRepositories {

@@ -17,7 +17,7 @@ pub(crate) struct PracticesArgs {
 
 /// A best practice.
 #[answer]
-pub(crate) struct Practice {
+pub(crate) struct BestPractice {
     /// What it asks for.
     practice: String,
     /// `ok`, `violation`, `suppressed`, `unabletocheck`, `analyzing`.
@@ -28,11 +28,11 @@ pub(crate) struct Practice {
 
 /// What the analyzer says.
 #[answer]
-pub(crate) struct Practices {
+pub(crate) struct PracticeList {
     /// The backup server; only where there are several.
     server: Option<String>,
     /// What needs attention, or everything.
-    practices: Vec<Practice>,
+    practices: Vec<BestPractice>,
     /// How many are not kept.
     violations: usize,
     /// How many there are in all.
@@ -44,28 +44,42 @@ pub(crate) struct Practices {
 /// Shows which security best practices the backup server does not keep.
 ///
 /// Needs a server of version 12.2 or newer.
-#[tool(read_only, idempotent, open_world = false, title = "Security best practices")]
-pub(crate) fn repositories_best_practices(cx: &Context, args: PracticesArgs) -> Result<Practices> {
+#[tool(
+    read_only,
+    idempotent,
+    open_world = false,
+    title = "Security best practices"
+)]
+pub(crate) fn repositories_best_practices(
+    cx: &Context,
+    args: PracticesArgs,
+) -> Result<PracticeList> {
     let client = Client::to(cx, args.server.as_deref())?;
     client.needs(
         Feature::BestPractices,
         "run the security & compliance analyzer in the console of the backup server",
     )?;
     let answer = client.get(|http, _| Ok(http.get("/api/v1/securityAnalyzer/bestPractices")))?;
-    let items = answer["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let items = answer["items"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     let status = |item: &Value| read::word_or(item, "status", "unknown");
     let practices = items
         .iter()
         .filter(|item| args.all || !matches!(status(item).as_str(), "ok" | "none"))
-        .map(|item| Practice {
+        .map(|item| BestPractice {
             practice: read::always(item, "bestPractice"),
             status: status(item),
             note: read::text(item, "note"),
         });
-    Ok(Practices {
+    Ok(PracticeList {
         server: client.server().label(),
         practices: practices.collect(),
-        violations: items.iter().filter(|item| status(item) == "violation").count(),
+        violations: items
+            .iter()
+            .filter(|item| status(item) == "violation")
+            .count(),
         total: items.len(),
         last_run: last_run(&client)?,
     })

@@ -34,8 +34,16 @@ pub(crate) struct ConfigBackup {
 }
 
 /// Shows how the configuration of the backup server itself is backed up, and what is wrong with that.
-#[tool(read_only, idempotent, open_world = false, title = "Configuration backup")]
-pub(crate) fn repositories_config_backup(cx: &Context, args: ConfigBackupArgs) -> Result<ConfigBackup> {
+#[tool(
+    read_only,
+    idempotent,
+    open_world = false,
+    title = "Configuration backup"
+)]
+pub(crate) fn repositories_config_backup(
+    cx: &Context,
+    args: ConfigBackupArgs,
+) -> Result<ConfigBackup> {
     let client = Client::to(cx, args.server.as_deref())?;
     let answer = client.get(|http, _| Ok(http.get("/api/v1/configBackup")))?;
     let last = &answer["lastSuccessfulBackup"];
@@ -45,7 +53,10 @@ pub(crate) fn repositories_config_backup(cx: &Context, args: ConfigBackupArgs) -
     let at = read::text(last, "lastSuccessfulTime").and_then(|at| moment::parse(&at, zone));
     let mut concerns = Vec::new();
     if !enabled {
-        concerns.push("it is switched off: enable it, or a lost backup server cannot be set up as it was".to_owned());
+        concerns.push(
+            "it is switched off: enable it, or a lost backup server cannot be set up as it was"
+                .to_owned(),
+        );
     }
     if !encrypted {
         concerns.push("it is not encrypted: stored passwords are missing in it and would have to be typed in again".to_owned());
@@ -53,7 +64,8 @@ pub(crate) fn repositories_config_backup(cx: &Context, args: ConfigBackupArgs) -
     match at {
         None => concerns.push("none has gone well so far: run one".to_owned()),
         Some(at) if moment::now() - at > time::Duration::days(7) => {
-            concerns.push("the last one is older than a week: find out why, and run one".to_owned());
+            concerns
+                .push("the last one is older than a week: find out why, and run one".to_owned());
         }
         Some(_) => {}
     }

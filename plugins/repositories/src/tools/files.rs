@@ -49,7 +49,7 @@ pub(crate) struct File {
 
 /// Files of a backup.
 #[answer]
-pub(crate) struct Files {
+pub(crate) struct FileList {
     /// The backup server; only where there are several.
     server: Option<String>,
     /// The backup's id.
@@ -69,7 +69,7 @@ pub(crate) struct Files {
 ///
 /// Needs a server of version 12.2 or newer.
 #[tool(read_only, idempotent, open_world = false, title = "Files of a backup")]
-pub(crate) fn repositories_files(cx: &Context, args: FilesArgs) -> Result<Files> {
+pub(crate) fn repositories_files(cx: &Context, args: FilesArgs) -> Result<FileList> {
     let client = Client::to(cx, args.server.as_deref())?;
     client.needs(
         Feature::BackupFiles,
@@ -80,14 +80,19 @@ pub(crate) fn repositories_files(cx: &Context, args: FilesArgs) -> Result<Files>
         skip: args.skip,
         limit: args.limit,
     };
-    let part = client.part(span, true, |_| true, |http, _| {
-        Ok(http
-            .get("/api/v1/backups")
-            .segment(&id)
-            .segment("backupFiles")
-            .query("orderColumn", "CreationTime")
-            .query("orderAsc", false))
-    })?;
+    let part = client.part(
+        span,
+        true,
+        |_| true,
+        |http, _| {
+            Ok(http
+                .get("/api/v1/backups")
+                .segment(&id)
+                .segment("backupFiles")
+                .query("orderColumn", "CreationTime")
+                .query("orderAsc", false))
+        },
+    )?;
     let zone = client.zone_of(&part.data, &["creationTime"])?;
     let files = part.data.iter().map(|file| File {
         id: read::always(file, "id"),
@@ -102,7 +107,7 @@ pub(crate) fn repositories_files(cx: &Context, args: FilesArgs) -> Result<Files>
             .filter(|period| period != "none")
             .collect(),
     });
-    Ok(Files {
+    Ok(FileList {
         server: client.server().label(),
         backup_id: id,
         backup: name,

@@ -29,7 +29,7 @@ pub(crate) struct Use {
 
 /// Of one type of workload.
 #[answer]
-pub(crate) struct Kind {
+pub(crate) struct WorkloadKind {
     /// The type of workload.
     #[serde(rename = "type")]
     kind: String,
@@ -60,7 +60,7 @@ pub(crate) struct License {
     /// What of it is used.
     usage: Vec<Use>,
     /// What uses instances, by type.
-    workloads: Vec<Kind>,
+    workloads: Vec<WorkloadKind>,
 }
 
 const INSTEAD: &str = "look at the licence in the console of the backup server";
@@ -76,7 +76,12 @@ pub(crate) fn repositories_license(cx: &Context, args: LicenseArgs) -> Result<Li
     let zone = client.zone_of([&answer], &["expirationDate", "supportExpirationDate"])?;
     let instances = &answer["instanceLicenseSummary"];
     let usage = [
-        usage("instances", instances, "licensedInstancesNumber", "usedInstancesNumber"),
+        usage(
+            "instances",
+            instances,
+            "licensedInstancesNumber",
+            "usedInstancesNumber",
+        ),
         usage(
             "sockets",
             &answer["socketLicenseSummary"],
@@ -101,7 +106,7 @@ pub(crate) fn repositories_license(cx: &Context, args: LicenseArgs) -> Result<Li
         support_expires: Moment::read(&answer, "supportExpirationDate", zone),
         usage: usage.into_iter().flatten().collect(),
         workloads: objects
-            .map(|object| Kind {
+            .map(|object| WorkloadKind {
                 kind: read::always(object, "type"),
                 count: object["count"].as_i64().unwrap_or(0),
                 instances: object["usedInstancesNumber"].as_f64().unwrap_or(0.0),
@@ -156,7 +161,7 @@ pub(crate) struct Workload {
 
 /// What uses the licence.
 #[answer]
-pub(crate) struct Workloads {
+pub(crate) struct WorkloadList {
     /// The backup server; only where there are several.
     server: Option<String>,
     /// The workloads, by name.
@@ -170,8 +175,16 @@ pub(crate) struct Workloads {
 /// Lists the machines and other workloads that use instances of the licence.
 ///
 /// Needs a server of version 12.2 or newer, and an account with the role of an administrator.
-#[tool(read_only, idempotent, open_world = false, title = "Licensed workloads")]
-pub(crate) fn repositories_license_workloads(cx: &Context, args: WorkloadsArgs) -> Result<Workloads> {
+#[tool(
+    read_only,
+    idempotent,
+    open_world = false,
+    title = "Licensed workloads"
+)]
+pub(crate) fn repositories_license_workloads(
+    cx: &Context,
+    args: WorkloadsArgs,
+) -> Result<WorkloadList> {
     let client = Client::to(cx, args.server.as_deref())?;
     client.needs(Feature::Licence, INSTEAD)?;
     let span = Span {
@@ -187,7 +200,7 @@ pub(crate) fn repositories_license_workloads(cx: &Context, args: WorkloadsArgs) 
         kind: read::text(workload, "type"),
         instances: workload["usedInstancesNumber"].as_f64().unwrap_or(0.0),
     });
-    Ok(Workloads {
+    Ok(WorkloadList {
         server: client.server().label(),
         workloads: workloads.collect(),
         total: part.total,

@@ -34,7 +34,7 @@ fn default_limit() -> u64 {
 
 /// Repositories, and where the list goes on.
 #[answer]
-pub(crate) struct Repositories {
+pub(crate) struct RepositoryList {
     /// The backup server; only where there are several.
     server: Option<String>,
     /// The repositories, by name.
@@ -47,13 +47,17 @@ pub(crate) struct Repositories {
 
 /// Lists backup repositories, scale-out ones and their extents included, with state, capacity and free space.
 #[tool(read_only, idempotent, open_world = false, title = "Repositories")]
-pub(crate) fn repositories_list(cx: &Context, args: ListArgs) -> Result<Repositories> {
+pub(crate) fn repositories_list(cx: &Context, args: ListArgs) -> Result<RepositoryList> {
     let client = Client::to(cx, args.server.as_deref())?;
     let span = Span {
         skip: args.skip,
         limit: args.limit,
     };
-    let kind = args.kind.as_deref().map(str::trim).filter(|kind| !kind.is_empty());
+    let kind = args
+        .kind
+        .as_deref()
+        .map(str::trim)
+        .filter(|kind| !kind.is_empty());
     let part = list(&client, span, args.name.as_deref(), |http, revision| {
         if args.online.is_some() && revision < Revision::V1_2Rev0 {
             return Err(ToolError::unsupported(format!(
@@ -69,7 +73,7 @@ pub(crate) fn repositories_list(cx: &Context, args: ListArgs) -> Result<Reposito
             .query_opt("typeFilter", kind)
             .query_opt("isOnlineFilter", args.online))
     })?;
-    Ok(Repositories {
+    Ok(RepositoryList {
         server: client.server().label(),
         repositories: part.data.iter().map(Repository::of).collect(),
         total: part.total,

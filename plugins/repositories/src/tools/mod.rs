@@ -32,7 +32,9 @@ fn list<'a>(
     let wanted = name.and_then(Wanted::new);
     let keep = |entry: &Value| {
         let name = entry["name"].as_str().unwrap_or_default();
-        wanted.as_ref().is_none_or(|wanted| wanted.fit(name).is_some())
+        wanted
+            .as_ref()
+            .is_none_or(|wanted| wanted.fit(name).is_some())
     };
     let filter = wanted.as_ref().map(Wanted::filter);
     let part = client.part(span, wanted.is_none(), keep, |http, revision| {

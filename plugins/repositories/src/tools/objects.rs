@@ -52,7 +52,7 @@ pub(crate) struct Object {
 
 /// Things that have backups.
 #[answer]
-pub(crate) struct Objects {
+pub(crate) struct ObjectList {
     /// The backup server; only where there are several.
     server: Option<String>,
     /// The objects.
@@ -64,14 +64,24 @@ pub(crate) struct Objects {
 }
 
 /// Lists machines and other things that have backups, with the number of their restore points.
-#[tool(read_only, idempotent, open_world = false, title = "Backed-up machines")]
-pub(crate) fn repositories_objects(cx: &Context, args: ObjectsArgs) -> Result<Objects> {
+#[tool(
+    read_only,
+    idempotent,
+    open_world = false,
+    title = "Backed-up machines"
+)]
+pub(crate) fn repositories_objects(cx: &Context, args: ObjectsArgs) -> Result<ObjectList> {
     let client = Client::to(cx, args.server.as_deref())?;
     let span = Span {
         skip: args.skip,
         limit: args.limit,
     };
-    let part = match args.backup.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+    let part = match args
+        .backup
+        .as_deref()
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+    {
         None => list(&client, span, args.name.as_deref(), |http, _| {
             Ok(http
                 .get("/api/v1/backupObjects")
@@ -90,7 +100,7 @@ pub(crate) fn repositories_objects(cx: &Context, args: ObjectsArgs) -> Result<Ob
         path: read::text(object, "path"),
         size: Size::read(object, "size"),
     });
-    Ok(Objects {
+    Ok(ObjectList {
         server: client.server().label(),
         objects: objects.collect(),
         total: part.total,
@@ -118,7 +128,9 @@ fn of_backup(
     let mut all: Vec<Value> = answer["data"].as_array().cloned().unwrap_or_default();
     all.retain(|object| {
         let name = object["name"].as_str().unwrap_or_default();
-        wanted.as_ref().is_none_or(|wanted| wanted.fit(name).is_some())
+        wanted
+            .as_ref()
+            .is_none_or(|wanted| wanted.fit(name).is_some())
     });
     let total = all.len() as u64;
     let skip = usize::try_from(span.skip).unwrap_or(usize::MAX);

@@ -36,7 +36,7 @@ pub(crate) struct Proxy {
     id: String,
     /// Its name.
     name: String,
-    /// `ViProxy` for VMware, `HvProxy` for Hyper-V, `GeneralPurposeProxy`.
+    /// `ViProxy` for `VMware`, `HvProxy` for Hyper-V, `GeneralPurposeProxy`.
     #[serde(rename = "type")]
     kind: Option<String>,
     /// The server that it runs on.
@@ -55,7 +55,7 @@ pub(crate) struct Proxy {
 
 /// Backup proxies.
 #[answer]
-pub(crate) struct Proxies {
+pub(crate) struct ProxyList {
     /// The backup server; only where there are several.
     server: Option<String>,
     /// The proxies.
@@ -70,7 +70,7 @@ pub(crate) struct Proxies {
 
 /// Lists backup proxies with their state: online, disabled, how many tasks at a time.
 #[tool(read_only, idempotent, open_world = false, title = "Backup proxies")]
-pub(crate) fn repositories_proxies(cx: &Context, args: ProxiesArgs) -> Result<Proxies> {
+pub(crate) fn repositories_proxies(cx: &Context, args: ProxiesArgs) -> Result<ProxyList> {
     let client = Client::to(cx, args.server.as_deref())?;
     let span = Span {
         skip: args.skip,
@@ -107,7 +107,7 @@ pub(crate) fn repositories_proxies(cx: &Context, args: ProxiesArgs) -> Result<Pr
         };
         of(proxy, states.get(&found), own)
     });
-    Ok(Proxies {
+    Ok(ProxyList {
         server: client.server().label(),
         proxies: proxies.collect(),
         total: part.total,

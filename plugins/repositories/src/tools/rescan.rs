@@ -97,10 +97,14 @@ fn find(client: &Client<'_>, asked: &str) -> Result<Value> {
         return client.named(&named, |http, _| Ok(http.get(STATES)));
     }
     let span = vbr::page::Span { skip: 0, limit: 1 };
-    let page = client.page(span, |http, _| Ok(http.get(STATES).query("idFilter", asked)))?;
+    let page = client.page(span, |http, _| {
+        Ok(http.get(STATES).query("idFilter", asked))
+    })?;
     let is_it = |state: &Value| read::always(state, "id").eq_ignore_ascii_case(asked);
     page.data.into_iter().find(is_it).ok_or_else(|| {
-        let message = format!("there is no repository with id {asked}. hint: look it up with repositories_list");
+        let message = format!(
+            "there is no repository with id {asked}. hint: look it up with repositories_list"
+        );
         ToolError::not_found(message).into()
     })
 }

@@ -58,7 +58,7 @@ pub(crate) struct RestorePoint {
 
 /// Restore points.
 #[answer]
-pub(crate) struct RestorePoints {
+pub(crate) struct RestorePointList {
     /// The backup server; only where there are several.
     server: Option<String>,
     /// The restore points, the newest first.
@@ -71,11 +71,18 @@ pub(crate) struct RestorePoints {
 
 /// Lists restore points, the newest first: to which moments a machine can be brought back.
 #[tool(read_only, idempotent, open_world = false, title = "Restore points")]
-pub(crate) fn repositories_restore_points(cx: &Context, args: PointsArgs) -> Result<RestorePoints> {
+pub(crate) fn repositories_restore_points(
+    cx: &Context,
+    args: PointsArgs,
+) -> Result<RestorePointList> {
     let client = Client::to(cx, args.server.as_deref())?;
     let since = client.since(args.since.as_deref())?;
     let until = client.since(args.until.as_deref())?;
-    let machine = args.machine.as_deref().map(str::trim).filter(|text| !text.is_empty());
+    let machine = args
+        .machine
+        .as_deref()
+        .map(str::trim)
+        .filter(|text| !text.is_empty());
     let (id, name) = match machine {
         Some(id) if read::is_id(id) => (Some(id), None),
         name => (None, name),
@@ -111,7 +118,7 @@ pub(crate) fn repositories_restore_points(cx: &Context, args: PointsArgs) -> Res
             .filter_map(read::text_of)
             .collect(),
     });
-    Ok(RestorePoints {
+    Ok(RestorePointList {
         server: client.server().label(),
         restore_points: points.collect(),
         total: part.total,

@@ -72,10 +72,18 @@ pub(crate) struct ScaleOuts {
 }
 
 /// Lists scale-out repositories with their extents: state, capacity and free space of each and of all together.
-#[tool(read_only, idempotent, open_world = false, title = "Scale-out repositories")]
+#[tool(
+    read_only,
+    idempotent,
+    open_world = false,
+    title = "Scale-out repositories"
+)]
 pub(crate) fn repositories_scale_out(cx: &Context, args: ScaleOutArgs) -> Result<ScaleOuts> {
     let client = Client::to(cx, args.server.as_deref())?;
-    let span = Span { skip: 0, limit: 200 };
+    let span = Span {
+        skip: 0,
+        limit: 200,
+    };
     let part = list(&client, span, args.name.as_deref(), |http, _| {
         Ok(http.get("/api/v1/backupInfrastructure/scaleOutRepositories"))
     })?;
@@ -100,7 +108,7 @@ fn of(answer: &Value, states: &HashMap<String, Repository>) -> ScaleOut {
             let id = read::always(extent, "id");
             let state = states.get(&id);
             // One name before 1.3, several since.
-            let status = match &extent["status"] {
+            let extent_state = match &extent["status"] {
                 list @ Value::Array(_) => read::words(list),
                 one => read::text_of(one)
                     .map(|one| one.to_ascii_lowercase())
@@ -109,7 +117,7 @@ fn of(answer: &Value, states: &HashMap<String, Repository>) -> ScaleOut {
             };
             Extent {
                 name: read::always(extent, "name"),
-                status,
+                status: extent_state,
                 online: state.and_then(|state| state.online),
                 capacity: state.and_then(|state| state.capacity.clone()),
                 free: state.and_then(|state| state.free.clone()),
@@ -119,7 +127,11 @@ fn of(answer: &Value, states: &HashMap<String, Repository>) -> ScaleOut {
         })
         .collect();
     let sum = |size: fn(&Extent) -> Option<&Size>| -> Option<Size> {
-        let sizes: Vec<u64> = extents.iter().filter_map(size).map(|size| size.bytes).collect();
+        let sizes: Vec<u64> = extents
+            .iter()
+            .filter_map(size)
+            .map(|size| size.bytes)
+            .collect();
         (!sizes.is_empty()).then(|| Size::bytes(sizes.iter().sum()))
     };
     let capacity = sum(|extent| extent.capacity.as_ref());

@@ -11,7 +11,7 @@ use super::list;
 pub(crate) struct ServersArgs {
     /// A part of the server's name.
     name: Option<String>,
-    /// What it is: `WindowsHost`, `LinuxHost`, `ViHost` (vCenter or ESXi), `CloudDirectorHost`; from 1.3 on also
+    /// What it is: `WindowsHost`, `LinuxHost`, `ViHost` (a vCenter or a host), `CloudDirectorHost`; from 1.3 on also
     /// `HvServer`, `HvCluster`, `SCVMM`.
     #[serde(rename = "type")]
     kind: Option<String>,
@@ -67,9 +67,16 @@ pub(crate) struct ManagedServers {
 /// Lists the servers that the backup server works with, and whether they can be reached: hypervisors, Windows and Linux
 /// hosts.
 #[tool(read_only, idempotent, open_world = false, title = "Managed servers")]
-pub(crate) fn repositories_managed_servers(cx: &Context, args: ServersArgs) -> Result<ManagedServers> {
+pub(crate) fn repositories_managed_servers(
+    cx: &Context,
+    args: ServersArgs,
+) -> Result<ManagedServers> {
     let client = Client::to(cx, args.server.as_deref())?;
-    let kind = args.kind.as_deref().map(str::trim).filter(|kind| !kind.is_empty());
+    let kind = args
+        .kind
+        .as_deref()
+        .map(str::trim)
+        .filter(|kind| !kind.is_empty());
     let span = Span {
         skip: args.skip,
         limit: args.limit,
@@ -85,7 +92,10 @@ pub(crate) fn repositories_managed_servers(cx: &Context, args: ServersArgs) -> R
     };
     if args.unavailable {
         // Not every revision has a filter for it, and there are seldom many.
-        let all = ask(Span { skip: 0, limit: 10_000 })?;
+        let all = ask(Span {
+            skip: 0,
+            limit: 10_000,
+        })?;
         let gone: Vec<ManagedServer> = all
             .data
             .iter()

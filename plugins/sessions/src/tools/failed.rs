@@ -56,14 +56,20 @@ fn failed(client: &Client<'_>, args: &FailedArgs) -> Result<(Vec<Session>, u64)>
     let mut sessions = Vec::new();
     let mut total = 0;
     for result in results {
-        let page = client.page(Span { skip: 0, limit: args.limit }, |http, _| {
-            Ok(http
-                .get(SESSIONS)
-                .query("orderColumn", "EndTime")
-                .query("orderAsc", false)
-                .query("resultFilter", result)
-                .query_opt("endedAfterFilter", since.map(window::filter)))
-        })?;
+        let page = client.page(
+            Span {
+                skip: 0,
+                limit: args.limit,
+            },
+            |http, _| {
+                Ok(http
+                    .get(SESSIONS)
+                    .query("orderColumn", "EndTime")
+                    .query("orderAsc", false)
+                    .query("resultFilter", result)
+                    .query_opt("endedAfterFilter", since.map(window::filter)))
+            },
+        )?;
         total += page.total;
         sessions.extend(super::read(client, &page.data)?);
     }

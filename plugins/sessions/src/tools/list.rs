@@ -1,9 +1,9 @@
 //! `sessions_list`: what ran, with every filter that helps.
 
 use toolward_sdk::prelude::*;
+use vbr::names::Wanted;
 use vbr::page::Span;
 use vbr::session::{SESSIONS, Session};
-use vbr::names::Wanted;
 use vbr::{Client, Revision, window};
 
 use crate::cursor::Cursor;
@@ -125,13 +125,22 @@ pub(crate) fn sessions_list(cx: &Context, args: ListArgs) -> Result<SessionList>
         Some(_) => Some(until.map_or(cursor.before, |until| until.min(cursor.before))),
         None => until,
     };
-    let job = match args.job.as_deref().map(str::trim).filter(|job| !job.is_empty()) {
+    let job = match args
+        .job
+        .as_deref()
+        .map(str::trim)
+        .filter(|job| !job.is_empty())
+    {
         Some(job) if vbr::read::is_id(job) => Some(job.to_owned()),
         Some(job) => Some(client.job(job)?.id),
         None => None,
     };
     let wanted = args.name.as_deref().and_then(Wanted::new);
-    let kind = args.kind.as_deref().map(str::trim).filter(|kind| !kind.is_empty());
+    let kind = args
+        .kind
+        .as_deref()
+        .map(str::trim)
+        .filter(|kind| !kind.is_empty());
     let span = Span {
         skip: cursor.skip,
         limit: args.limit,
@@ -142,7 +151,9 @@ pub(crate) fn sessions_list(cx: &Context, args: ListArgs) -> Result<SessionList>
             keeps_all,
             |session| {
                 let name = session["name"].as_str().unwrap_or_default();
-                wanted.as_ref().is_none_or(|wanted| wanted.fit(name).is_some())
+                wanted
+                    .as_ref()
+                    .is_none_or(|wanted| wanted.fit(name).is_some())
             },
             |http, revision| {
                 Ok(http

@@ -61,7 +61,12 @@ pub(crate) fn sessions_log(cx: &Context, args: LogArgs) -> Result<LogLines> {
 }
 
 /// Shows the log of a session's work on one machine, the newest lines first.
-#[tool(read_only, idempotent, open_world = false, title = "Log of one machine")]
+#[tool(
+    read_only,
+    idempotent,
+    open_world = false,
+    title = "Log of one machine"
+)]
 pub(crate) fn sessions_task_log(cx: &Context, args: TaskLogArgs) -> Result<LogLines> {
     let id = super::id(&args.task_id)?;
     let client = Client::to(cx, args.server.as_deref())?;

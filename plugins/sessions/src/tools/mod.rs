@@ -56,7 +56,10 @@ impl FoundSessions {
 /// Sessions of answers of the API.
 fn read(client: &Client<'_>, answers: &[Value]) -> Result<Vec<Session>> {
     let zone = client.zone_of(answers, &TIMES)?;
-    Ok(answers.iter().map(|answer| Session::of(answer, zone)).collect())
+    Ok(answers
+        .iter()
+        .map(|answer| Session::of(answer, zone))
+        .collect())
 }
 
 /// Fails where this cannot be the id of anything.

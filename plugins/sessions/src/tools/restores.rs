@@ -60,9 +60,13 @@ pub(crate) fn sessions_restores(cx: &Context, args: RestoresArgs) -> Result<Rest
     let since = client.since(Some(&args.since))?.map(window::filter);
     // Which way to go depends on the revision, so it has to be certain.
     client.zone()?;
-    let span = Span { skip: 0, limit: args.limit };
+    let span = Span {
+        skip: 0,
+        limit: args.limit,
+    };
     let list = |types: &[&str]| {
-        let keep = |session: &Value| is_restore(session["sessionType"].as_str().unwrap_or_default());
+        let keep =
+            |session: &Value| is_restore(session["sessionType"].as_str().unwrap_or_default());
         client.part(span, !types.is_empty(), keep, |http, _| {
             let mut request = http
                 .get(SESSIONS)

@@ -28,7 +28,9 @@ fn default_limit() -> u64 {
 /// Asks all backup servers where there are several; one that does not answer is named and does not hide the others.
 #[tool(read_only, idempotent, open_world = false, title = "Running sessions")]
 pub(crate) fn sessions_running(cx: &Context, args: RunningArgs) -> Result<FoundSessions> {
-    let all = ask_all(cx, args.server.as_deref(), |client| running(client, args.limit))?;
+    let all = ask_all(cx, args.server.as_deref(), |client| {
+        running(client, args.limit)
+    })?;
     Ok(FoundSessions::of(all.answers, all.unreachable))
 }
 
@@ -47,7 +49,10 @@ fn running(client: &Client<'_>, limit: u64) -> Result<(Vec<Session>, u64)> {
         total += page.total;
         // One may have gone on from one state to the next in between.
         for session in super::read(client, &page.data)? {
-            if !sessions.iter().any(|known| known.session_id == session.session_id) {
+            if !sessions
+                .iter()
+                .any(|known| known.session_id == session.session_id)
+            {
                 sessions.push(session);
             }
         }

@@ -58,7 +58,10 @@ pub(crate) fn sessions_stop(cx: &Context, args: StopArgs) -> Result<Stopped> {
     }
     let order = Order {
         server: client.server(),
-        what: format!("The session {:?} is stopped; what it has done so far may be lost.", session.name),
+        what: format!(
+            "The session {:?} is stopped; what it has done so far may be lost.",
+            session.name
+        ),
         details,
     };
     order.confirmed(

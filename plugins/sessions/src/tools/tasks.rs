@@ -32,7 +32,7 @@ fn default_limit() -> u64 {
 
 /// What a session did with one machine.
 #[answer]
-pub(crate) struct Task {
+pub(crate) struct OneMachine {
     /// The id of this part, for `sessions_task_log`.
     task_id: String,
     /// The machine.
@@ -66,11 +66,11 @@ pub(crate) struct Task {
 
 /// What a session did with its machines.
 #[answer]
-pub(crate) struct Tasks {
+pub(crate) struct TaskList {
     /// The backup server; only where there are several.
     server: Option<String>,
     /// The machines.
-    tasks: Vec<Task>,
+    tasks: Vec<OneMachine>,
     /// How many there are in all.
     total: Option<u64>,
     /// There is more: call again with this as `skip`.
@@ -80,8 +80,13 @@ pub(crate) struct Tasks {
 /// Shows what a session did with each machine: result, duration, amounts, what held it up.
 ///
 /// Needs a server of version 12.2 or newer.
-#[tool(read_only, idempotent, open_world = false, title = "Machines of a session")]
-pub(crate) fn sessions_tasks(cx: &Context, args: TasksArgs) -> Result<Tasks> {
+#[tool(
+    read_only,
+    idempotent,
+    open_world = false,
+    title = "Machines of a session"
+)]
+pub(crate) fn sessions_tasks(cx: &Context, args: TasksArgs) -> Result<TaskList> {
     let id = super::id(&args.session_id)?;
     let client = Client::to(cx, args.server.as_deref())?;
     client.needs(
@@ -92,16 +97,21 @@ pub(crate) fn sessions_tasks(cx: &Context, args: TasksArgs) -> Result<Tasks> {
         skip: args.skip,
         limit: args.limit,
     };
-    let part = client.part(span, true, |_| true, |http, _| {
-        Ok(http
-            .get("/api/v1/taskSessions")
-            .query("sessionIdFilter", id)
-            .query("orderColumn", "Name")
-            .query("orderAsc", true)
-            .query_opt("resultFilter", args.result.map(SessionResult::word)))
-    })?;
+    let part = client.part(
+        span,
+        true,
+        |_| true,
+        |http, _| {
+            Ok(http
+                .get("/api/v1/taskSessions")
+                .query("sessionIdFilter", id)
+                .query("orderColumn", "Name")
+                .query("orderAsc", true)
+                .query_opt("resultFilter", args.result.map(SessionResult::word)))
+        },
+    )?;
     let zone = client.zone_of(&part.data, &TIMES)?;
-    Ok(Tasks {
+    Ok(TaskList {
         server: client.server().label(),
         tasks: part.data.iter().map(|task| of(task, zone)).collect(),
         total: part.total,
@@ -109,11 +119,11 @@ pub(crate) fn sessions_tasks(cx: &Context, args: TasksArgs) -> Result<Tasks> {
     })
 }
 
-fn of(task: &Value, zone: time::UtcOffset) -> Task {
+fn of(task: &Value, zone: time::UtcOffset) -> OneMachine {
     let state = read::word_or(task, "state", "unknown");
     let progress = &task["progress"];
     let bottleneck = read::word(progress, "bottleneck");
-    Task {
+    OneMachine {
         task_id: read::always(task, "id"),
         name: read::always(task, "name"),
         kind: read::word(task, "type"),

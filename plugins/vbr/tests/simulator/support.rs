@@ -37,7 +37,10 @@ impl Server {
     pub(crate) async fn start_as(options: Options, login: Login) -> Rc<Self> {
         // Installed by whichever test comes first.
         let _installed = rustls::crypto::ring::default_provider().install_default();
-        let checkers: Vec<Checker> = Revision::ALL.into_iter().filter_map(Checker::load).collect();
+        let checkers: Vec<Checker> = Revision::ALL
+            .into_iter()
+            .filter_map(Checker::load)
+            .collect();
         if checkers.is_empty() {
             eprintln!(
                 "unchecked: the vendor's documents are not in {}",
@@ -84,7 +87,12 @@ impl Server {
     }
 
     /// Runs a tool; whoever is asked says yes.
-    pub(crate) fn call(self: &Rc<Self>, plugin: &'static Plugin, tool: &str, arguments: Value) -> Called {
+    pub(crate) fn call(
+        self: &Rc<Self>,
+        plugin: &'static Plugin,
+        tool: &str,
+        arguments: Value,
+    ) -> Called {
         self.host(plugin).call(tool, arguments)
     }
 
@@ -104,10 +112,7 @@ impl Server {
             .bearer_auth(&self.token)
             .body(sent.body.clone());
         let asked = async {
-            let response = match request.send().await {
-                Ok(response) => response,
-                Err(_) => return None,
-            };
+            let response = request.send().await.ok()?;
             let status = response.status().as_u16();
             Some((status, response.bytes().await.ok()?))
         };
@@ -148,7 +153,7 @@ pub(crate) fn hosted(plugin: &'static Plugin, servers: Vec<(&str, Rc<Server>)>) 
     let mut host = Host::new(plugin).answer("confirm", json!({ "reason": "a test" }));
     for (at, (name, _)) in servers.iter().enumerate() {
         let mut backend = Backend::named(*name);
-        backend.answers = "vbr".to_owned();
+        "vbr".clone_into(&mut backend.answers);
         backend.default = at == 0;
         host = host.backend(backend);
     }
@@ -159,13 +164,19 @@ pub(crate) fn hosted(plugin: &'static Plugin, servers: Vec<(&str, Rc<Server>)>) 
     let servers = RefCell::new(servers);
     host.otherwise(move |sent| {
         let servers = servers.borrow();
-        let (_, server) = servers.iter().find(|(name, _)| *name == sent.backend).unwrap();
+        let (_, server) = servers
+            .iter()
+            .find(|(name, _)| *name == sent.backend)
+            .unwrap();
         server.ask(sent)
     })
 }
 
 pub(crate) fn up_to(newest: Revision) -> Vec<Revision> {
-    Revision::ALL.into_iter().filter(|one| *one <= newest).collect()
+    Revision::ALL
+        .into_iter()
+        .filter(|one| *one <= newest)
+        .collect()
 }
 
 fn query(sent: &Sent) -> String {
@@ -186,7 +197,10 @@ fn headers(sent: &Sent) -> HeaderMap {
 pub(crate) fn fits(plugin: &'static Plugin, tool: &str, called: &Called) -> Value {
     let result = called.structured();
     let definitions = plugin.definitions();
-    let definition = definitions.into_iter().find(|one| one.name == tool).unwrap();
+    let definition = definitions
+        .into_iter()
+        .find(|one| one.name == tool)
+        .unwrap();
     let schema = definition.output_schema.unwrap();
     if let Err(error) = jsonschema::validate(&schema, &result) {
         panic!("{tool}: {error} at {}: {result}", error.instance_path());

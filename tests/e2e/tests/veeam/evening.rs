@@ -16,7 +16,11 @@ async fn last_nights_failure_is_understood_and_made_good() {
     let agent = site.person();
 
     // What failed?
-    let failed = well(agent.call("sessions_failed", json!({ "since": "last 24 hours" })).await);
+    let failed = well(
+        agent
+            .call("sessions_failed", json!({ "since": "last 24 hours" }))
+            .await,
+    );
     let session = failed["sessions"]
         .as_array()
         .unwrap()
@@ -28,17 +32,32 @@ async fn last_nights_failure_is_understood_and_made_good() {
     // Why?
     let why = well(
         agent
-            .call("backup_jobs_why", json!({ "job": session["job_id"], "session_id": session["session_id"] }))
+            .call(
+                "backup_jobs_why",
+                json!({ "job": session["job_id"], "session_id": session["session_id"] }),
+            )
             .await,
     );
-    assert!(why["causes"][0]["cause"].as_str().unwrap().contains("holds a disk"), "{why}");
+    assert!(
+        why["causes"][0]["cause"]
+            .as_str()
+            .unwrap()
+            .contains("holds a disk"),
+        "{why}"
+    );
     let machine = why["machines"][0]["name"].as_str().unwrap();
     let tasks = json!({ "session_id": session["session_id"], "result": "failed" });
     let tasks = well(agent.call("sessions_tasks", tasks).await);
     assert_eq!(tasks["tasks"][0]["name"], machine);
     let log = json!({ "task_id": tasks["tasks"][0]["task_id"], "level": "error" });
     let log = well(agent.call("sessions_task_log", log).await);
-    assert!(log["lines"][0]["description"].as_str().unwrap().contains("is locked"), "{log}");
+    assert!(
+        log["lines"][0]["description"]
+            .as_str()
+            .unwrap()
+            .contains("is locked"),
+        "{log}"
+    );
 
     // Is there room to try again?
     let below = well(agent.call("repositories_below", json!({})).await);
@@ -63,6 +82,10 @@ async fn last_nights_failure_is_understood_and_made_good() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(last, "success");
-    let job = well(agent.call("backup_jobs_why", json!({ "job": session["job_id"] })).await);
+    let job = well(
+        agent
+            .call("backup_jobs_why", json!({ "job": session["job_id"] }))
+            .await,
+    );
     assert_eq!(job["recovered"]["result"], "success", "{job}");
 }

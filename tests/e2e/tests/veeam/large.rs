@@ -22,11 +22,27 @@ async fn a_large_server_fits_into_a_call() {
     let client = site.client();
     for (tool, arguments, requests) in [
         ("backup_jobs_list", json!({ "last_result": "failed" }), 1),
-        ("backup_jobs_list", json!({ "name": "nightly", "limit": 200 }), 2),
-        ("sessions_list", json!({ "since": "3 days", "result": "failed", "limit": 200 }), 1),
+        (
+            "backup_jobs_list",
+            json!({ "name": "nightly", "limit": 200 }),
+            2,
+        ),
+        (
+            "sessions_list",
+            json!({ "since": "3 days", "result": "failed", "limit": 200 }),
+            1,
+        ),
         // Letters without accents: every name is looked at.
-        ("backup_jobs_schedule", json!({ "job": "zlutoucky 600" }), 30),
-        ("repositories_restore_points", json!({ "machine": "srv1", "limit": 200 }), 2),
+        (
+            "backup_jobs_schedule",
+            json!({ "job": "zlutoucky 600" }),
+            30,
+        ),
+        (
+            "repositories_restore_points",
+            json!({ "machine": "srv1", "limit": 200 }),
+            2,
+        ),
     ] {
         let before = simulator.stats().total();
         let answer = well(client.call(tool, arguments.clone()).await);

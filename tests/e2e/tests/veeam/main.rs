@@ -58,7 +58,9 @@ allow = ["GET /api/v1/**", "POST /api/v1/**"]
                 setting.binding
             );
         }
-        let more: Vec<String> = (2..=servers.len()).map(|number| format!("\"vbr0{number}\"")).collect();
+        let more: Vec<String> = (2..=servers.len())
+            .map(|number| format!("\"vbr0{number}\""))
+            .collect();
         let more = match more.as_slice() {
             [] => String::new(),
             more => format!("more-backends = {{ vbr = [{}] }}", more.join(", ")),

@@ -39,7 +39,8 @@ fn find(world: &World, id: Id) -> Result<&Job, Answer> {
 fn good<'a>(world: &'a World, job: &Job, now: OffsetDateTime) -> Vec<&'a Session> {
     let kept = |session: &&Session| {
         let view = session.view(now);
-        view.outcome.is_some_and(|outcome| outcome != Outcome::Failed)
+        view.outcome
+            .is_some_and(|outcome| outcome != Outcome::Failed)
     };
     world.runs(job.id).filter(kept).collect()
 }
@@ -117,7 +118,11 @@ pub(crate) fn files(world: &World, request: &Request<'_>, id: Id) -> Result<Answ
         let data = (session.id.number() % 900 + 100) << 24;
         let (dedup, compress) = (81, 53);
         let point = session.id.derived(POINT).to_string();
-        let ending = if oldest == Some(session.id) { "vbk" } else { "vib" };
+        let ending = if oldest == Some(session.id) {
+            "vbk"
+        } else {
+            "vib"
+        };
         let mut file = json!({
             "id": session.id.derived(FILE).to_string(),
             "name": format!("D:\\Backups\\{}\\{}.{ending}", job.name, session.usn),

@@ -14,9 +14,12 @@ impl Id {
     /// Another UUID that follows from this one: of what is not kept but made when somebody looks at it.
     #[must_use]
     pub(crate) fn derived(self, salt: u64) -> Self {
-        let halves = [self.0 >> 64, self.0].map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or(0));
+        let halves = [self.0 >> 64, self.0]
+            .map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or(0));
         let [high, low] = halves.map(|half| {
-            u128::from(crate::random::Random::new(half ^ salt.wrapping_mul(0x2545_f491_4f6c_dd1d)).next())
+            u128::from(
+                crate::random::Random::new(half ^ salt.wrapping_mul(0x2545_f491_4f6c_dd1d)).next(),
+            )
         });
         Self::from_bits((high << 64) | low)
     }

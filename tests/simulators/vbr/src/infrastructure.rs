@@ -194,7 +194,10 @@ pub(crate) fn servers(world: &World, request: &Request<'_>) -> Result<Answer, An
     let mut found = named(&world.estate().hosts, request, |host| &host.name)?;
     found.retain(|host| kinds.is_empty() || kinds.contains(&host.kind));
     let cx = request.cx;
-    Ok(request.query.page()?.envelope(&found, |host: &&Host| server(cx, host)))
+    Ok(request
+        .query
+        .page()?
+        .envelope(&found, |host: &&Host| server(cx, host)))
 }
 
 fn server(cx: Cx, host: &Host) -> Value {
@@ -231,7 +234,11 @@ fn named<'a, T>(
     let order = request.query.order(&["Name", "Type", "Description"])?;
     let mut found: Vec<&T> = all
         .iter()
-        .filter(|one| pattern.as_ref().is_none_or(|pattern| pattern.matches(name(one))))
+        .filter(|one| {
+            pattern
+                .as_ref()
+                .is_none_or(|pattern| pattern.matches(name(one)))
+        })
         .collect();
     if let Some(order) = order {
         order.sort(&mut found, |one, _| Key::Text(name(one).to_lowercase()));

@@ -27,11 +27,19 @@ pub(crate) const fn job_columns() -> List {
 }
 
 pub(crate) fn state_columns(revision: Revision) -> List {
-    if revision.is_1_3() { STATE_COLUMNS_1_3 } else { STATE_COLUMNS_1_2 }
+    if revision.is_1_3() {
+        STATE_COLUMNS_1_3
+    } else {
+        STATE_COLUMNS_1_2
+    }
 }
 
 pub(crate) fn workloads(revision: Revision) -> List {
-    if revision.capitals() { WORKLOADS_1_3 } else { WORKLOADS_1_2 }
+    if revision.capitals() {
+        WORKLOADS_1_3
+    } else {
+        WORKLOADS_1_2
+    }
 }
 
 pub(crate) const fn results() -> List {
@@ -43,7 +51,11 @@ pub(crate) const fn session_states() -> List {
 }
 
 pub(crate) fn session_columns(revision: Revision) -> List {
-    if revision.is_1_3() { SESSION_COLUMNS_1_3 } else { SESSION_COLUMNS_1_2 }
+    if revision.is_1_3() {
+        SESSION_COLUMNS_1_3
+    } else {
+        SESSION_COLUMNS_1_2
+    }
 }
 
 pub(crate) fn session_types(revision: Revision) -> List {

@@ -210,11 +210,9 @@ fn estate(segments: &[&str], id: impl Fn(&str) -> Result<Id, Answer>) -> Result<
             "/api/v1/backupInfrastructure/scaleOutRepositories",
             Get,
         ),
-        ["backupInfrastructure", "proxies"] => (
-            Target::Proxies,
-            "/api/v1/backupInfrastructure/proxies",
-            Get,
-        ),
+        ["backupInfrastructure", "proxies"] => {
+            (Target::Proxies, "/api/v1/backupInfrastructure/proxies", Get)
+        }
         ["backupInfrastructure", "proxies", "states"] => (
             Target::ProxyStates,
             "/api/v1/backupInfrastructure/proxies/states",
@@ -239,16 +237,10 @@ fn estate(segments: &[&str], id: impl Fn(&str) -> Result<Id, Answer>) -> Result<
         ),
         ["backupObjects"] => (Target::Objects, "/api/v1/backupObjects", Get),
         ["restorePoints"] => (Target::RestorePoints, "/api/v1/restorePoints", Get),
-        ["objectRestorePoints"] => (
-            Target::RestorePoints,
-            "/api/v1/objectRestorePoints",
-            Get,
-        ),
+        ["objectRestorePoints"] => (Target::RestorePoints, "/api/v1/objectRestorePoints", Get),
         ["license"] => (Target::Licence, "/api/v1/license", Get),
         ["license", "instances"] => (Target::Workloads, "/api/v1/license/instances", Get),
-        ["malwareDetection", "events"] => {
-            (Target::Malware, "/api/v1/malwareDetection/events", Get)
-        }
+        ["malwareDetection", "events"] => (Target::Malware, "/api/v1/malwareDetection/events", Get),
         ["securityAnalyzer", "bestPractices"] => (
             Target::BestPractices,
             "/api/v1/securityAnalyzer/bestPractices",
@@ -297,7 +289,8 @@ pub(crate) fn answer(shared: &Shared, parts: &Parts, body: &Bytes) -> Result<Ans
             let (since, until) = route.target.revisions();
             // The oldest revision has another name for restore points.
             let renamed = matches!(route.target, Target::RestorePoints)
-                && (route.template == "/api/v1/objectRestorePoints") != (revision == Revision::V1_1Rev0);
+                && (route.template == "/api/v1/objectRestorePoints")
+                    != (revision == Revision::V1_1Rev0);
             (since..=until).contains(&revision) && !renamed
         })
         .ok_or_else(Answer::unknown_uri)?;

@@ -128,7 +128,13 @@ pub(crate) fn malware(world: &World, request: &Request<'_>) -> Result<Answer, An
     let after = query.time("detectedAfterTimeUtcFilter")?;
     let order = query.order(&["Type", "DetectionTimeUtc", "State", "Source", "Severity"])?;
     let page = query.page()?;
-    let state = |event: &Event<'_>| if event.open { "Created" } else { "FalsePositive" };
+    let state = |event: &Event<'_>| {
+        if event.open {
+            "Created"
+        } else {
+            "FalsePositive"
+        }
+    };
     let mut found = events(world, cx.now);
     found.retain(|event| {
         (severities.is_empty() || severities.contains(&event.severity))
@@ -136,7 +142,9 @@ pub(crate) fn malware(world: &World, request: &Request<'_>) -> Result<Answer, An
             && after.is_none_or(|after| event.at >= after)
     });
     if let Some(order) = order {
-        order.sort(&mut found, |event, _| Key::Number(event.at.unix_timestamp_nanos()));
+        order.sort(&mut found, |event, _| {
+            Key::Number(event.at.unix_timestamp_nanos())
+        });
     }
     Ok(page.envelope(&found, |event| {
         let at = clock::text(event.at);
@@ -168,7 +176,11 @@ pub(crate) fn best_practices(world: &World) -> Answer {
         ("MFAEnabled", "OK", None),
         ("BackupServerNotInDomain", "Violation", None),
         ("ConfigurationBackupEncryption", "Violation", None),
-        ("ReverseIncrementalInUse", "Suppressed", Some("Accepted by «IT», see ticket")),
+        (
+            "ReverseIncrementalInUse",
+            "Suppressed",
+            Some("Accepted by «IT», see ticket"),
+        ),
         ("SmbSigning", "UnableToCheck", None),
     ];
     let seed = world.estate().hosts.first().map_or(Id::NIL, |host| host.id);
@@ -195,7 +207,11 @@ pub(crate) fn last_analysis(world: &World, request: &Request<'_>) -> Result<Answ
 }
 
 pub(crate) fn config_backup(world: &World, request: &Request<'_>) -> Answer {
-    let repository = world.estate().stores.first().map_or(Id::NIL, |store| store.id);
+    let repository = world
+        .estate()
+        .stores
+        .first()
+        .map_or(Id::NIL, |store| store.id);
     let now = request.cx.now;
     let mut answer = json!({
         "isEnabled": true,

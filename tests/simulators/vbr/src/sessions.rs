@@ -107,7 +107,9 @@ fn find(world: &World, id: Id) -> Result<(&Session, Option<&Job>), Answer> {
 /// The filter of a log, which came with 1.3.
 pub(crate) fn log_filter(request: &Request<'_>) -> Result<Option<&'static str>, Answer> {
     if request.cx.revision.is_1_3() {
-        request.query.choice("statusFilter", lists::record_statuses())
+        request
+            .query
+            .choice("statusFilter", lists::record_statuses())
     } else {
         Ok(None)
     }

@@ -71,7 +71,8 @@ pub(crate) fn list(world: &World, request: &Request<'_>, of: Option<Id>) -> Resu
     let page = query.page()?;
     let mut found: Vec<Task<'_>> = all(world, cx.now, of)
         .filter(|task| {
-            name.as_ref().is_none_or(|name| name.matches(&task.machine.name))
+            name.as_ref()
+                .is_none_or(|name| name.matches(&task.machine.name))
                 && result.is_none_or(|result| result == render::result(task.view.outcome))
         })
         .collect();
@@ -162,8 +163,18 @@ pub(crate) fn logs(world: &World, request: &Request<'_>, id: Id) -> Result<Answe
     };
     let name = &task.machine.name;
     let mut records = vec![
-        line(2, status, format!("Processing of {name}"), &task.view.message),
-        line(1, RecordStatus::Succeeded, format!("Queued for processing: {name}"), ""),
+        line(
+            2,
+            status,
+            format!("Processing of {name}"),
+            &task.view.message,
+        ),
+        line(
+            1,
+            RecordStatus::Succeeded,
+            format!("Queued for processing: {name}"),
+            "",
+        ),
     ];
     records.retain(|one| filter.is_none_or(|filter| filter == render::record_status(one.status)));
     Ok(Answer::ok(render::log(request.cx, &records)))

@@ -144,7 +144,10 @@ async fn visit_tasks(client: &Client) {
     let tasks = client.get(failed).await;
     expect(&tasks, 200);
     for task in tasks.body["data"].as_array().unwrap() {
-        let (id, session) = (task["id"].as_str().unwrap(), task["sessionId"].as_str().unwrap());
+        let (id, session) = (
+            task["id"].as_str().unwrap(),
+            task["sessionId"].as_str().unwrap(),
+        );
         for path in [
             format!("/api/v1/taskSessions/{id}"),
             format!("/api/v1/taskSessions/{id}/logs"),
@@ -173,11 +176,13 @@ async fn visit_estate(client: &Client, revision: Revision) {
         "/api/v1/backupInfrastructure/repositories/states?typeFilter=LinuxHardened".to_owned(),
         "/api/v1/backupInfrastructure/scaleOutRepositories".to_owned(),
         "/api/v1/backupInfrastructure/proxies?orderColumn=Name".to_owned(),
-        "/api/v1/backupInfrastructure/managedServers?orderColumn=Name&typeFilter=WindowsHost".to_owned(),
+        "/api/v1/backupInfrastructure/managedServers?orderColumn=Name&typeFilter=WindowsHost"
+            .to_owned(),
         "/api/v1/backupInfrastructure/managedServers".to_owned(),
         "/api/v1/license".to_owned(),
         "/api/v1/license/instances?limit=4".to_owned(),
-        "/api/v1/malwareDetection/events?orderColumn=DetectionTimeUtc&severityFilter=Infected".to_owned(),
+        "/api/v1/malwareDetection/events?orderColumn=DetectionTimeUtc&severityFilter=Infected"
+            .to_owned(),
         "/api/v1/securityAnalyzer/bestPractices".to_owned(),
         "/api/v1/securityAnalyzer/lastRun".to_owned(),
         "/api/v1/configBackup".to_owned(),
@@ -198,8 +203,14 @@ async fn visit_estate(client: &Client, revision: Revision) {
     let rescanned = client.post(rescan, one).await;
     expect(&rescanned, 201);
     let session = rescanned.body["id"].as_str().unwrap();
-    expect(&client.get(&format!("/api/v1/sessions/{session}")).await, 200);
-    expect(&client.post(rescan, json!({ "repositoryIds": [ID] })).await, 404);
+    expect(
+        &client.get(&format!("/api/v1/sessions/{session}")).await,
+        200,
+    );
+    expect(
+        &client.post(rescan, json!({ "repositoryIds": [ID] })).await,
+        404,
+    );
 }
 
 async fn visit_actions(client: &Client, simulator: &Simulator) {

@@ -114,7 +114,12 @@ pub(crate) fn generate(size: Size, seed: u64, now: OffsetDateTime) -> World {
     let estate = Estate::generate(&repositories, size.jobs, &mut random);
     // Lists come in the order of creation, as they would from a server that has run for a while.
     sessions.sort_by_key(|session| session.created);
-    World::new((jobs, estate), sessions, (size.run_time, size.stop_time), random)
+    World::new(
+        (jobs, estate),
+        sessions,
+        (size.run_time, size.stop_time),
+        random,
+    )
 }
 
 /// What is done beside running jobs.
@@ -124,9 +129,24 @@ fn others(jobs: &[Job], now: OffsetDateTime, random: &mut Random, sessions: &mut
         .and_then(|job| job.protected.first())
         .map_or("srv", |one| one.name.as_str());
     let works = [
-        (Work::RestoreVm, 30, Outcome::Success, format!("Restore of {machine}")),
-        (Work::RestoreFiles, 100, Outcome::Failed, format!("Files of {machine}")),
-        (Work::Analyzer, 300, Outcome::Success, "Security & Compliance Analyzer".to_owned()),
+        (
+            Work::RestoreVm,
+            30,
+            Outcome::Success,
+            format!("Restore of {machine}"),
+        ),
+        (
+            Work::RestoreFiles,
+            100,
+            Outcome::Failed,
+            format!("Files of {machine}"),
+        ),
+        (
+            Work::Analyzer,
+            300,
+            Outcome::Success,
+            "Security & Compliance Analyzer".to_owned(),
+        ),
     ];
     for (work, hours, outcome, name) in works {
         sessions.push(Session {

@@ -12,8 +12,8 @@ use time::OffsetDateTime;
 
 use crate::id::Id;
 
-pub(crate) use generate::{Size, generate};
 pub(crate) use estate::{Estate, Host, Proxy, Store};
+pub(crate) use generate::{Size, generate};
 pub(crate) use session::{Outcome, Record, RecordStatus, Session, State, View, Work};
 pub(crate) use world::{Refusal, Start, World};
 

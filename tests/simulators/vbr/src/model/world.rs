@@ -98,7 +98,9 @@ impl World {
     /// The runs of a job, oldest first.
     pub(crate) fn runs(&self, job: Id) -> impl Iterator<Item = &Session> {
         let runs = self.of_job.get(&job).map(Vec::as_slice);
-        runs.unwrap_or_default().iter().map(|&at| &self.sessions[at])
+        runs.unwrap_or_default()
+            .iter()
+            .map(|&at| &self.sessions[at])
     }
 
     pub(crate) fn estate(&self) -> &Estate {
@@ -106,7 +108,13 @@ impl World {
     }
 
     /// Does something that belongs to no job.
-    pub(crate) fn work(&mut self, work: Work, name: &str, by: &str, now: OffsetDateTime) -> &Session {
+    pub(crate) fn work(
+        &mut self,
+        work: Work,
+        name: &str,
+        by: &str,
+        now: OffsetDateTime,
+    ) -> &Session {
         let session = Session {
             id: self.random.id(),
             work,

@@ -139,9 +139,8 @@ fn convert(schema: &Value, components: &Value, within: Option<&str>, closing: Cl
                     .filter(|name| value.get(name).is_none())
                     .map(|name| (name.to_owned(), json!({})));
                 let own = !schema.contains_key("allOf");
-                let properties: Map<String, Value> = properties
-                    .chain(forgotten.filter(|_| own))
-                    .collect();
+                let properties: Map<String, Value> =
+                    properties.chain(forgotten.filter(|_| own)).collect();
                 converted.insert(keyword.clone(), Value::Object(properties));
             }
             "items" => {
