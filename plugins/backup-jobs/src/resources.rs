@@ -16,7 +16,7 @@ use crate::tools::get::{JobDetails, details};
 const JOBS: u64 = 200;
 
 /// A job that runs is looked at often, one at rest seldom.
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(5);
 const SELDOM: Duration = Duration::from_mins(1);
 
 /// A backup server within reach.

@@ -13,7 +13,7 @@ use vbr::session::{Level, LogLine, SESSIONS};
 const LINES: usize = 500;
 
 /// A log that grows is looked at often; one that is complete does not change.
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(5);
 const SELDOM: Duration = Duration::from_mins(10);
 
 /// A session of a server.

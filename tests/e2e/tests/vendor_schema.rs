@@ -93,9 +93,9 @@ async fn use_everything(client: &mcp::Client, revision: Revision) -> Vec<String>
         .unwrap()
         .iter()
         .find(|job| job["last_result"] == "failed");
-    let failed = was_failed.unwrap();
-    call("backup_jobs_why", json!({ "job": failed["id"] }), true).await;
-    let retry = json!({ "job": failed["id"], "confirm": true, "reason": "a test" });
+    let broken = was_failed.unwrap();
+    call("backup_jobs_why", json!({ "job": broken["id"] }), true).await;
+    let retry = json!({ "job": broken["id"], "confirm": true, "reason": "a test" });
     call("backup_jobs_retry", retry, revision >= Revision::V1_3Rev0).await;
     failed
 }

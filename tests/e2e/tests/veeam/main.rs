@@ -5,6 +5,7 @@ mod evening;
 mod large;
 mod orders;
 mod schema;
+mod watch;
 
 use std::time::Duration;
 
