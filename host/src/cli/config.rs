@@ -41,6 +41,9 @@ pub(super) struct Flags {
     /// Where compiled components are kept
     #[arg(long, value_name = "FOLDER")]
     cache_dir: Option<String>,
+    /// Where jobs are kept
+    #[arg(long, value_name = "FOLDER")]
+    state_dir: Option<String>,
     /// Instances alive at once over all plugins
     #[arg(long, value_name = "NUMBER")]
     max_instances: Option<String>,
@@ -57,6 +60,7 @@ impl From<Flags> for Overrides {
         Self {
             listen: flags.listen,
             cache_dir: flags.cache_dir,
+            state_dir: flags.state_dir,
             max_instances: flags.max_instances,
             max_waiting: flags.max_waiting,
             guest_threads: flags.guest_threads,

@@ -83,11 +83,12 @@ async fn serve_http(
     Ok(())
 }
 
-/// The host, with what it cannot offer in the log.
+/// The host, with what it cannot offer in the log, and its jobs under way.
 async fn start(config: &Config) -> Result<std::sync::Arc<Host>, crate::host::StartError> {
     let host = Host::start(config).await?;
     for problem in &host.problems {
         tracing::error!("{}", problem.report);
     }
+    host.start_jobs(config).await;
     Ok(host)
 }

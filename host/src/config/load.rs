@@ -21,6 +21,8 @@ pub struct Overrides {
     pub listen: Option<String>,
     /// `--cache-dir`, over `runtime.cache-dir` and `TOOLWARD_CACHE_DIR`.
     pub cache_dir: Option<String>,
+    /// `--state-dir`, over `runtime.state-dir` and `TOOLWARD_STATE_DIR`.
+    pub state_dir: Option<String>,
     /// `--max-instances`, over `runtime.max-instances` and `TOOLWARD_MAX_INSTANCES`.
     pub max_instances: Option<String>,
     /// `--max-waiting`, over `runtime.max-waiting` and `TOOLWARD_MAX_WAITING`.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 use wasmtime::component::Component;
 
 use super::call::Plugin;
@@ -184,6 +184,7 @@ fn load_blocking(
         visit_urls: plugin.visit_urls.clone(),
         pre,
         exports,
+        formats: OnceCell::new(),
     })
 }
 

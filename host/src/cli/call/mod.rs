@@ -16,10 +16,12 @@ use super::failure::Failure;
 use super::loading::{self, Loading};
 use super::output::{Audience, Said};
 use super::{Global, runtime, signals, tools};
+use crate::catalog::OWN_TOOLS;
 use crate::config::Overrides;
 use crate::error::Exit;
 use crate::host::{Host, local_principal};
-use crate::mcp::{self, Asking, Caller, Ended, Sealer, Target};
+use crate::mcp::{self, Asking, Caller, Ended, Follow, Sealer, Target};
+use crate::plugin::wit::tools::JobSupport;
 use crate::plugin::{Abilities, Event};
 
 mod field;
@@ -71,6 +73,9 @@ impl Call {
         let runtime = runtime()?;
         let called = runtime.block_on(async {
             let host = loading::start(&config, loading).await?;
+            if may_start_job(&host, &self.tool) {
+                host.start_jobs(&config).await;
+            }
             call(&host, &self.tool, arguments, audience).await
         });
         // A thread that waits in a read of standard input, or compiles, cannot be joined.
@@ -102,6 +107,13 @@ fn arguments(given: &str) -> Result<JsonObject, Failure> {
     })
 }
 
+/// Also the host's own tools need the store. It is locked by whoever opens it, so it is opened when it is needed.
+fn may_start_job(host: &Host, name: &str) -> bool {
+    let catalog = host.catalog();
+    let tool = catalog.tool(name);
+    OWN_TOOLS.contains(&name) || tool.is_some_and(|tool| tool.jobs != JobSupport::Never)
+}
+
 /// Looks the tool up and calls it, until it has ended or a signal comes.
 async fn call(
     host: &Arc<Host>,
@@ -121,7 +133,7 @@ async fn call(
     let running = async {
         // Both end when the call has: it holds the only sender.
         tokio::join!(
-            rounds(&target, tool, &cancelled, events),
+            rounds(host, &target, tool, &cancelled, events),
             show::events(heard, audience)
         )
         .0
@@ -139,6 +151,7 @@ async fn call(
 
 /// Calls, answers what is asked, and calls again with the answers.
 async fn rounds(
+    host: &Host,
     target: &Target,
     tool: &str,
     cancelled: &CancellationToken,
@@ -164,12 +177,14 @@ async fn rounds(
                 state: state.take(),
                 sealer: &sealer,
             },
+            host,
+            follow: Follow::ToTheEnd,
         };
         let ended = mcp::call(target, caller).await;
         let needed = match ended.map_err(|error| refused(tool, &error))? {
             Ended::Tool(result) => return Ok(result),
             Ended::InputRequired(needed) => needed,
-            Ended::Prompt(_) | Ended::Resource(_) => {
+            Ended::Prompt(_) | Ended::Resource(_) | Ended::Task(_) => {
                 let told = "the call was answered as if it were another";
                 return Err(Failure::new(Exit::Failure, told));
             }
