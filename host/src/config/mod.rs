@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod address;
 mod at;
 mod auth;
 mod defaults;
@@ -37,16 +38,17 @@ mod source;
 mod syntax;
 
 #[cfg(test)]
-mod golden;
+pub(crate) mod golden;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
 mod tests;
 
+pub use address::{AddressKind, AddressRule, BadRule, judge as judge_address};
 pub use auth::{Algorithm, Auth, OAuthServer, StaticToken, TenantRule, token_table};
 pub use diagnostic::Diagnostics;
 pub use find::{FindError, find};
-pub use load::{Checked, Overrides, check, load, show_origin};
+pub use load::{Checked, Overrides, Shown, check, load, show_origin};
 pub use name::{BackendName, BindingName, CredentialName, PluginName, TenantName};
 pub use pattern::{BadPattern, MethodPattern, RequestPattern, Segment};
 pub use placeholder::placeholders;
@@ -242,6 +244,25 @@ pub struct Binding {
     pub max_request_bytes: u64,
     /// Largest response body, bytes. Default 32 MiB.
     pub max_response_bytes: u64,
+    /// Which addresses the host name may lead to besides public ones. An address in the URL allows itself.
+    pub addresses: Vec<AddressRule>,
+    /// How much is asked of the backend, and what happens when it does not answer.
+    pub traffic: Traffic,
+}
+
+/// How much is asked of a backend, and what happens when it does not answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Traffic {
+    /// Requests at once, answers being read included; more wait. Default 32.
+    pub concurrency: u32,
+    /// Requests a second, as a token bucket of one second. Default: as many as come.
+    pub requests_per_second: Option<u32>,
+    /// How often an idempotent request is sent again. Default 2.
+    pub retries: u32,
+    /// Failures in a row after which the backend is left alone. Default 5.
+    pub circuit_failures: u32,
+    /// For how long. Default 10 s.
+    pub circuit_pause: Duration,
 }
 
 /// How the backend's certificate is judged.

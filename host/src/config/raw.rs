@@ -362,7 +362,7 @@ pub(super) struct Binding {
     /// Time to connect, TLS included.
     #[schemars(extend("default" = defaults::CONNECT_TIMEOUT, "examples" = ["5 s"]))]
     pub(super) connect_timeout: Option<At<Duration>>,
-    /// Time from sending a request to the end of its answer.
+    /// Time for a request: waiting for its turn, sending it as often as `retries` allows, reading the answer.
     #[schemars(extend("default" = defaults::TIMEOUT, "examples" = ["30 s"]))]
     pub(super) timeout: Option<At<Duration>>,
     /// Largest request body.
@@ -371,6 +371,30 @@ pub(super) struct Binding {
     /// Largest answer body.
     #[schemars(extend("default" = defaults::BINDING_MAX_RESPONSE_SIZE, "examples" = ["32 MiB"]))]
     pub(super) max_response_size: Option<At<Size>>,
+    /// Addresses that the host name in `url` may lead to besides public ones: `loopback`, `private`, `link-local`,
+    /// `metadata`, `multicast`, `reserved`, an address, or a network such as `10.1.0.0/16`. A private or loopback
+    /// address in `url`, or `localhost`, allows itself. A metadata address is only allowed by its kind or by itself.
+    #[schemars(extend("default" = [], "examples" = [["private"], ["10.1.0.0/16"]]))]
+    pub(super) addresses: Option<Vec<At<String>>>,
+    /// Requests at once, answers being read included; more wait. One plugin's calls for one tenant take up to three
+    /// quarters of them.
+    #[schemars(extend("default" = defaults::BINDING_CONCURRENCY, "minimum" = 1, "examples" = [8]))]
+    pub(super) concurrency: Option<At<i64>>,
+    /// Requests a second, on average over a second; more wait. Default: as many as come.
+    #[schemars(extend("minimum" = 1, "examples" = [50]))]
+    pub(super) requests_per_second: Option<At<i64>>,
+    /// How often a `GET`, `HEAD`, `OPTIONS`, `PUT` or `DELETE` is sent again after a failed connection or an answer
+    /// 429, 502, 503 or 504: after the time of its `Retry-After`, or after a short one that doubles. 0: never.
+    #[schemars(extend("default" = defaults::RETRIES, "minimum" = 0, "examples" = [0]))]
+    pub(super) retries: Option<At<i64>>,
+    /// Failures in a row after which the backend is left alone: requests then fail at once and say when it is tried
+    /// again. Failed connections count for everybody; answers 502, 503 and 504, broken ones and time-outs for the
+    /// plugin and the tenant that had them.
+    #[schemars(extend("default" = defaults::CIRCUIT_FAILURES, "minimum" = 1, "examples" = [5]))]
+    pub(super) circuit_failures: Option<At<i64>>,
+    /// For how long it is left alone before one request tries it.
+    #[schemars(extend("default" = defaults::CIRCUIT_PAUSE, "examples" = ["10 s"]))]
+    pub(super) circuit_pause: Option<At<Duration>>,
 }
 
 /// How the server's certificate is judged: one of the three.

@@ -24,8 +24,8 @@ use super::session::Session;
 use super::{convert, started};
 use crate::catalog::{Catalog, Prompt, Tool};
 use crate::config::Ability;
-use crate::host::random_id;
-use crate::jobs::{Job, Jobs, Start};
+use crate::host::{Host, random_id};
+use crate::jobs::{Job, Start};
 use crate::plugin::wit::prompts::PromptOutcome;
 use crate::plugin::wit::resources::ReadOutcome;
 use crate::plugin::wit::tools::{JobSupport, Outcome};
@@ -51,8 +51,8 @@ pub struct Caller<'a> {
     pub abilities: Abilities,
     /// How.
     pub asking: Asking<'a>,
-    /// The host's jobs, when it runs any.
-    pub jobs: Option<&'a Jobs>,
+    /// Who has the jobs, and the plugins that they are of.
+    pub host: &'a Host,
     /// What becomes of a call that outlives its request.
     pub follow: Follow,
 }
@@ -71,7 +71,7 @@ pub enum Follow {
 impl Caller<'_> {
     /// Whether it can be handed a job instead of a result.
     fn follows(&self) -> bool {
-        self.jobs.is_some() && !matches!(self.follow, Follow::Briefly(_))
+        self.host.jobs().is_some() && !matches!(self.follow, Follow::Briefly(_))
     }
 }
 
@@ -305,7 +305,7 @@ enum Round {
 /// Serves a request to its end, to the client's next round, or to the job that it goes on as.
 pub async fn call(target: &Target, caller: Caller<'_>) -> Result<Ended, ErrorData> {
     match target {
-        Target::Own(own) => follow::call(own, &caller).await.map(Ended::Tool),
+        Target::Own(own) => follow::call(own, &caller).await,
         Target::Served(served) => rounds(served, caller).await,
     }
 }

@@ -178,7 +178,7 @@ impl Handler {
                 .as_ref()
                 .map_or_else(Abilities::default, ask::client_abilities),
             asking,
-            jobs: self.host().jobs(),
+            host: self.host(),
             follow: self.follow(context),
         })
     }

@@ -10,7 +10,7 @@ use crate::jobs::{Start, Status};
 /// Begins the job and answers the call that started it.
 pub(super) async fn answer(start: Start, caller: &Caller<'_>) -> Result<Ended, ErrorData> {
     let tool = start.tool.clone();
-    let Some(jobs) = caller.jobs else {
+    let Some(jobs) = caller.host.jobs() else {
         return Ok(Ended::Tool(told(format!(
             "`{tool}` runs as a job, and this host cannot run jobs at the moment: its log says why"
         ))));

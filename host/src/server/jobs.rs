@@ -22,6 +22,9 @@ use crate::mcp;
 use crate::plugin::Principal;
 use crate::policy::Missing;
 
+/// Lines of its log that come with a job.
+const SHOWN_LINES: usize = 20;
+
 /// The routes.
 pub(super) fn routes() -> Router<Arc<Guard>> {
     Router::new()
@@ -149,8 +152,11 @@ async fn show(
     Extension(principal): Extension<Principal>,
     Path(text): Path<String>,
 ) -> Answer {
-    let details = jobs(&guard.host)?.get(&principal, &id(&text)?).await?;
+    let (jobs, id) = (jobs(&guard.host)?, id(&text)?);
+    let details = jobs.get(&principal, &id).await?;
+    let log = jobs.log(&principal, &id, SHOWN_LINES).await?;
     let mut view = details.job.view();
+    view["log"] = log.iter().map(crate::jobs::Line::view).collect();
     let (result, error) = mcp::job_result(details);
     view["result"] = result;
     if !error.is_null() {

@@ -10,6 +10,7 @@ use super::findings::Findings;
 use super::origin::Origins;
 use super::{Binding, BindingName, Config, Credential, Env, Overrides, raw};
 
+mod addresses;
 mod auth;
 mod binding;
 mod credential;
