@@ -1,6 +1,7 @@
 //! What stands between a call and a change: read-only clusters, protected guests, locks, running tasks, the person.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde_json::Value;
 use toolward_sdk::ask::Confirm;
@@ -140,7 +141,7 @@ pub(crate) fn confirm(
     let mut question = Confirm::new(message).backend(cluster);
     let mut shown = message.to_owned();
     for (label, value) in details {
-        shown.push_str(&format!("\n{label}: {value}"));
+        let _ = write!(shown, "\n{label}: {value}");
         question = question.detail(label, value);
     }
     cx.ask(&format!("confirm-{:016x}", fingerprint(&shown)), question)?

@@ -30,7 +30,7 @@ const fn yes() -> bool {
     true
 }
 
-/// Deletes a stopped guest with all its disks and snapshots, after confirmation. Backups stay. Look at dry_run first: it
+/// Deletes a stopped guest with all its disks and snapshots, after confirmation. Backups stay. Look at `dry_run` first: it
 /// names what depends on the guest.
 #[tool(destructive, open_world = false, title = "Delete a guest")]
 pub(crate) fn pve_guest_delete(cx: &Context, args: DeleteArgs) -> Result<Work<Rendered<Report>>> {

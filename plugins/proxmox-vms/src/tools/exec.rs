@@ -19,7 +19,7 @@ const OUTPUT: usize = 16 * 1024;
 pub(crate) struct ExecArgs {
     /// The machine: number, name, or node/name.
     guest: String,
-    /// The program and its arguments, one by one. There is no shell: for pipes and the like, ["sh", "-c", "…"].
+    /// The program and its arguments, one by one. There is no shell: for pipes and the like, `["sh", "-c", "…"]`.
     #[schemars(length(min = 1, max = 100))]
     command: Vec<String>,
     /// What the program reads from its standard input.

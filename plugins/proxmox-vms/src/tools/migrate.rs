@@ -332,7 +332,7 @@ pub(crate) struct DrainArgs {
 }
 
 /// Empties a node for maintenance, after confirmation: moves its running guests to the other nodes, those with the most
-/// free memory first. Guests that cannot move are named beforehand and stay. Always a job. Look at dry_run first.
+/// free memory first. Guests that cannot move are named beforehand and stay. Always a job. Look at `dry_run` first.
 #[tool(destructive, open_world = false, title = "Empty a node")]
 pub(crate) fn pve_node_drain(cx: &Context, args: DrainArgs) -> Result<Work<Rendered<Report>>> {
     let cluster = api::one(cx, args.cluster.as_deref())?;

@@ -150,7 +150,7 @@ pub(crate) fn pve_guest_start(cx: &Context, args: PowerArgs) -> Result<Work<Rend
 }
 
 /// Shuts guests down cleanly, from inside. One that does not react within its time stays running: then decide about
-/// pve_guest_stop.
+/// `pve_guest_stop`.
 #[tool(
     destructive = false,
     idempotent,
@@ -172,7 +172,7 @@ pub(crate) fn pve_guest_shutdown(
 }
 
 /// Stops guests hard, after confirmation, as if the plug were pulled: data that was not written is lost. Try
-/// pve_guest_shutdown first.
+/// `pve_guest_shutdown` first.
 #[tool(
     destructive,
     idempotent,

@@ -14,6 +14,7 @@ use crate::show;
 
 /// A guest's snapshots.
 #[derive(Deserialize, JsonSchema, Serialize)]
+#[expect(clippy::struct_field_names, reason = "as the model knows it")]
 pub(crate) struct Snapshots {
     /// The cluster.
     cluster: String,

@@ -1,5 +1,6 @@
 //! Tasks of the cluster: list, look at, wait for, abort.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -52,7 +53,7 @@ pub(crate) struct Tasks {
 pub(crate) struct Task {
     /// The cluster.
     cluster: String,
-    /// Its name, for pve_task.
+    /// Its name, for `pve_task`.
     upid: String,
     /// Its type.
     #[serde(rename = "type")]
@@ -110,10 +111,11 @@ pub(crate) fn pve_tasks(cx: &Context, args: TasksArgs) -> Result<Rendered<Tasks>
             text.push('\n');
         }
         let about = task.about.as_deref().unwrap_or_default();
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "{} {} {about} on {} by {}: {} ({})",
             task.started, task.kind, task.node, task.user, task.status, task.upid
-        ));
+        );
     }
     away_lines(&mut text, &list.unreachable);
     Ok(Rendered::new(list, text))
