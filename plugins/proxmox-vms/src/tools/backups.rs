@@ -11,7 +11,7 @@ use super::create::free_id;
 use super::storage::{self, find_volume, online_nodes};
 use super::{Away, across, away_lines};
 use crate::api::{self, ApiError, Cluster};
-use crate::guard;
+use crate::guard::{self, Word};
 use crate::guest::{self, Found, Kind};
 use crate::loose::Loose;
 use crate::path;
@@ -432,6 +432,10 @@ pub(crate) fn pve_backup_create(cx: &Context, args: CreateArgs) -> Result<Work<R
 
 /// What is restored, and as what.
 #[derive(Deserialize, JsonSchema)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a choice of the caller"
+)]
 pub(crate) struct RestoreArgs {
     /// The backup, as `pve_backups` lists it.
     backup: String,
@@ -456,6 +460,11 @@ pub(crate) struct RestoreArgs {
     start: bool,
     /// The cluster, where several are bound.
     cluster: Option<String>,
+    /// Yes, do it. Takes the place of asking the person where the operator allows that, together with `reason`.
+    #[serde(default)]
+    confirm: bool,
+    /// Why; goes into the operator's log.
+    reason: Option<String>,
     /// Only show what would be done.
     #[serde(default)]
     dry_run: bool,
@@ -558,7 +567,13 @@ pub(crate) fn pve_backup_restore(
             "The {} is replaced by a backup. Its present disks and snapshots are lost.",
             kind.noun()
         );
-        guard::confirm(cx, &cluster.name, &message, &details)?;
+        guard::confirm(
+            cx,
+            &cluster.name,
+            &message,
+            &details,
+            Word::of(args.confirm, args.reason.as_deref()),
+        )?;
     }
     run::carry_out(cx, plan, Duration::ZERO)
 }
@@ -603,6 +618,11 @@ pub(crate) struct DeleteArgs {
     node: Option<String>,
     /// The cluster, where several are bound.
     cluster: Option<String>,
+    /// Yes, do it. Takes the place of asking the person where the operator allows that, together with `reason`.
+    #[serde(default)]
+    confirm: bool,
+    /// Why; goes into the operator's log.
+    reason: Option<String>,
     /// Only show what would be done.
     #[serde(default)]
     dry_run: bool,
@@ -674,7 +694,13 @@ pub(crate) fn pve_backup_delete(cx: &Context, args: DeleteArgs) -> Result<Work<R
         ("Size".to_owned(), size),
         ("Others".to_owned(), others),
     ];
-    guard::confirm(cx, &cluster.name, "A backup is deleted for good.", &details)?;
+    guard::confirm(
+        cx,
+        &cluster.name,
+        "A backup is deleted for good.",
+        &details,
+        Word::of(args.confirm, args.reason.as_deref()),
+    )?;
     run::carry_out(cx, plan, run::PATIENCE)
 }
 

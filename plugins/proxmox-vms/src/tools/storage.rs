@@ -8,7 +8,7 @@ use toolward_sdk::prelude::*;
 
 use super::{Away, across, away_lines};
 use crate::api::{self, ApiError, Cluster};
-use crate::guard;
+use crate::guard::{self, Word};
 use crate::loose::Loose;
 use crate::path;
 use crate::plan::{Action, Plan};
@@ -529,6 +529,11 @@ pub(crate) struct DeleteVolumeArgs {
     node: Option<String>,
     /// The cluster, where several are bound.
     cluster: Option<String>,
+    /// Yes, do it. Takes the place of asking the person where the operator allows that, together with `reason`.
+    #[serde(default)]
+    confirm: bool,
+    /// Why; goes into the operator's log.
+    reason: Option<String>,
     /// Only show what would be done.
     #[serde(default)]
     dry_run: bool,
@@ -574,7 +579,13 @@ pub(crate) fn pve_storage_delete(
         ("Node".to_owned(), node),
         ("Size".to_owned(), size),
     ];
-    guard::confirm(cx, &cluster.name, "A file is deleted for good.", &details)?;
+    guard::confirm(
+        cx,
+        &cluster.name,
+        "A file is deleted for good.",
+        &details,
+        Word::of(args.confirm, args.reason.as_deref()),
+    )?;
     run::carry_out(cx, plan, run::PATIENCE)
 }
 

@@ -8,7 +8,7 @@ use toolward_sdk::prelude::*;
 
 use super::{Away, across, away_lines};
 use crate::api::{self, ApiError, Cluster};
-use crate::guard;
+use crate::guard::{self, Word};
 use crate::guest;
 use crate::loose::Loose;
 use crate::path;
@@ -366,6 +366,11 @@ pub(crate) struct AbortArgs {
     upid: String,
     /// The cluster, where several are bound.
     cluster: Option<String>,
+    /// Yes, do it. Takes the place of asking the person where the operator allows that, together with `reason`.
+    #[serde(default)]
+    confirm: bool,
+    /// Why; goes into the operator's log.
+    reason: Option<String>,
     /// Only show what would be done.
     #[serde(default)]
     dry_run: bool,
@@ -416,6 +421,7 @@ pub(crate) fn pve_task_abort(
         &cluster.name,
         "A running task is aborted. What it has done so far stays.",
         &details,
+        Word::of(args.confirm, args.reason.as_deref()),
     )?;
     run::carry_out(cx, plan, run::PATIENCE)
 }
