@@ -21,6 +21,8 @@ pub enum Exit {
     Plugin = 4,
     /// The tool ran and answered with an error.
     Tool = 5,
+    /// The audit log is not what was written.
+    Tampered = 6,
 }
 
 impl From<Exit> for std::process::ExitCode {

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::error::Exit;
 use crate::telemetry::{self, LogFormat};
 
+mod audit;
 mod call;
 mod completions;
 mod config;
@@ -26,7 +27,7 @@ pub struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 success, 1 failure, 2 wrong command line, 3 wrong configuration, 4 a plugin cannot be offered, 5 the tool answered with an error.
+Exit codes: 0 success, 1 failure, 2 wrong command line, 3 wrong configuration, 4 a plugin cannot be offered, 5 the tool answered with an error, 6 the audit log was changed.
 
 Start with `toolward config check`, then `toolward serve`.";
 
@@ -74,6 +75,9 @@ enum Command {
     /// Check and explain the configuration
     #[command(subcommand)]
     Config(config::Config),
+    /// Look after the audit log
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Print a completion script for a shell
     Completions(completions::Completions),
 }
@@ -98,6 +102,7 @@ impl Cli {
             Command::Plugin(command) => command.run(),
             Command::Token(command) => command.run(),
             Command::Config(command) => command.run(&self.global),
+            Command::Audit(command) => command.run(&self.global),
             Command::Completions(command) => command.run(),
         }
     }

@@ -21,7 +21,8 @@ use super::ask::{self, AskError, Question};
 use super::follow::{self, OwnCall};
 use super::seal::{Binding, Sealer};
 use super::session::Session;
-use super::{convert, started};
+use super::{convert, record, started};
+use crate::audit::Trail;
 use crate::catalog::{Catalog, Prompt, Tool};
 use crate::config::Ability;
 use crate::host::random_id;
@@ -215,7 +216,7 @@ impl Target {
 }
 
 impl Served {
-    fn plugin(&self) -> &Arc<Plugin> {
+    pub(super) fn plugin(&self) -> &Arc<Plugin> {
         match self {
             Self::Tool { tool, .. } => &tool.plugin,
             Self::Prompt { prompt, .. } => &prompt.plugin,
@@ -232,7 +233,7 @@ impl Served {
     }
 
     /// Method, name and arguments, for what is sealed.
-    fn identity(&self) -> (&'static str, &str, String) {
+    pub(super) fn identity(&self) -> (&'static str, &str, String) {
         match self {
             Self::Tool { tool, arguments } => ("tools/call", &tool.name, arguments.clone()),
             Self::Prompt { prompt, arguments } => (
@@ -306,13 +307,23 @@ enum Round {
 pub async fn call(target: &Target, caller: Caller<'_>) -> Result<Ended, ErrorData> {
     match target {
         Target::Own(own) => follow::call(own, &caller).await.map(Ended::Tool),
-        Target::Served(served) => rounds(served, caller).await,
+        Target::Served(served) => {
+            let record = record::begin(served, &caller)?;
+            let trail = record.trail();
+            if let Err(error) = allowed(&caller.principal, served.ability(), served.plugin()) {
+                trail.denial(&error.message);
+                record.end("denied");
+                return Err(error);
+            }
+            let ended = rounds(served, caller, &trail).await;
+            record.end(record::outcome(&ended));
+            ended
+        }
     }
 }
 
-async fn rounds(target: &Served, caller: Caller<'_>) -> Result<Ended, ErrorData> {
+async fn rounds(target: &Served, caller: Caller<'_>, trail: &Trail) -> Result<Ended, ErrorData> {
     let plugin = target.plugin();
-    allowed(&caller.principal, target.ability(), plugin)?;
     if let Served::Tool { tool, .. } = target {
         can_follow(tool, &caller)?;
     }
@@ -343,6 +354,7 @@ async fn rounds(target: &Served, caller: Caller<'_>) -> Result<Ended, ErrorData>
                 ..ask::abilities(plugin, caller.abilities)
             },
             asked,
+            trail: trail.clone(),
         };
         let needed = match target.run(info).await? {
             Round::Ended(ended) => return Ok(ended),

@@ -39,6 +39,7 @@ mod convert;
 pub mod envelope;
 mod events;
 mod follow;
+mod record;
 mod seal;
 mod session;
 mod started;
@@ -289,6 +290,7 @@ impl ServerHandler for Handler {
         let target = match Target::tool(&catalog, &request.name, arguments) {
             Ok(target) => target,
             Err(Ok(mut misfit)) => {
+                record::misfit(&self.catalog(), &request.name, self.principal(&context)?);
                 misfit.meta = stamp(misfit.meta, &context);
                 return Ok(misfit.into());
             }
@@ -473,6 +475,7 @@ impl ServerHandler for Handler {
             traceparent: context.meta.get_traceparent().map(str::to_owned),
             abilities: Abilities::default(),
             asked: Asked::default(),
+            trail: plugin.own_trail(),
         };
         let argument = request.argument;
         let run = plugin.complete(

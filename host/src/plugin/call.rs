@@ -13,6 +13,7 @@ use super::cpu::{Meter, Metered};
 use super::engine::Engine;
 use super::manifest::Manifest;
 use super::offers::Exports;
+use crate::audit::{Audit, Event, Kind, Trail};
 use crate::capability::{CallInfo, Context, PluginFacts, State, Stderr};
 use crate::config::{Grant, Limits, PluginName};
 
@@ -116,6 +117,24 @@ pub enum CallError {
     },
 }
 
+impl CallError {
+    /// The limit, or what else ended the call, in a word.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::Busy => "busy",
+            Self::WallTime { .. } => "wall-time",
+            Self::CpuTime { .. } => "cpu-time",
+            Self::Memory { .. } => "memory",
+            Self::HostMemory { .. } => "host-memory",
+            Self::ResultSize { .. } => "result-size",
+            Self::Stack { .. } => "stack",
+            Self::Trap { .. } => "trap",
+        }
+    }
+}
+
 /// Whether `link` is `allowed` or below it: the same server, and the path goes on at a slash.
 fn is_below(link: &url::Url, allowed: &url::Url) -> bool {
     let path = allowed.path().trim_end_matches('/');
@@ -150,6 +169,26 @@ impl Plugin {
         &self.manifest.name
     }
 
+    /// The log that its calls are recorded in.
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        &self.engine.audit
+    }
+
+    /// An event that is about this plugin.
+    #[must_use]
+    pub fn event(&self, kind: Kind) -> Event {
+        let version = self.manifest.version.to_string();
+        Event::new(kind).plugin(self.name().as_str(), &version, &self.digest)
+    }
+
+    /// For calls of the host's own, which have no line: what they are denied has one.
+    #[must_use]
+    pub fn own_trail(&self) -> Trail {
+        let event = self.event(Kind::Denial).with("by", "host");
+        self.audit().trail(event)
+    }
+
     /// Bounds on each call.
     #[must_use]
     pub fn limits(&self) -> &Limits {
@@ -175,6 +214,19 @@ impl Plugin {
     /// Runs `operation` in a fresh instance, on the guests' threads. Whatever ends the wait (the answer, a limit,
     /// the client), the instance is gone when the permits are free again.
     pub(super) async fn run<T: Send + 'static>(
+        &self,
+        info: CallInfo,
+        operation: Operation<T>,
+    ) -> Result<T, CallError> {
+        let trail = info.trail.clone();
+        let ended = self.run_unrecorded(info, operation).await;
+        if let Err(error) = &ended {
+            trail.stopped(error.word());
+        }
+        ended
+    }
+
+    async fn run_unrecorded<T: Send + 'static>(
         &self,
         info: CallInfo,
         operation: Operation<T>,
