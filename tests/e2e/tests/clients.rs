@@ -79,11 +79,19 @@ fn plan(era: &str, reach: &Value, simulator: &Simulator) -> Value {
     let mut plan = json!({
         "era": era,
         "tools": [
+            "backup_jobs_copies",
+            "backup_jobs_disable",
+            "backup_jobs_enable",
             "backup_jobs_get",
             "backup_jobs_list",
+            "backup_jobs_next",
+            "backup_jobs_objects",
             "backup_jobs_retry",
+            "backup_jobs_running",
+            "backup_jobs_schedule",
             "backup_jobs_start",
             "backup_jobs_stop",
+            "backup_jobs_why",
         ],
         "call": {
             "name": "backup_jobs_list",
