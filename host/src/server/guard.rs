@@ -109,7 +109,12 @@ pub(super) async fn guard(
         };
     }
     request.extensions_mut().insert(principal.clone());
-    let response = next.run(request).await;
+    let ends_session = request.method() == Method::DELETE;
+    let mut response = next.run(request).await;
+    if ends_session && response.status() == StatusCode::ACCEPTED {
+        // rmcp has ended it, and yet says that it will; clients warn of that.
+        *response.status_mut() = StatusCode::NO_CONTENT;
+    }
     if let Some(id) = response.headers().get(SESSION).and_then(text) {
         guard.owners.opened_by(id, &principal);
     }

@@ -172,7 +172,7 @@ fn mcp() -> Value {
     let mut delete = operation(
         "end_mcp_session",
         "End a session",
-        &with(json!({ "202": { "description": "It has ended" } })),
+        &with(json!({ "204": { "description": "It has ended" } })),
     );
     delete["parameters"] = session;
     json!({ "post": post, "get": get, "delete": delete })
