@@ -3,7 +3,7 @@
 mod lab;
 
 use lab::Lab;
-use pve_simulator::{Flavour, Options};
+use pve_simulator::Flavour;
 use serde_json::json;
 use toolward_sdk::testing::{Answer, Exchange, Host};
 use toolward_sdk::{Failure, Reply, Trouble};
