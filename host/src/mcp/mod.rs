@@ -8,7 +8,7 @@
 #![expect(deprecated, reason = "older revisions have them, and clients use them")]
 
 use std::borrow::Cow;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CompletionInfo,
@@ -22,6 +22,7 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{Catalog, List};
 use crate::config::Ability;
@@ -36,6 +37,7 @@ pub mod envelope;
 mod events;
 mod seal;
 mod session;
+pub mod sessions;
 
 pub use call::{Asking, Caller, Ended, Target, call};
 pub use seal::Sealer;
@@ -53,25 +55,31 @@ const MAX_COMPLETIONS: usize = 100;
 pub struct Server {
     host: Arc<Host>,
     sealer: Sealer,
+    /// Cancelled when nobody is to wait for news any more.
+    stop: CancellationToken,
 }
 
 impl Server {
-    /// The protocol's side of a host.
+    /// The protocol's side of a host. Whoever waits for news does so until `stop` is cancelled.
     #[must_use]
-    pub fn new(host: Arc<Host>) -> Arc<Self> {
+    pub fn new(host: Arc<Host>, stop: CancellationToken) -> Arc<Self> {
         Arc::new(Self {
             host,
             sealer: Sealer::new(),
+            stop,
         })
     }
 }
 
-/// Serves one session, or one request.
+/// Serves one connection, or one request.
 #[derive(Clone, Debug)]
 pub struct Handler {
     server: Arc<Server>,
     sender: Sender,
-    session: Arc<OnceLock<Session>>,
+    /// Only the old era uses it.
+    session: Arc<session::State>,
+    /// What the client of a session said that it can do; otherwise each request tells, or the connection.
+    abilities: Option<Abilities>,
 }
 
 /// Who sends the requests of a handler.
@@ -91,6 +99,22 @@ impl Handler {
             server,
             sender: Sender::One(principal),
             session: Arc::default(),
+            abilities: None,
+        }
+    }
+
+    /// A handler for one request of a session, over HTTP.
+    fn in_session(
+        server: Arc<Server>,
+        principal: Principal,
+        session: Arc<session::State>,
+        abilities: Abilities,
+    ) -> Self {
+        Self {
+            server,
+            sender: Sender::One(principal),
+            session,
+            abilities: Some(abilities),
         }
     }
 
@@ -101,6 +125,7 @@ impl Handler {
             server,
             sender: Sender::OfRequest,
             session: Arc::default(),
+            abilities: None,
         }
     }
 
@@ -126,10 +151,15 @@ impl Handler {
         self.host().catalog()
     }
 
-    /// The session over this connection; only the old era has one.
-    fn session(&self, context: &RequestContext<RoleServer>) -> &Session {
-        self.session
-            .get_or_init(|| Session::new(context.peer.clone()))
+    /// What a client is told when it opens a session.
+    fn welcome(
+        &self,
+        request: &InitializeRequestParams,
+        principal: &Principal,
+    ) -> Result<InitializeResult, ErrorData> {
+        let mut result = self.negotiate_initialize(request)?;
+        result.instructions = instructions(&self.catalog(), principal);
+        Ok(result)
     }
 
     /// Who asks, and how they can be asked back.
@@ -146,17 +176,18 @@ impl Handler {
                 sealer: &self.server.sealer,
             }
         } else {
-            Asking::Requests(self.session(context))
+            Asking::Requests(Session::new(context.peer.clone()))
         };
         Ok(Caller {
             principal: self.principal(context)?.clone(),
             cancelled: context.ct.clone(),
             traceparent: context.meta.get_traceparent().map(str::to_owned),
             events: None,
-            abilities: context
-                .client_capabilities()
-                .as_ref()
-                .map_or_else(Abilities::default, ask::client_abilities),
+            abilities: self.abilities.unwrap_or_else(|| {
+                let declared = context.client_capabilities();
+                let declared = declared.as_ref();
+                declared.map_or_else(Abilities::default, ask::client_abilities)
+            }),
             asking,
         })
     }
@@ -171,7 +202,7 @@ impl Handler {
         let level = if is_new_era(context) {
             context.meta.log_level().map(level)
         } else {
-            Some(self.session(context).level())
+            Some(self.session.level())
         };
         events::pass_on(context, level, target, caller).await
     }
@@ -191,9 +222,7 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<InitializeResult, ErrorData> {
         context.peer.set_peer_info(request.clone());
-        let mut result = self.negotiate_initialize(&request)?;
-        result.instructions = instructions(&self.catalog(), self.principal(&context)?);
-        Ok(result)
+        self.welcome(&request, self.principal(&context)?)
     }
 
     async fn discover(
@@ -207,10 +236,7 @@ impl ServerHandler for Handler {
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
-        let session = self
-            .session
-            .get_or_init(|| Session::new(context.peer.clone()));
-        session.hear_news(self.host());
+        self.session.hear_news(self.host(), context.peer);
     }
 
     async fn list_tools(
@@ -422,7 +448,7 @@ impl ServerHandler for Handler {
                 rmcp::model::SetLevelRequestMethod,
             >());
         }
-        self.session(&context).set_level(level(request.level));
+        self.session.set_level(level(request.level));
         Ok(())
     }
 
@@ -438,7 +464,7 @@ impl ServerHandler for Handler {
             let data = serde_json::json!({ "uri": request.uri });
             ErrorData::resource_not_found("no resource has this URI", Some(data))
         })?;
-        if self.session(&context).subscribe(request.uri, subscription) {
+        if self.session.subscribe(request.uri, subscription) {
             Ok(())
         } else {
             Err(ErrorData::invalid_params(
@@ -451,9 +477,9 @@ impl ServerHandler for Handler {
     async fn unsubscribe(
         &self,
         request: UnsubscribeRequestParams,
-        context: RequestContext<RoleServer>,
+        _: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        self.session(&context).unsubscribe(&request.uri);
+        self.session.unsubscribe(&request.uri);
         Ok(())
     }
 
@@ -495,6 +521,7 @@ impl ServerHandler for Handler {
             let heard = tokio::select! {
                 heard = news.recv() => heard,
                 () = context.cancelled() => return Ok(()),
+                () = self.server.stop.cancelled() => return Ok(()),
             };
             let changed = match heard {
                 Ok(changed) => vec![changed],

@@ -13,25 +13,28 @@ use http::{HeaderMap, Method, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use super::challenge::{self, Credentials};
-use super::sessions::Owners;
 use crate::auth::Authenticator;
 use crate::host::Host;
-use crate::mcp::envelope;
+use crate::mcp::envelope::{self, Envelope, Era};
 use crate::plugin::Principal;
 
-const SESSION: &str = "mcp-session-id";
-const VERSION: &str = "mcp-protocol-version";
-/// The first revision without sessions; revisions are dates, so text compares them.
-const WITHOUT_SESSIONS: &str = "2026-07-28";
+pub(super) const SESSION: &str = "mcp-session-id";
+pub(super) const VERSION: &str = "mcp-protocol-version";
 
 /// Who is asked, and what is checked.
 #[derive(Debug)]
 pub(super) struct Guard {
     pub(super) host: Arc<Host>,
-    pub(super) callers: Callers,
-    pub(super) owners: Owners,
+    pub(super) callers: Arc<Callers>,
     pub(super) max_body: usize,
     pub(super) body_timeout: Duration,
+}
+
+/// A message of the old era, read and looked at.
+#[derive(Clone, Debug)]
+pub(super) struct Message {
+    pub(super) envelope: Envelope,
+    pub(super) body: Bytes,
 }
 
 /// How callers are known.
@@ -48,7 +51,7 @@ pub(super) enum Callers {
 }
 
 impl Callers {
-    async fn principal(&self, headers: &HeaderMap) -> Result<Principal, Response> {
+    pub(super) async fn principal(&self, headers: &HeaderMap) -> Result<Principal, Response> {
         let (authenticator, metadata) = match self {
             Self::Unasked(principal) => return Ok(principal.clone()),
             Self::Asked {
@@ -70,7 +73,7 @@ impl Callers {
         Err(challenge::refused(metadata, &refusal))
     }
 
-    fn metadata(&self) -> Option<&str> {
+    pub(super) fn metadata(&self) -> Option<&str> {
         match self {
             Self::Unasked(_) => None,
             Self::Asked { metadata, .. } => metadata.as_deref(),
@@ -90,20 +93,22 @@ pub(super) async fn guard(
     };
     // Nobody further in needs the token: rmcp hands the headers to handlers, and somebody would log them.
     request.headers_mut().remove(header::AUTHORIZATION);
-    if let Err(refused) = guard.check_session(request.headers_mut(), &principal) {
-        return unread(refused);
-    }
     if request.method() == Method::POST {
         request = match guard.check_message(request, &principal).await {
             Ok(request) => request,
             Err(refused) => return refused,
         };
+    } else {
+        let version = request.headers().get(VERSION).and_then(text);
+        let era = envelope::era(version);
+        request.extensions_mut().insert(era);
     }
-    request.extensions_mut().insert(principal.clone());
+    if request.extensions().get() == Some(&Era::New) {
+        // It means nothing there, and so that nobody finds a meaning it goes no further.
+        request.headers_mut().remove(SESSION);
+    }
+    request.extensions_mut().insert(principal);
     let response = next.run(request).await;
-    if let Some(id) = response.headers().get(SESSION).and_then(text) {
-        guard.owners.opened_by(id, &principal);
-    }
     if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
         // rmcp says that of every body it cannot read; the media type was checked above.
         return refuse(StatusCode::BAD_REQUEST, "the body is no message of MCP");
@@ -112,38 +117,13 @@ pub(super) async fn guard(
 }
 
 impl Guard {
-    #[expect(
-        clippy::result_large_err,
-        reason = "passed on once, at the end of a request"
-    )]
-    fn check_session(
-        &self,
-        headers: &mut HeaderMap,
-        principal: &Principal,
-    ) -> Result<(), Response> {
-        let Some(id) = headers.get(SESSION) else {
-            return Ok(());
-        };
-        let version = headers.get(VERSION).and_then(text);
-        if version.is_some_and(|version| version >= WITHOUT_SESSIONS) {
-            // It means nothing there, and so that nobody finds a meaning it goes no further.
-            headers.remove(SESSION);
-            return Ok(());
-        }
-        if text(id).is_some_and(|id| self.owners.is_of(id, principal)) {
-            Ok(())
-        } else {
-            Err(refuse(StatusCode::NOT_FOUND, "there is no such session"))
-        }
-    }
-
     /// Reads the message and looks at it; the request goes on with its body in memory.
     async fn check_message(
         &self,
         request: Request,
         principal: &Principal,
     ) -> Result<Request, Response> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         if !is_json(&parts.headers) {
             return Err(unread(refuse(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -151,10 +131,17 @@ impl Guard {
             )));
         }
         let body = self.read(&parts.headers, body).await?;
-        let envelope = envelope::look(&body)
-            .map_err(|problem| json(StatusCode::BAD_REQUEST, envelope::error_body(problem)))?;
+        let envelope = envelope::look(&body).map_err(|problem| {
+            refuse_with(StatusCode::BAD_REQUEST, envelope::error_body(problem))
+        })?;
         envelope::may_send(&self.host.catalog(), principal, &envelope)
             .map_err(|missing| challenge::insufficient(self.callers.metadata(), &missing))?;
+        let era = envelope.era(parts.headers.get(VERSION).and_then(text));
+        parts.extensions.insert(era);
+        if era == Era::Old {
+            let body = body.clone();
+            parts.extensions.insert(Message { envelope, body });
+        }
         Ok(Request::from_parts(parts, Body::from(body)))
     }
 
@@ -200,7 +187,7 @@ pub(super) fn unread(mut response: Response) -> Response {
     response
 }
 
-fn text(value: &HeaderValue) -> Option<&str> {
+pub(super) fn text(value: &HeaderValue) -> Option<&str> {
     value.to_str().ok()
 }
 
@@ -215,9 +202,10 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// A refusal in the protocol's form.
 pub(super) fn refuse(status: StatusCode, message: &str) -> Response {
-    json(status, envelope::refusal_body(message))
+    refuse_with(status, envelope::refusal_body(message))
 }
 
-fn json(status: StatusCode, body: String) -> Response {
+/// The same with a body made elsewhere.
+pub(super) fn refuse_with(status: StatusCode, body: String) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }

@@ -5,24 +5,29 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{any, get};
 use http::StatusCode;
-use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::door::{self, Door};
-use super::guard::{self, Callers, Guard};
-use super::sessions::{Owned, Owners};
+use super::guard::{self, Callers, Guard, Message};
+use super::operator::{self, Desk};
+use super::sessions::{OldEra, Visit};
 use super::{connections, metadata};
 use crate::auth::{Authenticator, IssuerError};
 use crate::config::{self, Config};
 use crate::host::{Host, anonymous_principal, local_principal};
+use crate::mcp::envelope::Era;
+use crate::mcp::sessions::Sessions;
 use crate::mcp::{Handler, Server};
+use crate::plugin::Principal;
 
 /// Why HTTP is not served.
 #[derive(Debug, thiserror::Error)]
@@ -83,33 +88,48 @@ fn routes(
     let settings = &config.server;
     let auth = config.auth.as_ref();
     let oauth = auth.and_then(|auth| auth.oauth.as_ref());
-    let owners = Owners::default();
+    let callers = Arc::new(callers(auth, address)?);
     let guard = Arc::new(Guard {
         host: host.clone(),
-        callers: callers(auth, address)?,
-        owners: owners.clone(),
+        callers: callers.clone(),
         max_body: settings.max_request_bytes,
         body_timeout: settings.body_timeout,
     });
-    let sessions = Owned {
-        inner: LocalSessionManager::default(),
-        owners,
-    };
-    let server = Server::new(host);
-    let mcp = StreamableHttpService::new(
+    let server = Server::new(host, stop.clone());
+    let sessions = Sessions::new(server.clone(), settings.sessions.clone());
+    let desk = Arc::new(Desk {
+        callers,
+        sessions: sessions.clone(),
+        limits: settings.sessions.clone(),
+    });
+    let new_era = StreamableHttpService::new(
         move || Ok(Handler::of_requests(server.clone())),
-        Arc::new(sessions),
+        Arc::new(NeverSessionManager::default()),
         StreamableHttpServerConfig::default()
+            .with_legacy_session_mode(false)
             .with_json_response(true)
+            .with_sse_keep_alive(Some(settings.keep_alive))
             // The door has looked at both.
             .disable_allowed_hosts()
             .disable_allowed_origins()
-            .with_max_request_body_bytes(settings.max_request_bytes)
-            .with_cancellation_token(stop.child_token()),
+            .with_max_request_body_bytes(settings.max_request_bytes),
     );
+    let mcp = Arc::new(Mcp {
+        old_era: OldEra {
+            sessions,
+            keep_alive: settings.keep_alive,
+        },
+        new_era,
+    });
     let mut routes = Router::new()
-        .nest_service("/mcp", mcp)
-        .layer(from_fn_with_state(guard, guard::guard));
+        .route("/mcp", any(serve_mcp))
+        .route("/mcp/", any(serve_mcp))
+        .with_state(mcp)
+        .layer(from_fn_with_state(guard, guard::guard))
+        .route(
+            "/mcp-sessions",
+            get(operator::list_sessions).with_state(desk),
+        );
     if let Some(oauth) = oauth {
         let document = metadata::document(oauth);
         let paths: BTreeSet<String> = [
@@ -128,6 +148,33 @@ fn routes(
         .layer(from_fn_with_state(door, come_in))
         // Whoever looks after the process asks by whatever name it has there.
         .route("/health", get(async || "ok\n")))
+}
+
+/// Both eras.
+struct Mcp {
+    old_era: OldEra,
+    new_era: StreamableHttpService<Handler, NeverSessionManager>,
+}
+
+/// `/mcp`, behind the guard: each request carries its principal and its era.
+async fn serve_mcp(State(mcp): State<Arc<Mcp>>, mut request: Request) -> Response {
+    if request.extensions().get() == Some(&Era::New) {
+        return mcp.new_era.handle(request).await.map(Body::new);
+    }
+    let message = request.extensions_mut().remove::<Message>();
+    let Some(principal) = request.extensions().get::<Principal>() else {
+        return guard::refuse(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "nobody knows who sent this",
+        );
+    };
+    let visit = Visit {
+        method: request.method(),
+        headers: request.headers(),
+        principal,
+        message: message.as_ref().map(|one| (&one.envelope, &one.body)),
+    };
+    mcp.old_era.serve(&visit)
 }
 
 fn callers(auth: Option<&config::Auth>, address: SocketAddr) -> Result<Callers, HttpError> {

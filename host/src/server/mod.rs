@@ -6,5 +6,6 @@ mod door;
 mod guard;
 pub mod http;
 mod metadata;
+mod operator;
 mod sessions;
 pub mod stdio;

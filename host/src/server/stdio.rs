@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rmcp::ServiceExt as _;
+use tokio_util::sync::CancellationToken;
 
 use crate::host::{Host, local_principal};
 use crate::mcp::{Handler, Server};
@@ -20,7 +21,9 @@ pub enum StdioError {
 
 /// Serves until the input ends.
 pub async fn serve(host: Arc<Host>) -> Result<(), StdioError> {
-    let handler = Handler::new(Server::new(host), local_principal());
+    // It ends with its input, and news with it.
+    let server = Server::new(host, CancellationToken::new());
+    let handler = Handler::new(server, local_principal());
     let running = match handler.serve(rmcp::transport::stdio()).await {
         Ok(running) => running,
         // Closing the input without a word is a way to end, not an error.

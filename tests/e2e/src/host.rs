@@ -76,6 +76,19 @@ impl Host {
         self.child.id().expect("the host is running")
     }
 
+    /// Asks it to stop, waits until it has, and gives all that it wrote to stderr.
+    pub async fn terminate(mut self) -> String {
+        let id = self.process_id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &id]).status().await;
+        assert!(asked.expect("there is a `kill`").success());
+        let ended = tokio::time::timeout(crate::PATIENCE, self.child.wait()).await;
+        let status = ended.expect("it stops in time").expect("it was running");
+        self.reader.await.expect("reading does not panic");
+        let log = text(&self.log);
+        assert!(status.success(), "{status}\n{log}");
+        log
+    }
+
     /// Stops it and gives all that it wrote to stderr.
     pub async fn stop(mut self) -> String {
         self.child.kill().await.expect("the host was running");

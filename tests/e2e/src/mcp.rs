@@ -25,15 +25,8 @@ impl Client {
     /// Towards `http://127.0.0.1:PORT/mcp`.
     #[must_use]
     pub fn new(url: &str) -> Self {
-        // Wanted even for plain HTTP. An error says that another test of this process was first.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        // A proxy of the machine has no business between a test and its own host.
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .build()
-            .expect("a client without options can be built");
         Self {
-            http,
+            http: http_client(),
             url: url.to_owned(),
             capabilities: json!({}),
         }
@@ -48,6 +41,13 @@ impl Client {
 
     /// Sends one request and gives its result.
     pub async fn request(&self, method: &str, params: Value) -> Result<Value, ProtocolError> {
+        let response = self.send(method, params).await;
+        let text = response.text().await.expect("the answer is complete");
+        outcome(&message(&text))
+    }
+
+    /// Sends one request and gives what comes back, as it comes. Dropping it is a disconnect.
+    pub async fn send(&self, method: &str, params: Value) -> reqwest::Response {
         let mut params = params;
         params["_meta"] = json!({
             "io.modelcontextprotocol/protocolVersion": VERSION,
@@ -64,9 +64,7 @@ impl Client {
             request = request.header("mcp-name", name);
         }
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-        let response = request.json(&body).send().await.expect("the host answers");
-        let text = response.text().await.expect("the answer is complete");
-        outcome(&message(&text))
+        request.json(&body).send().await.expect("the host answers")
     }
 
     /// The names of all tools, in the order of the list.
@@ -85,6 +83,16 @@ impl Client {
         let params = json!({ "name": tool, "arguments": arguments });
         self.request("tools/call", params).await
     }
+}
+
+/// A client without options.
+#[must_use]
+pub fn http_client() -> reqwest::Client {
+    // Wanted even for plain HTTP. An error says that another test of this process was first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // A proxy of the machine has no business between a test and its own host.
+    let client = reqwest::Client::builder().no_proxy().build();
+    client.expect("a client without options can be built")
 }
 
 /// The texts of a tool's result, one after the other.
