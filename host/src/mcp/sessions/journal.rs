@@ -6,10 +6,11 @@
 //! bounded, and what is dropped first is what was read already. No I/O and no waiting here: `session` does both.
 
 use std::collections::{HashMap, VecDeque};
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use super::event_id::EventId;
 
 /// Numbers the streams of a session.
 pub(super) type StreamId = u64;
@@ -43,52 +44,6 @@ pub(super) enum Kind {
     Change,
     /// Progress, a log line: dropped where there is no room.
     Note,
-}
-
-/// The place of an event: `Last-Event-ID`, taken apart.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct EventId {
-    /// Of the session, so that nobody takes an id of one session for one of another.
-    tag: u32,
-    stream: StreamId,
-    number: u64,
-    /// Only in a bookmark: whose. No two events may have the same id, and readers begin at the same place.
-    reader: Option<u64>,
-}
-
-impl std::fmt::Display for EventId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            tag,
-            stream,
-            number,
-            reader,
-        } = self;
-        write!(f, "{tag:08x}-{stream}-{number}")?;
-        match reader {
-            Some(reader) => write!(f, "-{reader}"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl FromStr for EventId {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let mut parts = text.splitn(4, '-');
-        let mut part = || parts.next().ok_or(());
-        let (tag, stream, number) = (part()?, part()?, part()?);
-        let whole = |text: &str| text.parse().map_err(|_| ());
-        let id = Self {
-            tag: u32::from_str_radix(tag, 16).map_err(|_| ())?,
-            stream: whole(stream)?,
-            number: whole(number)?,
-            reader: parts.next().map(whole).transpose()?,
-        };
-        // Only as it was given: `+7` and `007` are numbers too.
-        (id.to_string() == text).then_some(id).ok_or(())
-    }
 }
 
 /// Why a stream is not taken up again.

@@ -29,6 +29,7 @@ use journal::Bounds;
 use open::Beginning;
 use owner::Owner;
 
+mod event_id;
 mod exchange;
 mod journal;
 mod open;

@@ -143,29 +143,15 @@ fn ids_of_others_are_not_taken() {
     let good = id(&mut journal, reader);
     assert!(journal.resume(&good).is_ok());
     let foreign = [
-        "",
-        "0",
-        "0/0",
         "garbage",
-        "00c0ffee",
-        "00c0ffee-1",
-        "00c0ffee-1-",
-        "00c0ffee-1-1-",
-        "00c0ffee-1-1-x",
-        "00c0ffee-1-1-1-1",
-        "00c0ffee-01-2",
-        "00c0ffee-+1-2",
-        "00C0FFEE-1-2",
-        "c0ffee-1-2",
         // Another session's.
         "00c0ffef-1-2",
         // Not given yet.
         "00c0ffee-1-99",
         "00c0ffee-99-99",
         "00c0ffee-1-18446744073709551615",
-        "00c0ffee-1-18446744073709551616",
+        // Before its stream began.
         "00c0ffee-3-2",
-        "😀",
     ];
     for id in foreign {
         assert_eq!(journal.resume(id).err(), Some(ResumeError::Foreign), "{id}");
