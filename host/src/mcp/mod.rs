@@ -236,7 +236,11 @@ impl ServerHandler for Handler {
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
-        self.session.hear_news(self.host(), context.peer);
+        // Otherwise nobody knows who listens; `sessions` passes news on there.
+        if let Sender::One(principal) = &self.sender {
+            let tenant = principal.tenant.clone();
+            self.session.hear_news(self.host(), tenant, context.peer);
+        }
     }
 
     async fn list_tools(
@@ -460,7 +464,8 @@ impl ServerHandler for Handler {
         if let Some(plugin) = self.catalog().reader(&request.uri) {
             call::allowed(self.principal(&context)?, Ability::ReadResources, plugin)?;
         }
-        let subscription = self.host().watch(&request.uri).ok_or_else(|| {
+        let tenant = &self.principal(&context)?.tenant;
+        let subscription = self.host().watch(&request.uri, tenant).ok_or_else(|| {
             let data = serde_json::json!({ "uri": request.uri });
             ErrorData::resource_not_found("no resource has this URI", Some(data))
         })?;
@@ -515,16 +520,23 @@ impl ServerHandler for Handler {
         // Held for as long as somebody listens.
         let _watched: Vec<Subscription> = uris
             .iter()
-            .filter_map(|uri| self.host().watch(uri))
+            .filter_map(|uri| self.host().watch(uri, &principal.tenant))
             .collect();
+        let over = async {
+            tokio::select! {
+                () = context.cancelled() => {}
+                () = self.server.stop.cancelled() => {}
+            }
+        };
+        tokio::pin!(over);
         loop {
             let heard = tokio::select! {
                 heard = news.recv() => heard,
-                () = context.cancelled() => return Ok(()),
-                () = self.server.stop.cancelled() => return Ok(()),
+                () = &mut over => return Ok(()),
             };
             let changed = match heard {
-                Ok(changed) => vec![changed],
+                Ok(news) if news.concerns(&principal.tenant) => vec![news.what],
+                Ok(_) => continue,
                 // It missed some: anything may have changed.
                 Err(RecvError::Lagged(_)) => [Changed::Tools, Changed::Prompts, Changed::Resources]
                     .into_iter()
@@ -533,7 +545,10 @@ impl ServerHandler for Handler {
                 Err(RecvError::Closed) => return Ok(()),
             };
             for changed in changed {
-                tell(&context, &uris, changed).await;
+                tokio::select! {
+                    () = tell(&context, &uris, changed) => {}
+                    () = &mut over => return Ok(()),
+                }
             }
         }
     }

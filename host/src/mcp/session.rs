@@ -19,6 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::ask::Ready;
 use super::call::judged;
 use super::seal::LIFETIME;
+use crate::config::TenantName;
 use crate::host::{Host, Subscription};
 use crate::plugin::{Changed, Level, Reply};
 
@@ -94,7 +95,12 @@ impl State {
     }
 
     /// Begins to tell the client at the other end of a connection what changes.
-    pub(super) fn hear_news(self: &Arc<Self>, host: &Host, peer: Peer<RoleServer>) {
+    pub(super) fn hear_news(
+        self: &Arc<Self>,
+        host: &Host,
+        tenant: TenantName,
+        peer: Peer<RoleServer>,
+    ) {
         let mut news = host.news();
         let state = Arc::downgrade(self);
         let task = async move {
@@ -104,7 +110,8 @@ impl State {
                     return;
                 };
                 let changed = match heard {
-                    Ok(changed) => vec![changed],
+                    Ok(news) if news.concerns(&tenant) => vec![news.what],
+                    Ok(_) => continue,
                     // It missed some: anything may have changed.
                     Err(RecvError::Lagged(_)) => state.everything(),
                     Err(RecvError::Closed) => return,

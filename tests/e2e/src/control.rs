@@ -1,4 +1,4 @@
-//! The backend of the fixture `restless`: it sees every request, answers what a test wants, and when.
+//! The backend of the fixture `erratic`: it sees every request, answers what a test wants, and when.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,9 +27,9 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    /// What is answered to a path, without its query; an empty object to all others.
+    /// What is answered to a request, or to a path whatever its query; an empty object to all others.
     answers: BTreeMap<String, String>,
-    /// Paths whose answers wait.
+    /// Requests, or paths, whose answers wait.
     held: Vec<String>,
     /// Path and query of every request, in order.
     requests: Vec<String>,
@@ -52,23 +52,32 @@ impl Control {
         }
     }
 
-    /// The tables of a deployment: the plugin `restless`, with this backend.
+    /// The tables of a deployment: the plugin `erratic`, with this backend.
     #[must_use]
-    pub fn restless(&self) -> String {
-        format!(
+    pub fn erratic(&self) -> String {
+        let binding = format!(
             r#"
 [bindings.control]
 kind = "control"
 url = "http://127.0.0.1:{}"
 allow = ["GET /**"]
+"#,
+            self.port
+        );
+        binding + &self.plugin("erratic")
+    }
 
-[plugins.restless]
+    /// The table of one more plugin that has this backend.
+    #[must_use]
+    pub fn plugin(&self, name: &str) -> String {
+        format!(
+            r#"
+[plugins.{name}]
 component = "{}"
 grant = ["http", "changes"]
 backends = {{ control = "control" }}
 "#,
-            self.port,
-            crate::plugin("restless").display()
+            crate::plugin(name).display()
         )
     }
 
@@ -76,14 +85,14 @@ backends = {{ control = "control" }}
         self.shared.state()
     }
 
-    /// From now on answers a path with this.
+    /// From now on answers a request, or a path whatever its query, with this.
     pub fn answer(&self, path: &str, body: &str) {
         self.state()
             .answers
             .insert(path.to_owned(), body.to_string());
     }
 
-    /// From now on lets requests for a path wait.
+    /// From now on lets a request wait, or all for a path.
     pub fn hold(&self, path: &str) {
         self.state().held.push(path.to_owned());
     }
@@ -184,14 +193,17 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
         }
         let head = String::from_utf8_lossy(&head).into_owned();
         let request = head.split(' ').nth(1).unwrap_or_default().to_owned();
-        let path = path_of(&request).to_owned();
         shared.note(|state| state.requests.push(request.clone()));
-        if !released(&mut stream, shared, &path).await {
+        if !released(&mut stream, shared, &request).await {
             shared.note(|state| state.hung_up.push((request, Instant::now())));
             return Ok(());
         }
-        let body = shared.state().answers.get(&path).cloned();
-        let body = body.unwrap_or_else(|| "{}".to_owned());
+        let body = {
+            let state = shared.state();
+            let body = state.answers.get(&request);
+            body.or_else(|| state.answers.get(path_of(&request)))
+                .map_or_else(|| "{}".to_owned(), String::clone)
+        };
         let length = body.len();
         let head = format!(
             "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
@@ -201,13 +213,14 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     }
 }
 
-/// Waits for as long as the path is held. `false`: the other side did not.
-async fn released(stream: &mut TcpStream, shared: &Shared, path: &str) -> bool {
+/// Waits for as long as the request is held. `false`: the other side did not.
+async fn released(stream: &mut TcpStream, shared: &Shared, request: &str) -> bool {
     loop {
         let changed = shared.changed.notified();
         tokio::pin!(changed);
         changed.as_mut().enable();
-        if !shared.state().held.iter().any(|held| held == path) {
+        let is_it = |held: &String| held == request || held == path_of(request);
+        if !shared.state().held.iter().any(is_it) {
             return true;
         }
         tokio::select! {

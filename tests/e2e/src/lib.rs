@@ -7,9 +7,9 @@
 //! | `host` | the binary serving over HTTP: started, waited for, stopped |
 //! | `issuer` | an OAuth 2.1 authorization server, honest and otherwise |
 //! | `echo` | what every echo plugin does, in whatever language |
-//! | `control` | the backend of the fixture `restless`: answers what a test wants, and when |
+//! | `control` | the backend of the fixture `erratic`: answers what a test wants, and when |
 //! | `mcp` | requests as bytes on the wire, without a client library in between |
-//! | `session`, `sse` | the same for sessions of the old era, and for streams of events |
+//! | `session`, `sse`, `stdio` | the same for sessions of the old era, for streams of events, and over pipes |
 //!
 //! Helpers panic when they cannot do their work: a test that cannot be set up is a failed test.
 #![warn(missing_docs)]
@@ -27,6 +27,7 @@ pub mod mcp;
 mod paths;
 pub mod session;
 pub mod sse;
+pub mod stdio;
 
 use std::time::Duration;
 

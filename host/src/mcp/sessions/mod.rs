@@ -43,8 +43,9 @@ pub use open::{Events, OpenSession, Said};
 const SPARED: Duration = Duration::from_mins(1);
 /// Characters of what a client calls itself.
 const LONGEST_NAME: usize = 80;
-/// How often sessions are looked at; less often where they end sooner.
+/// How often sessions are looked at; more often where they end sooner.
 const SWEEP: Duration = Duration::from_secs(10);
+const SOONEST_SWEEP: Duration = Duration::from_millis(20);
 
 /// Why a message is not taken. `Display` is for the client.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -147,11 +148,8 @@ impl Sessions {
         Arc::new_cyclic(|sessions: &Weak<Self>| {
             let mut background = JoinSet::new();
             background.spawn(pass_on_news(sessions.clone(), server.clone()));
-            background.spawn(look_after(
-                sessions.clone(),
-                settings.idle_timeout,
-                server.stop.clone(),
-            ));
+            let pause = (settings.idle_timeout / 4).clamp(SOONEST_SWEEP, SWEEP);
+            background.spawn(look_after(sessions.clone(), pause, server.stop.clone()));
             Self {
                 server,
                 settings,
@@ -275,6 +273,18 @@ impl Sessions {
         }
     }
 
+    /// Ends what is idle, and drops what nobody comes back for.
+    fn sweep(&self) {
+        let now = Instant::now();
+        for session in self.all() {
+            if session.idle(now) > self.settings.idle_timeout {
+                self.end(&session);
+            } else {
+                session.age(now);
+            }
+        }
+    }
+
     /// All sessions, as an operator sees them, in an order that stays.
     #[must_use]
     pub fn list(&self) -> Vec<Shown> {
@@ -348,49 +358,46 @@ async fn pass_on_news(sessions: Weak<Sessions>, server: Arc<Server>) {
     drop(server);
     loop {
         let heard = news.recv().await;
-        let Some(sessions) = sessions.upgrade() else {
+        if matches!(heard, Err(RecvError::Closed)) {
             return;
+        }
+        // They own this task; before they are there, none is open.
+        let Some(sessions) = sessions.upgrade() else {
+            continue;
         };
         match heard {
-            Ok(changed) => {
-                let text = open::text_of(&changed);
-                for session in sessions.all() {
-                    session.tell(&changed, &text);
+            Ok(news) => {
+                let text = open::text_of(&news.what);
+                let concerned = |one: &Arc<OpenSession>| news.concerns(&one.owner.tenant);
+                for session in sessions.all().into_iter().filter(concerned) {
+                    session.tell(&news.what, &text);
                 }
             }
             // Some were missed: anything may have changed.
-            Err(RecvError::Lagged(_)) => {
+            Err(_) => {
                 for session in sessions.all() {
                     session.tell_everything();
                 }
             }
-            Err(RecvError::Closed) => return,
         }
     }
 }
 
-async fn look_after(sessions: Weak<Sessions>, idle_timeout: Duration, stop: CancellationToken) {
-    let pause = (idle_timeout / 4).clamp(Duration::from_millis(20), SWEEP);
-    loop {
-        let stopped = tokio::select! {
-            () = tokio::time::sleep(pause) => false,
-            () = stop.cancelled() => true,
-        };
-        let Some(sessions) = sessions.upgrade() else {
-            return;
-        };
-        let now = Instant::now();
-        for session in sessions.all() {
-            if stopped {
-                session.end_listening();
-            } else if session.idle(now) > idle_timeout {
-                sessions.end(&session);
-            } else {
-                session.age(now);
+async fn look_after(sessions: Weak<Sessions>, pause: Duration, stop: CancellationToken) {
+    let until_stop = async {
+        loop {
+            tokio::time::sleep(pause).await;
+            if let Some(sessions) = sessions.upgrade() {
+                sessions.sweep();
             }
         }
-        if stopped {
-            return;
-        }
+    };
+    tokio::select! {
+        () = until_stop => {}
+        () = stop.cancelled() => {}
+    }
+    let all = sessions.upgrade().map(|sessions| sessions.all());
+    for session in all.into_iter().flatten() {
+        session.end_listening();
     }
 }

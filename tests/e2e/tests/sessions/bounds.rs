@@ -92,7 +92,7 @@ async fn events_that_nobody_reads_are_bounded_in_number_and_size() {
     let session = Session::open(cx.host.url()).await;
     // Many small ones.
     let tale = json!({ "steps": 500, "size": 10, "pause": 1 });
-    let (id, mut events) = session.start_call("restless_tell", tale).await;
+    let (id, mut events) = session.start_call("erratic_tell", tale).await;
     let bookmark = events.next().await.unwrap().id.unwrap();
     drop(events);
     let over = async || {
@@ -110,7 +110,7 @@ async fn events_that_nobody_reads_are_bounded_in_number_and_size() {
     cx.control.answer("/large", &"x".repeat(20_000));
     cx.control.hold("/large");
     let large = json!({ "path": "/large" });
-    let (_, mut events) = session.start_call("restless_get", large.clone()).await;
+    let (_, mut events) = session.start_call("erratic_get", large.clone()).await;
     let bookmark = events.next().await.unwrap().id.unwrap();
     cx.control.asked("/large", 1).await;
     drop(events);
@@ -122,7 +122,7 @@ async fn events_that_nobody_reads_are_bounded_in_number_and_size() {
     eventually("the call ends", over).await;
     assert_eq!(session.get(Some(&bookmark)).await.status(), 410);
     // … and is none for one that is.
-    let answer = session.call("restless_get", large).await;
+    let answer = session.call("erratic_get", large).await;
     assert_eq!(mcp::text(&answer).len(), 20_000);
 }
 
@@ -133,10 +133,10 @@ async fn one_session_works_on_so_much_at_once() {
     cx.control.hold("/slow");
     // Each client is gone at once, and in this era its call goes on.
     for _ in 0..256 {
-        let started = session.start_call("restless_get", json!({ "path": "/slow" }));
+        let started = session.start_call("erratic_get", json!({ "path": "/slow" }));
         drop(started.await);
     }
-    let params = json!({ "name": "restless_get", "arguments": { "path": "/slow" } });
+    let params = json!({ "name": "erratic_get", "arguments": { "path": "/slow" } });
     let more = json!({ "jsonrpc": "2.0", "id": "x", "method": "tools/call", "params": params });
     let refused = session.send(&more).await;
     assert_eq!(refused.status(), 429);

@@ -27,7 +27,7 @@ async fn a_session_has_an_unguessable_id_and_ends_when_the_client_says_so() {
     assert!(listening.next().await.unwrap().id.is_some());
     cx.control.hold("/slow");
     let (_, mut call) = one
-        .start_call("restless_get", json!({ "path": "/slow" }))
+        .start_call("erratic_get", json!({ "path": "/slow" }))
         .await;
     cx.control.asked("/slow", 1).await;
 
@@ -53,7 +53,7 @@ async fn an_idle_session_ends_and_one_in_use_does_not() {
     let events = listening.listen().await;
     cx.control.hold("/slow");
     let (_, call) = working
-        .start_call("restless_get", json!({ "path": "/slow" }))
+        .start_call("erratic_get", json!({ "path": "/slow" }))
         .await;
     cx.control.asked("/slow", 1).await;
     // Looking does not count as use.
@@ -78,7 +78,7 @@ async fn a_silent_stream_is_kept_alive() {
     }
     cx.control.hold("/slow");
     let (_, mut call) = session
-        .start_call("restless_get", json!({ "path": "/slow" }))
+        .start_call("erratic_get", json!({ "path": "/slow" }))
         .await;
     while call.comments < 3 {
         call.come(Duration::from_millis(100)).await;
@@ -217,7 +217,7 @@ async fn one_id_has_one_answer() {
     let session = Session::open(cx.host.url()).await;
     cx.control.hold("/slow");
     let call = json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {
-        "name": "restless_get", "arguments": { "path": "/slow" },
+        "name": "erratic_get", "arguments": { "path": "/slow" },
     } });
     let first = session.send(&call).await;
     let second = session.send(&call).await;
@@ -243,7 +243,7 @@ async fn every_revision_of_the_old_era_is_spoken_in_its_own_way() {
         assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), 4);
         assert_eq!(tools["result"]["resultType"], Value::Null, "{tools}");
         let (_, mut call) = session
-            .start_call("restless_sleep", json!({ "milliseconds": 1 }))
+            .start_call("erratic_sleep", json!({ "milliseconds": 1 }))
             .await;
         let first = call.next().await.unwrap();
         // Older clients take an event without content for a message, and fail.
@@ -264,8 +264,8 @@ async fn a_host_that_stops_lets_calls_finish_and_listeners_go() {
     let listener = Events::of(modern.send("subscriptions/listen", filter).await);
     cx.control.hold("/slow");
     let slow = json!({ "path": "/slow" });
-    let (id, old) = session.start_call("restless_get", slow.clone()).await;
-    let new = tokio::spawn(async move { modern.call("restless_get", slow).await });
+    let (id, old) = session.start_call("erratic_get", slow.clone()).await;
+    let new = tokio::spawn(async move { modern.call("erratic_get", slow).await });
     cx.control.asked("/slow", 2).await;
     let stopping = tokio::spawn(cx.host.terminate());
     listening.rest().await;

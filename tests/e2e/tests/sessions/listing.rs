@@ -11,7 +11,7 @@ async fn the_person_at_the_machine_sees_the_sessions_but_not_their_ids() {
     let cx = Cx::start("", "").await;
     let session = Session::open(cx.host.url()).await;
     let _listening = session.listen().await;
-    let uri = json!({ "uri": "restless://a" });
+    let uri = json!({ "uri": "erratic://a" });
     let answer = session.request("resources/subscribe", uri).await;
     assert!(answer["result"].is_object(), "{answer}");
     let text = cx.listing(None).await.text().await.unwrap();

@@ -19,7 +19,7 @@ async fn a_call_goes_on_without_its_stream_and_nothing_of_it_is_lost_or_told_twi
     let cx = Cx::start("", "").await;
     let session = Session::open(cx.host.url()).await;
     let tale = json!({ "steps": 10, "size": 10, "pause": 30 });
-    let (id, mut events) = session.start_call("restless_tell", tale).await;
+    let (id, mut events) = session.start_call("erratic_tell", tale).await;
     let mut seen = Vec::new();
     let mut last = events.next().await.unwrap().id.unwrap();
     // Lost again and again, in the middle of it.
@@ -63,7 +63,7 @@ async fn an_answer_waits_for_the_client() {
     let session = Session::open(cx.host.url()).await;
     cx.control.hold("/slow");
     let (id, mut events) = session
-        .start_call("restless_get", json!({ "path": "/slow" }))
+        .start_call("erratic_get", json!({ "path": "/slow" }))
         .await;
     let bookmark = events.next().await.unwrap().id.unwrap();
     cx.control.asked("/slow", 1).await;
@@ -94,9 +94,9 @@ async fn ids_that_are_none_are_refused_and_lead_nowhere() {
         Session::open(cx.host.url()).await,
     );
     let tale = json!({ "steps": 1, "size": 10, "pause": 0 });
-    let (_, mut events) = other.start_call("restless_tell", tale.clone()).await;
+    let (_, mut events) = other.start_call("erratic_tell", tale.clone()).await;
     let foreign = events.next().await.unwrap().id.unwrap();
-    let (_, mut events) = mine.start_call("restless_tell", tale).await;
+    let (_, mut events) = mine.start_call("erratic_tell", tale).await;
     let own = events.next().await.unwrap().id.unwrap();
     let (tag, _) = own.split_once('-').unwrap();
     let rows = [
@@ -128,16 +128,16 @@ async fn what_is_no_longer_kept_is_gone_and_missed_changes_are_made_up_for() {
     let mut listening = session.listen().await;
     let too_old = listening.next().await.unwrap().id.unwrap();
     let what = json!({ "what": ["tools"], "times": 1 });
-    session.call("restless_announce", what).await;
+    session.call("erratic_announce", what).await;
     assert!(listening.message().await.is_some());
     drop(listening);
     let tale = json!({ "steps": 1, "size": 10, "pause": 0 });
-    let (_, mut events) = session.start_call("restless_tell", tale.clone()).await;
+    let (_, mut events) = session.start_call("erratic_tell", tale.clone()).await;
     let gone = events.next().await.unwrap().id.unwrap();
     assert_eq!(events.rest().await.len(), 3);
     for _ in 0..4 {
         session
-            .start_call("restless_tell", tale.clone())
+            .start_call("erratic_tell", tale.clone())
             .await
             .1
             .rest()
@@ -169,7 +169,7 @@ async fn what_no_request_asked_for_is_told_on_one_stream_and_waits_for_one() {
     let session = Session::open(cx.host.url()).await;
     let announce = async |what: &str| {
         let what = json!({ "what": [what], "times": 1 });
-        session.call("restless_announce", what).await;
+        session.call("erratic_announce", what).await;
     };
     let name = |list: &str| format!("notifications/{list}/list_changed");
     // Said while nobody listened: told to the first who does.

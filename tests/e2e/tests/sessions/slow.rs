@@ -45,7 +45,7 @@ async fn a_client_that_does_not_read_holds_nobody_up_and_costs_little() {
     // Forty megabytes of lines, more than any buffer between here and there.
     let tale = json!({ "steps": 10_000, "size": 4000, "pause": 0 });
     let params =
-        json!({ "name": "restless_tell", "arguments": tale, "_meta": { "progressToken": 1 } });
+        json!({ "name": "erratic_tell", "arguments": tale, "_meta": { "progressToken": 1 } });
     let call = json!({ "jsonrpc": "2.0", "id": "long", "method": "tools/call", "params": params });
     let before = resident(&cx);
     let unread = unread(&cx, &slow, &call.to_string()).await;
@@ -68,7 +68,7 @@ async fn a_client_that_does_not_read_holds_nobody_up_and_costs_little() {
     // Whoever reads is told of every change, and whoever does not of each once.
     for _ in 0..30 {
         let what = json!({ "what": ["tools"], "times": 1 });
-        other.call("restless_announce", what).await;
+        other.call("erratic_announce", what).await;
         let told = heard.message().await.unwrap();
         assert_eq!(told["method"], "notifications/tools/list_changed");
     }

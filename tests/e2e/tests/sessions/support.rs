@@ -1,4 +1,4 @@
-//! A host with the plugin `restless`, and what it tells of its sessions.
+//! A host with the plugin `erratic`, and what it tells of its sessions.
 
 use e2e::control::Control;
 use e2e::{Deployment, Host, mcp};
@@ -14,7 +14,7 @@ impl Cx {
     /// `server` are lines of `[server]`, `tables` stand after it.
     pub(crate) async fn start(server: &str, tables: &str) -> Self {
         let control = Control::start().await;
-        let deployment = Deployment::new(&format!("{}\n{tables}", control.restless()));
+        let deployment = Deployment::new(&format!("{}\n{tables}", control.erratic()));
         let config = std::fs::read_to_string(deployment.config()).unwrap();
         let config = config.replacen("[server]", &format!("[server]\n{server}"), 1);
         deployment.write("toolward.toml", &config);
