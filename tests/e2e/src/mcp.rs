@@ -10,6 +10,7 @@ pub struct Client {
     http: reqwest::Client,
     url: String,
     capabilities: Value,
+    token: Option<String>,
 }
 
 /// What the server answers to a request that it does not serve.
@@ -29,6 +30,7 @@ impl Client {
             http: http_client(),
             url: url.to_owned(),
             capabilities: json!({}),
+            token: None,
         }
     }
 
@@ -36,6 +38,13 @@ impl Client {
     #[must_use]
     pub fn with_capabilities(mut self, capabilities: Value) -> Self {
         self.capabilities = capabilities;
+        self
+    }
+
+    /// The same, with a bearer token.
+    #[must_use]
+    pub fn with_token(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
         self
     }
 
@@ -65,6 +74,9 @@ impl Client {
             .header("mcp-method", method);
         if let Some(name) = params["name"].as_str().or_else(|| params["uri"].as_str()) {
             request = request.header("mcp-name", name);
+        }
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
         }
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
         request.json(&body).send().await.expect("the host answers")

@@ -240,7 +240,7 @@ async fn every_revision_of_the_old_era_is_spoken_in_its_own_way() {
         };
         let session = Session::open_as(cx.host.url(), opening).await;
         let tools = session.request("tools/list", json!({})).await;
-        assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), 4);
+        assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), 5);
         assert_eq!(tools["result"]["resultType"], Value::Null, "{tools}");
         let (_, mut call) = session
             .start_call("erratic_sleep", json!({ "milliseconds": 1 }))
