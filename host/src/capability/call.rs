@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::Resource;
@@ -15,6 +16,7 @@ use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 use super::State;
 use super::bindings::imports::call as wit;
 use super::bindings::imports::values;
+use crate::audit::Trail;
 
 /// Who is calling.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -72,7 +74,8 @@ pub enum Event {
 }
 
 /// What somebody who was asked has answered.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reply {
     /// Yes, with this, JSON text.
     Accepted(String),
@@ -135,6 +138,8 @@ pub struct CallInfo {
     pub abilities: Abilities,
     /// What was asked before.
     pub asked: Asked,
+    /// Where it is recorded what the call does.
+    pub trail: Trail,
 }
 
 impl CallInfo {

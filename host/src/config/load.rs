@@ -21,6 +21,8 @@ pub struct Overrides {
     pub listen: Option<String>,
     /// `--cache-dir`, over `runtime.cache-dir` and `TOOLWARD_CACHE_DIR`.
     pub cache_dir: Option<String>,
+    /// `--state-dir`, over `runtime.state-dir` and `TOOLWARD_STATE_DIR`.
+    pub state_dir: Option<String>,
     /// `--max-instances`, over `runtime.max-instances` and `TOOLWARD_MAX_INSTANCES`.
     pub max_instances: Option<String>,
     /// `--max-waiting`, over `runtime.max-waiting` and `TOOLWARD_MAX_WAITING`.
@@ -36,6 +38,15 @@ pub struct Checked {
     pub summary: String,
     /// The warnings, perhaps none.
     pub warnings: Diagnostics,
+}
+
+/// What `toolward config show` says.
+#[derive(Debug)]
+pub struct Shown {
+    /// One line for each value, TOML with a comment.
+    pub text: String,
+    /// An array of objects with `key`, `value` and `from`.
+    pub json: serde_json::Value,
 }
 
 /// Reads and checks the whole configuration. All errors come at once.
@@ -66,13 +77,13 @@ pub fn check(path: &Path, env: Env<'_>, overrides: &Overrides) -> Result<Checked
     })
 }
 
-/// For `toolward config show --origin`: each effective value, with where it came from. Secrets are masked.
-pub fn show_origin(
-    path: &Path,
-    env: Env<'_>,
-    overrides: &Overrides,
-) -> Result<String, Diagnostics> {
-    read(path, env, overrides).map(|loaded| loaded.origins.render(path))
+/// For `toolward config show`: each effective value, with where it came from. Secrets are masked.
+pub fn show_origin(path: &Path, env: Env<'_>, overrides: &Overrides) -> Result<Shown, Diagnostics> {
+    let origins = read(path, env, overrides)?.origins;
+    Ok(Shown {
+        text: origins.render(path),
+        json: origins.to_json(path),
+    })
 }
 
 struct Loaded {

@@ -11,6 +11,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::audit::Anchor;
+
+mod address;
 mod at;
 mod auth;
 mod defaults;
@@ -37,16 +40,17 @@ mod source;
 mod syntax;
 
 #[cfg(test)]
-mod golden;
+pub(crate) mod golden;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
 mod tests;
 
+pub use address::{AddressKind, AddressRule, BadRule, judge as judge_address};
 pub use auth::{Algorithm, Auth, OAuthServer, StaticToken, TenantRule, token_table};
 pub use diagnostic::Diagnostics;
 pub use find::{FindError, find};
-pub use load::{Checked, Overrides, check, load, show_origin};
+pub use load::{Checked, Overrides, Shown, check, load, show_origin};
 pub use name::{BackendName, BindingName, CredentialName, PluginName, TenantName};
 pub use pattern::{BadPattern, MethodPattern, RequestPattern, Segment};
 pub use placeholder::placeholders;
@@ -66,6 +70,10 @@ pub struct Config {
     pub auth: Option<Auth>,
     /// The sandbox's engine: pool, threads, cache.
     pub runtime: Runtime,
+    /// Calls that outlive their requests.
+    pub jobs: Jobs,
+    /// What is recorded, and where. `None`: nothing.
+    pub audit: Option<Audit>,
     /// Every plugin to load, by name.
     pub plugins: BTreeMap<PluginName, Arc<Plugin>>,
     /// Every binding, by name. The binding's credential is resolved into it.
@@ -83,6 +91,10 @@ pub struct Server {
     pub allowed_origins: Vec<String>,
     /// `Host` values accepted besides loopback names and the listening address.
     pub allowed_hosts: Vec<String>,
+    /// Where clients reach this host; paths are appended. `None`: where each request says it goes.
+    pub public_url: Option<url::Url>,
+    /// Who may read `/metrics`.
+    pub metrics: MetricsReaders,
     /// Largest request body, bytes. Default 4 MiB.
     pub max_request_bytes: usize,
     /// Connections at once. Default 4096.
@@ -114,17 +126,57 @@ pub struct Sessions {
     pub max_event_bytes_in_all: usize,
 }
 
+/// Who may read `/metrics`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum MetricsReaders {
+    /// Whoever has the scope for it.
+    Scoped,
+    /// Everybody who reaches the address.
+    Everybody,
+    /// Nobody.
+    Nobody,
+}
+
 /// The sandbox's engine.
 #[derive(Debug)]
 pub struct Runtime {
     /// Where compiled components are kept; created with mode 0700.
     pub cache_dir: PathBuf,
+    /// Where jobs are kept; created with mode 0700, and used by one host at a time.
+    pub state_dir: PathBuf,
     /// Instances alive at once over all plugins (the size of the pool). Default 64.
     pub max_instances: u32,
     /// Calls that may wait for an instance, over all plugins, before new ones are refused. Default 1024.
     pub max_waiting: u32,
     /// Threads that run guests. Default: the number of cores.
     pub guest_threads: usize,
+}
+
+/// Calls that outlive their requests.
+#[derive(Clone, Debug)]
+pub struct Jobs {
+    /// Jobs that run at once; more wait in order. Default 32.
+    pub max_running: u32,
+    /// Of these, jobs of one tenant. Default `max_running`, and never more.
+    pub max_running_per_tenant: u32,
+    /// Jobs of one tenant that may wait or run. Default 1000.
+    pub max_queued: u32,
+    /// Jobs of one tenant that are kept, those that ended included. Default 10000.
+    pub max_kept: u32,
+    /// What the jobs of one tenant may take on disk. Default 1 GiB.
+    pub max_kept_bytes: u64,
+    /// How long a job is kept after it ended. Default 7 days.
+    pub keep_results: Duration,
+    /// How long a client that cannot follow jobs waits before it gets the job's id. Default 10 s.
+    pub answer_within: Duration,
+    /// Shortest time between two steps. Default 50 ms.
+    pub min_wait: Duration,
+    /// Longest time between two steps. Default 5 min; never less than `min_wait`.
+    pub max_wait: Duration,
+    /// How often a step is tried that fails for a reason that may pass. Default 10.
+    pub max_attempts: u32,
+    /// How long a job may take in all. Default 7 days.
+    pub max_duration: Duration,
 }
 
 /// One plugin and what it was granted.
@@ -138,12 +190,33 @@ pub struct Plugin {
     pub grants: Vec<Grant>,
     /// The plugin's name for a backend → the binding that answers it.
     pub backends: BTreeMap<BackendName, Arc<Binding>>,
+    /// Of the backends, those that answer one of the plugin's own that several answer.
+    pub choices: BTreeMap<BackendName, Choice>,
     /// The plugin's settings, handed to it as they are.
     pub settings: serde_json::Map<String, serde_json::Value>,
     /// Links that people may be asked to open: these and all below them.
     pub visit_urls: Vec<url::Url>,
     /// Bounds on each of its calls.
     pub limits: Limits,
+}
+
+/// One of several bindings that answer the same backend of a plugin.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Choice {
+    /// The plugin's own name for the backend.
+    pub answers: BackendName,
+    /// Whether it is the one to take where nobody says which.
+    pub default: bool,
+}
+
+/// Who may confirm what changes something behind a binding.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Confirm {
+    /// Somebody at the client, who is asked.
+    #[default]
+    Person,
+    /// The caller's own word is enough, with a reason.
+    Model,
 }
 
 /// What must be granted by name in `plugins.NAME.grant`.
@@ -195,6 +268,27 @@ pub struct Limits {
     pub result_bytes: usize,
 }
 
+/// The audit log.
+#[derive(Debug)]
+pub struct Audit {
+    /// Where its files are.
+    pub folder: PathBuf,
+    /// The key of its hashes.
+    pub key: SecretSource,
+    /// Where checkpoints go.
+    pub anchor: Option<Anchor>,
+    /// The longest time from a line to its checkpoint. Default 1 min.
+    pub anchor_interval: Duration,
+    /// A file larger than this is set aside. Default 64 MiB.
+    pub max_file_bytes: u64,
+    /// Files set aside that are kept. Default: all.
+    pub keep_files: Option<u32>,
+    /// Whether calls are refused while lines cannot be written. Default: yes.
+    pub refuse_on_failure: bool,
+    /// Tool → the arguments whose values are recorded.
+    pub shown: BTreeMap<String, Vec<String>>,
+}
+
 /// The operator's answer to a backend that a plugin asks for by name.
 #[derive(Debug)]
 pub struct Binding {
@@ -206,6 +300,8 @@ pub struct Binding {
     pub title: Option<String>,
     /// Only GET, HEAD and OPTIONS leave, whatever `allow` says.
     pub read_only: bool,
+    /// Who may confirm what changes something there. Default a person.
+    pub confirm: Confirm,
     /// Non-secret facts for the plugin (a revision, a site), handed to it as they are.
     pub facts: serde_json::Map<String, serde_json::Value>,
     /// `https://host:port[/prefix]`, no query, no userinfo. The guest's path is appended to the prefix.
@@ -226,6 +322,25 @@ pub struct Binding {
     pub max_request_bytes: u64,
     /// Largest response body, bytes. Default 32 MiB.
     pub max_response_bytes: u64,
+    /// Which addresses the host name may lead to besides public ones. An address in the URL allows itself.
+    pub addresses: Vec<AddressRule>,
+    /// How much is asked of the backend, and what happens when it does not answer.
+    pub traffic: Traffic,
+}
+
+/// How much is asked of a backend, and what happens when it does not answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Traffic {
+    /// Requests at once, answers being read included; more wait. Default 32.
+    pub concurrency: u32,
+    /// Requests a second, as a token bucket of one second. Default: as many as come.
+    pub requests_per_second: Option<u32>,
+    /// How often an idempotent request is sent again. Default 2.
+    pub retries: u32,
+    /// Failures in a row after which the backend is left alone. Default 5.
+    pub circuit_failures: u32,
+    /// For how long. Default 10 s.
+    pub circuit_pause: Duration,
 }
 
 /// How the backend's certificate is judged.
@@ -279,7 +394,7 @@ pub enum CredentialKind {
     /// OAuth 2.0 token endpoint, RFC 6749.
     OAuth2(OAuth2),
     /// A declared exchange.
-    Login(Login),
+    Login(Box<Login>),
 }
 
 /// An OAuth 2.0 credential. The access token goes out as `Authorization: Bearer …`.
@@ -345,6 +460,28 @@ pub struct Login {
     pub apply: Vec<ApplyHeader>,
     /// How a login is renewed before it ends; without it the login is repeated.
     pub renewal: Option<LoginRequest>,
+    /// Placeholder → one-time password.
+    pub totp: BTreeMap<String, Totp>,
+    /// What follows when an answer asks for more.
+    pub challenge: Option<Challenge>,
+}
+
+/// A one-time password that changes with time.
+#[derive(Debug)]
+pub struct Totp {
+    /// The shared secret, in Base32 or as an `otpauth://` link.
+    pub secret: SecretSource,
+    /// Text before the code.
+    pub prefix: String,
+}
+
+/// The second request of a login.
+#[derive(Debug)]
+pub struct Challenge {
+    /// JSON pointer to what an answer has when it asks for more.
+    pub pointer: String,
+    /// The request.
+    pub request: LoginRequest,
 }
 
 /// One request of a login.

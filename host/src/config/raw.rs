@@ -22,6 +22,9 @@ pub(super) use sessions::Sessions;
 /// Names and texts of the operator's choice.
 pub(super) type Texts = BTreeMap<At<String>, At<String>>;
 
+/// Lists of texts, by names of the operator's choice.
+pub(super) type Lists = BTreeMap<At<String>, Vec<At<String>>>;
+
 /// Configuration of the toolward host.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -34,10 +37,14 @@ pub(super) struct File {
     pub(super) runtime: Option<Runtime>,
     /// Bounds on each call, for every plugin that does not set its own.
     pub(super) limits: Option<Limits>,
+    /// Calls that outlive their requests.
+    pub(super) jobs: Option<Jobs>,
     /// How the host logs in to backends, by name.
     pub(super) credentials: Option<BTreeMap<At<String>, Credential>>,
     /// What stands behind the backends that plugins ask for, by name.
     pub(super) bindings: Option<BTreeMap<At<String>, Binding>>,
+    /// The audit log. Without this table nothing is recorded.
+    pub(super) audit: Option<At<Audit>>,
     /// The plugins to load, by name.
     pub(super) plugins: Option<BTreeMap<At<String>, Plugin>>,
 }
@@ -60,6 +67,14 @@ pub(super) struct Server {
     /// `host[:port]`.
     #[schemars(extend("default" = [], "examples" = [["toolward.example:8825"]]))]
     pub(super) allowed_hosts: Option<Vec<At<String>>>,
+    /// Where clients reach this host, when that is another address than the one it listens on: what `/openapi.json` names as
+    /// its server. Its host is one of the `allowed-hosts` and its origin one of the `allowed-origins`. Default: what stands
+    /// before `/mcp` in `auth.oauth.resource`, else what each request says in `Host`.
+    #[schemars(extend("examples" = ["https://tools.example"]))]
+    pub(super) public_url: Option<At<String>>,
+    /// Who may read `/metrics`.
+    #[schemars(extend("default" = defaults::METRICS, "examples" = ["everybody"]))]
+    pub(super) metrics: Option<At<MetricsReaders>>,
     /// Largest request body.
     #[schemars(extend("default" = defaults::MAX_REQUEST_SIZE, "examples" = ["4 MiB"]))]
     pub(super) max_request_size: Option<At<Size>>,
@@ -79,6 +94,17 @@ pub(super) struct Server {
     pub(super) sessions: Option<Sessions>,
 }
 
+/// Who may read `/metrics`: whoever has the scope `metrics:read` or `admin`, everybody who reaches the address (whatever
+/// name he has for it), or nobody.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum MetricsReaders {
+    Scoped,
+    Everybody,
+    Nobody,
+}
+
 /// The sandbox's engine.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -87,6 +113,10 @@ pub(super) struct Runtime {
     /// `~/.cache/toolward`.
     #[schemars(extend("format" = "path", "examples" = ["/var/cache/toolward"]))]
     pub(super) cache_dir: Option<At<String>>,
+    /// Folder for what outlives the process: jobs. Created with mode 0700; one host at a time uses it. Default:
+    /// `$XDG_STATE_HOME/toolward`, or `~/.local/state/toolward`.
+    #[schemars(extend("format" = "path", "examples" = ["/var/lib/toolward"]))]
+    pub(super) state_dir: Option<At<String>>,
     /// Instances alive at once over all plugins: the size of the pool.
     #[schemars(extend("default" = defaults::MAX_INSTANCES, "minimum" = 1, "examples" = [64]))]
     pub(super) max_instances: Option<At<i64>>,
@@ -96,6 +126,46 @@ pub(super) struct Runtime {
     /// Threads that run guests. Default: the number of cores.
     #[schemars(extend("minimum" = 1, "examples" = [2]))]
     pub(super) guest_threads: Option<At<i64>>,
+}
+
+/// The audit log: one JSON line for each call, denial, login, reload, install and administrative act.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Audit {
+    /// Folder of its files, created with mode 0700. Several hosts on one machine may share it.
+    #[schemars(required, extend("format" = "path", "examples" = ["/var/log/toolward"]))]
+    pub(super) folder: Option<At<String>>,
+    /// The key of the hashes that chain its lines, at least 32 bytes: `toolward audit key` prints one. Who has it can
+    /// rewrite the log up to its checkpoints.
+    #[schemars(required, extend("examples" = ["file:audit.key"]))]
+    pub(super) key: Option<At<SecretText>>,
+    /// Where checkpoints go, out of reach of who could rewrite the log: a file, or `syslog`.
+    #[schemars(extend("examples" = ["/mnt/elsewhere/toolward.anchors", "syslog"]))]
+    pub(super) anchor: Option<At<String>>,
+    /// The longest time from a line to its checkpoint. There is one after 1,000 lines and at the end as well.
+    #[schemars(extend("default" = defaults::ANCHOR_INTERVAL, "examples" = ["1 min"]))]
+    pub(super) anchor_interval: Option<At<Duration>>,
+    /// A file that has grown beyond this is set aside, and a new one begun.
+    #[schemars(extend("default" = defaults::AUDIT_MAX_FILE_SIZE, "examples" = ["64 MiB"]))]
+    pub(super) max_file_size: Option<At<Size>>,
+    /// Files set aside that are kept; older ones are deleted, and the log says so. Default: all.
+    #[schemars(extend("minimum" = 1, "examples" = [100]))]
+    pub(super) keep_files: Option<At<i64>>,
+    /// What happens to calls while lines cannot be written, as on a full disk: `refuse` them, or `continue`.
+    #[schemars(extend("default" = "refuse", "examples" = ["continue"]))]
+    pub(super) on_failure: Option<At<OnFailure>>,
+    /// The arguments whose values are recorded, by tool. Of all others there is a keyed digest.
+    #[schemars(extend("default" = {}, "examples" = [{"start_job": ["id"]}]))]
+    pub(super) show: Option<At<Lists>>,
+}
+
+/// What happens while lines cannot be written.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum OnFailure {
+    Refuse,
+    Continue,
 }
 
 /// Bounds on each call of a plugin.
@@ -120,6 +190,46 @@ pub(super) struct Limits {
     /// Largest result, as JSON.
     #[schemars(extend("default" = defaults::RESULT_SIZE, "examples" = ["4 MiB"]))]
     pub(super) result_size: Option<At<Size>>,
+}
+
+/// Calls that outlive their requests.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Jobs {
+    /// Jobs that run at once; more wait in order.
+    #[schemars(extend("default" = defaults::MAX_RUNNING_JOBS, "minimum" = 1, "examples" = [32]))]
+    pub(super) max_running: Option<At<i64>>,
+    /// Of these, jobs of one tenant; without it, all. With several tenants, a lower number keeps places free for the others.
+    #[schemars(extend("minimum" = 1, "examples" = [16]))]
+    pub(super) max_running_per_tenant: Option<At<i64>>,
+    /// Jobs of one tenant that may wait or run before new ones are refused.
+    #[schemars(extend("default" = defaults::MAX_QUEUED_JOBS, "minimum" = 1, "examples" = [1000]))]
+    pub(super) max_queued: Option<At<i64>>,
+    /// Jobs of one tenant that are kept, those that ended included; the oldest that ended make room.
+    #[schemars(extend("default" = defaults::MAX_KEPT_JOBS, "minimum" = 1, "examples" = [10_000]))]
+    pub(super) max_kept: Option<At<i64>>,
+    /// What the jobs of one tenant may take on disk: arguments, states, results and logs. The oldest that ended make room.
+    #[schemars(extend("default" = defaults::MAX_KEPT_SIZE, "examples" = ["1 GiB"]))]
+    pub(super) max_kept_size: Option<At<Size>>,
+    /// How long a job is kept after it ended.
+    #[schemars(extend("default" = defaults::KEEP_RESULTS, "examples" = ["7 d"]))]
+    pub(super) keep_results: Option<At<Duration>>,
+    /// How long a client that cannot follow jobs waits for the result of a call before it gets the job's id.
+    #[schemars(extend("default" = defaults::ANSWER_WITHIN, "examples" = ["10 s"]))]
+    pub(super) answer_within: Option<At<Duration>>,
+    /// Shortest time between two steps of a job, whatever its plugin says.
+    #[schemars(extend("default" = defaults::MIN_STEP_WAIT, "examples" = ["50 ms"]))]
+    pub(super) min_wait: Option<At<Duration>>,
+    /// Longest time between two steps of a job, whatever its plugin says.
+    #[schemars(extend("default" = defaults::MAX_STEP_WAIT, "examples" = ["5 min"]))]
+    pub(super) max_wait: Option<At<Duration>>,
+    /// How often a step is tried that fails for a reason that may pass. The time between tries doubles, from one
+    /// second up to five minutes.
+    #[schemars(extend("default" = defaults::MAX_STEP_ATTEMPTS, "minimum" = 1, "examples" = [10]))]
+    pub(super) max_attempts: Option<At<i64>>,
+    /// How long a job may take in all.
+    #[schemars(extend("default" = defaults::MAX_JOB_DURATION, "examples" = ["7 d"]))]
+    pub(super) max_duration: Option<At<Duration>>,
 }
 
 /// How the host logs in to a backend. Which keys have a meaning depends on `kind`.
@@ -197,6 +307,28 @@ pub(super) struct Credential {
     /// Kind `login`: the request that renews a login before it ends. Its texts may hold the names of `values` and
     /// `answer`. Default: `request` is sent again.
     pub(super) renewal: Option<At<LoginRequest>>,
+    /// Kind `login`: one-time passwords as authenticators show them (RFC 6238), each under a name that texts of
+    /// requests may hold.
+    pub(super) totp: Option<BTreeMap<At<String>, Totp>>,
+    /// Kind `login`: the request that follows when the answer to `request` asks for more, such as a second factor. Its
+    /// texts may hold the names of `values`, `totp` and of what `answer` found so far.
+    pub(super) challenge: Option<At<LoginRequest>>,
+    /// Kind `login`: JSON pointer to what an answer has when it asks for more: anything but `null`, `false`, `0` and an
+    /// empty text.
+    #[schemars(extend("examples" = ["/data/NeedTFA"]))]
+    pub(super) challenge_pointer: Option<At<String>>,
+}
+
+/// A one-time password that changes with time.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Totp {
+    /// The shared secret: in Base32, as it is typed into an authenticator, or the whole `otpauth://` link.
+    #[schemars(required, extend("examples" = ["file:pve-totp"]))]
+    pub(super) secret: Option<At<SecretText>>,
+    /// Text before the code.
+    #[schemars(extend("default" = "", "examples" = ["totp:"]))]
+    pub(super) prefix: Option<At<String>>,
 }
 
 /// A kind of credential.
@@ -295,13 +427,17 @@ pub(super) struct Binding {
     /// Whether only `GET`, `HEAD` and `OPTIONS` leave, whatever `allow` says.
     #[schemars(extend("default" = false, "examples" = [true]))]
     pub(super) read_only: Option<At<bool>>,
+    /// Who may confirm what changes something there. `person`: somebody at the client, who is asked. `model`: the caller's
+    /// own word in the tool's arguments, with a reason, is enough.
+    #[schemars(extend("default" = "person", "examples" = ["model"]))]
+    pub(super) confirm: Option<At<Confirm>>,
     /// Facts for the plugin, not secret: a revision, a site.
     #[schemars(extend("default" = {}, "examples" = [{"revision": "1.2-rev1"}]))]
     pub(super) facts: Option<Map<String, Value>>,
     /// Time to connect, TLS included.
     #[schemars(extend("default" = defaults::CONNECT_TIMEOUT, "examples" = ["5 s"]))]
     pub(super) connect_timeout: Option<At<Duration>>,
-    /// Time from sending a request to the end of its answer.
+    /// Time for a request: waiting for its turn, sending it as often as `retries` allows, reading the answer.
     #[schemars(extend("default" = defaults::TIMEOUT, "examples" = ["30 s"]))]
     pub(super) timeout: Option<At<Duration>>,
     /// Largest request body.
@@ -310,6 +446,30 @@ pub(super) struct Binding {
     /// Largest answer body.
     #[schemars(extend("default" = defaults::BINDING_MAX_RESPONSE_SIZE, "examples" = ["32 MiB"]))]
     pub(super) max_response_size: Option<At<Size>>,
+    /// Addresses that the host name in `url` may lead to besides public ones: `loopback`, `private`, `link-local`,
+    /// `metadata`, `multicast`, `reserved`, an address, or a network such as `10.1.0.0/16`. A private or loopback
+    /// address in `url`, or `localhost`, allows itself. A metadata address is only allowed by its kind or by itself.
+    #[schemars(extend("default" = [], "examples" = [["private"], ["10.1.0.0/16"]]))]
+    pub(super) addresses: Option<Vec<At<String>>>,
+    /// Requests at once, answers being read included; more wait. One plugin's calls for one tenant take up to three
+    /// quarters of them.
+    #[schemars(extend("default" = defaults::BINDING_CONCURRENCY, "minimum" = 1, "examples" = [8]))]
+    pub(super) concurrency: Option<At<i64>>,
+    /// Requests a second, on average over a second; more wait. Default: as many as come.
+    #[schemars(extend("minimum" = 1, "examples" = [50]))]
+    pub(super) requests_per_second: Option<At<i64>>,
+    /// How often a `GET`, `HEAD`, `OPTIONS`, `PUT` or `DELETE` is sent again after a failed connection or an answer
+    /// 429, 502, 503 or 504: after the time of its `Retry-After`, or after a short one that doubles. 0: never.
+    #[schemars(extend("default" = defaults::RETRIES, "minimum" = 0, "examples" = [0]))]
+    pub(super) retries: Option<At<i64>>,
+    /// Failures in a row after which the backend is left alone: requests then fail at once and say when it is tried
+    /// again. Failed connections count for everybody; answers 502, 503 and 504, broken ones and time-outs for the
+    /// plugin and the tenant that had them.
+    #[schemars(extend("default" = defaults::CIRCUIT_FAILURES, "minimum" = 1, "examples" = [5]))]
+    pub(super) circuit_failures: Option<At<i64>>,
+    /// For how long it is left alone before one request tries it.
+    #[schemars(extend("default" = defaults::CIRCUIT_PAUSE, "examples" = ["10 s"]))]
+    pub(super) circuit_pause: Option<At<Duration>>,
 }
 
 /// How the server's certificate is judged: one of the three.
@@ -330,6 +490,9 @@ pub(super) struct Tls {
 const EXAMPLE_FINGERPRINT: &str =
     "sha256:6f1ed002ab5595859014ebf0951522d9f3ad28f6d5f8d8a2b5c0c1f1f1b3a0c4";
 
+/// Backend → the names of further bindings that answer it.
+pub(super) type MoreBackends = BTreeMap<At<String>, Vec<At<String>>>;
+
 /// A plugin and what it is granted.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -345,6 +508,10 @@ pub(super) struct Plugin {
     /// The plugin's name for a backend, and which of `[bindings]` answers it.
     #[schemars(extend("default" = {}, "examples" = [{"vbr": "vbr01"}]))]
     pub(super) backends: Option<At<Texts>>,
+    /// More of `[bindings]` that answer a backend of `backends`, which stays the one to take where nobody says which. The
+    /// plugin reaches each of them under the binding's own name.
+    #[schemars(extend("default" = {}, "examples" = [{"vbr": ["vbr02", "vbr03"]}]))]
+    pub(super) more_backends: Option<At<MoreBackends>>,
     /// Settings, handed to the plugin as they are. Not for secrets: the plugin reads them.
     #[schemars(extend("default" = {}, "examples" = [{"page-size": 200}]))]
     pub(super) settings: Option<Map<String, Value>>,
@@ -366,6 +533,15 @@ pub(super) enum Grant {
     Visit,
     Sample,
     Roots,
+}
+
+/// Who may confirm.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum Confirm {
+    Person,
+    Model,
 }
 
 // A number and a unit, `64 MiB`.

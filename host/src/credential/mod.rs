@@ -25,6 +25,7 @@ mod token;
 pub use cache::Cache;
 pub use error::{LoginError, LoginFailure, SecretError};
 pub use scrub::{Patterns, Scrubber};
+pub use source::read as read_secret;
 pub use token::Token;
 
 /// A backend as a login sees it: the binding, and the HTTP client that `egress` made for it.
@@ -64,6 +65,7 @@ pub fn own_paths(credential: &Credential) -> Vec<&str> {
         CredentialKind::OAuth2(oauth2) => vec![&oauth2.token_path],
         CredentialKind::Login(login) => std::iter::once(&login.request)
             .chain(&login.renewal)
+            .chain(login.challenge.as_ref().map(|challenge| &challenge.request))
             .map(|request| request.path.as_str())
             .collect(),
     }

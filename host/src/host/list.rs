@@ -155,5 +155,6 @@ pub(super) fn info_for(plugin: &Plugin, tenant: TenantName) -> CallInfo {
         traceparent: None,
         abilities: Abilities::default(),
         asked: Asked::default(),
+        trail: plugin.own_trail(),
     }
 }

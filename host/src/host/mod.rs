@@ -1,25 +1,30 @@
 //! The host: everything put together, once. Reading [`Host::start`] tells what exists.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use futures::future::join_all;
 use tokio::sync::{Mutex, broadcast};
 use tokio::task::JoinSet;
 
+use crate::audit::{Audit, Event, Kind};
 use crate::capability::{Changed, Changes, Principal};
 use crate::catalog::{Catalog, Offer, OfferError};
 use crate::config::{self, Ability, Config, PluginName, TenantName};
 use crate::egress::{Egress, EgressError};
 use crate::error::{self, Report};
+use crate::jobs::Jobs;
 use crate::plugin::{self, Engine, EngineError, Plugin};
 use crate::policy;
 
+mod audit;
 mod changes;
+mod jobs;
 mod list;
 mod watch;
 
+pub use audit::AuditStartError;
 pub use watch::Subscription;
 
 /// News that may wait for a slow listener, who then hears that it missed some.
@@ -28,13 +33,15 @@ const NEWS: usize = 256;
 /// The running host, without its transports.
 #[derive(Debug)]
 pub struct Host {
-    catalog: ArcSwap<Catalog>,
+    catalog: Arc<ArcSwap<Catalog>>,
+    jobs: OnceLock<Jobs>,
     /// What each plugin offers, on offer or not.
     offers: Mutex<BTreeMap<PluginName, (Arc<Plugin>, Offer)>>,
     /// Plugins that are configured and not on offer, with the reason.
     pub problems: Vec<Problem>,
     news: broadcast::Sender<News>,
     watching: Arc<watch::Watching>,
+    audit: Audit,
     /// Gathers changes and looks at watched resources; ends with the host.
     _background: JoinSet<()>,
 }
@@ -71,6 +78,9 @@ pub enum StartError {
     /// The way out.
     #[error("cannot set up the bindings")]
     Egress(#[from] EgressError),
+    /// The audit log.
+    #[error("cannot set up the audit log")]
+    Audit(#[from] AuditStartError),
     /// The sandbox.
     #[error("cannot set up the sandbox")]
     Engine(#[from] EngineError),
@@ -120,9 +130,11 @@ impl Host {
     /// Sets up egress and sandbox, loads every plugin, makes the catalog. A plugin that does not load is a
     /// [`Problem`] and the others are served. Call it on the I/O runtime.
     pub async fn start(config: &Config) -> Result<Arc<Self>, StartError> {
-        let egress = Arc::new(Egress::new(config.bindings.values().cloned())?);
+        let audit = audit::open(config).await?;
+        let egress = Egress::new(config.bindings.values().cloned())?.recorded(audit.clone());
+        let egress = Arc::new(egress);
         let changes = Changes::default();
-        let engine = Engine::new(&config.runtime, egress, changes.clone())?;
+        let engine = Engine::new(&config.runtime, egress, changes.clone(), audit.clone())?;
         let loaded = join_all(config.plugins.values().map(|plugin| load(&engine, plugin))).await;
         let mut problems = Vec::new();
         let mut offers = BTreeMap::new();
@@ -143,9 +155,6 @@ impl Host {
             plugin: error.plugin().clone(),
             report: error::report(&error),
         }));
-        for problem in &problems {
-            tracing::error!("{}", problem.report);
-        }
         tracing::info!(
             plugins = catalog.plugins().len(),
             tools = catalog.tools().len(),
@@ -159,20 +168,52 @@ impl Host {
             background.spawn(changes::gather(host.clone(), changes));
             background.spawn(watch::look(host.clone(), watching.clone()));
             Self {
-                catalog: ArcSwap::from_pointee(catalog),
+                catalog: Arc::new(ArcSwap::from_pointee(catalog)),
+                jobs: OnceLock::new(),
                 offers: Mutex::new(offers),
                 problems,
                 news: broadcast::Sender::new(NEWS),
                 watching,
+                audit,
                 _background: background,
             }
         }))
+    }
+
+    /// Opens the job store, if a plugin has jobs, and lets unfinished ones go on. Where that fails everything else is
+    /// served, and the log says why.
+    pub async fn start_jobs(&self, config: &Config) {
+        let catalog = self.catalog();
+        if !catalog.plugins().iter().any(|plugin| plugin.has_jobs()) {
+            return;
+        }
+        match jobs::open(config, self.catalog.clone()).await {
+            Ok(jobs) => {
+                // A second call finds the store locked by the first.
+                let _ = self.jobs.set(jobs);
+            }
+            Err(error) => {
+                tracing::error!("{}", error::report(&error));
+            }
+        }
+    }
+
+    /// The jobs, when a plugin has any and their store could be opened.
+    #[must_use]
+    pub fn jobs(&self) -> Option<&Jobs> {
+        self.jobs.get()
     }
 
     /// The catalog as it is now.
     #[must_use]
     pub fn catalog(&self) -> Arc<Catalog> {
         self.catalog.load_full()
+    }
+
+    /// Where everything that matters is recorded: `host.audit().record(Event::new(Kind::Reload).outcome("ok"))`.
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        &self.audit
     }
 
     /// What changes from now on.
@@ -252,6 +293,12 @@ impl Host {
         }
         *offers = tried;
         self.catalog.store(Arc::new(catalog));
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.audit.record(Event::new(Kind::Stop));
     }
 }
 

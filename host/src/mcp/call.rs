@@ -2,32 +2,42 @@
 //!
 //! A plugin may answer with questions. Clients of the new era get them as an answer and repeat the request; clients of
 //! the old era are asked while they wait; nobody else can be asked. The plugin sees the same in all cases.
+//!
+//! A tool may answer with a job; what becomes of that is in `started`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rmcp::model::{
-    CallToolResult, ContentBlock, ErrorData, GetPromptResult, InputRequiredResult, InputResponses,
-    JsonObject, ReadResourceResult,
+    CallToolResult, ClientCapabilities, ContentBlock, ErrorData, GetPromptResult,
+    InputRequiredResult, InputResponses, JsonObject, ReadResourceResult,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::ask::{self, AskError, Question};
-use super::convert;
+use super::follow::{self, OwnCall};
 use super::seal::{Binding, Sealer};
 use super::session::Session;
+use super::{convert, record, started};
+use crate::audit::Trail;
 use crate::catalog::{Catalog, Prompt, Tool};
 use crate::config::Ability;
-use crate::host::random_id;
+use crate::host::{Host, random_id};
+use crate::jobs::{Job, Start};
 use crate::plugin::wit::prompts::PromptOutcome;
 use crate::plugin::wit::resources::ReadOutcome;
-use crate::plugin::wit::tools::Outcome;
-use crate::plugin::wit::values::{Capability, Cause, Failure, InputNeeded, RequestError};
-use crate::plugin::{Abilities, Answer, Asked, CallError, CallInfo, Event, Plugin, Principal};
+use crate::plugin::wit::tools::{JobSupport, Outcome};
+use crate::plugin::wit::values::{
+    Ask, Capability, Cause, Failure, InputNeeded, InputRequest, RequestError,
+};
+use crate::plugin::{
+    Abilities, Answer, Asked, CallError, CallInfo, Event, Plugin, Principal, Reply,
+};
 use crate::policy::{self, Action};
+use crate::telemetry::metrics;
 
 /// Rounds of questions that one request of the old era may take.
 const MAX_ROUNDS: usize = 10;
@@ -47,6 +57,30 @@ pub struct Caller<'a> {
     pub abilities: Abilities,
     /// How.
     pub asking: Asking<'a>,
+    /// Who has the jobs, and the plugins that they are of.
+    pub host: &'a Host,
+    /// What becomes of a call that outlives its request.
+    pub follow: Follow,
+}
+
+/// How a caller follows a job.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Follow {
+    /// As a task.
+    Task,
+    /// It cannot: it waits a little, and then gets the job's id.
+    Briefly(Duration),
+    /// In its own way: it waits a little, and then gets the job.
+    Elsewhere(Duration),
+    /// By waiting until it has ended.
+    ToTheEnd,
+}
+
+impl Caller<'_> {
+    /// Whether it can be handed a job instead of a result.
+    fn follows(&self) -> bool {
+        self.host.jobs().is_some() && !matches!(self.follow, Follow::Briefly(_))
+    }
 }
 
 /// How a client is asked.
@@ -70,6 +104,15 @@ pub enum Asking<'a> {
 /// What is to be done, looked up and checked.
 #[derive(Debug)]
 pub enum Target {
+    /// One of the host's own tools.
+    Own(OwnCall),
+    /// Something that a plugin serves.
+    Served(Served),
+}
+
+/// What a plugin is to do.
+#[derive(Debug)]
+pub enum Served {
     /// `tools/call`
     Tool {
         /// The tool.
@@ -98,12 +141,16 @@ pub enum Target {
 pub enum Ended {
     /// A tool's result; a call that failed is a result with `isError`, which the model reads.
     Tool(CallToolResult),
+    /// The same where the host ended it and not the tool: what for, in one word.
+    Broken(&'static str, CallToolResult),
     /// A prompt.
     Prompt(GetPromptResult),
     /// What was read.
     Resource(ReadResourceResult),
     /// Questions, for the client to answer.
     InputRequired(InputRequiredResult),
+    /// A job, for a caller that follows it.
+    Task(Box<Job>),
 }
 
 impl Target {
@@ -113,20 +160,26 @@ impl Target {
         name: &str,
         arguments: JsonObject,
     ) -> Result<Self, Result<CallToolResult, ErrorData>> {
+        if let Some(own) = OwnCall::of(name, &arguments) {
+            return own.map(Self::Own).map_err(|misfit| Ok(told(misfit)));
+        }
         let Some(tool) = catalog.tool(name) else {
             return Err(Err(unknown("tool", name)));
         };
         let arguments = Value::Object(arguments);
         if let Err(violations) = tool.input.check(&arguments) {
+            metrics()
+                .call(tool.plugin.name().as_str(), &tool.name)
+                .ended("invalid_arguments");
             return Err(Ok(told(format!(
                 "the arguments do not fit the input schema of `{}`: {violations}",
                 tool.name
             ))));
         }
-        Ok(Self::Tool {
+        Ok(Self::Served(Served::Tool {
             tool: tool.clone(),
             arguments: arguments.to_string(),
-        })
+        }))
     }
 
     /// A prompt and its arguments, which must be texts; those that are required must be there.
@@ -156,24 +209,26 @@ impl Target {
         let arguments = arguments
             .collect::<Result<_, _>>()
             .map_err(|text| ErrorData::invalid_params(text, None))?;
-        Ok(Self::Prompt {
+        Ok(Self::Served(Served::Prompt {
             prompt: prompt.clone(),
             arguments,
-        })
+        }))
     }
 
     /// A resource that somebody reads.
     pub fn resource(catalog: &Catalog, uri: String) -> Result<Self, ErrorData> {
         match catalog.reader(&uri) {
-            Some(plugin) => Ok(Self::Resource {
+            Some(plugin) => Ok(Self::Served(Served::Resource {
                 plugin: plugin.clone(),
                 uri,
-            }),
+            })),
             None => Err(no_resource(&uri)),
         }
     }
+}
 
-    fn plugin(&self) -> &Arc<Plugin> {
+impl Served {
+    pub(super) fn plugin(&self) -> &Arc<Plugin> {
         match self {
             Self::Tool { tool, .. } => &tool.plugin,
             Self::Prompt { prompt, .. } => &prompt.plugin,
@@ -190,7 +245,7 @@ impl Target {
     }
 
     /// Method, name and arguments, for what is sealed.
-    fn identity(&self) -> (&'static str, &str, String) {
+    pub(super) fn identity(&self) -> (&'static str, &str, String) {
         match self {
             Self::Tool { tool, arguments } => ("tools/call", &tool.name, arguments.clone()),
             Self::Prompt { prompt, arguments } => (
@@ -209,7 +264,7 @@ impl Target {
                 let run = tool
                     .plugin
                     .call_tool(info, tool.name.clone(), arguments.clone());
-                tool_round(tool, run.await)
+                tool_round(tool, arguments, run.await)
             }
             Self::Prompt { prompt, arguments } => {
                 let name = prompt.listed.name.clone();
@@ -245,7 +300,7 @@ impl Target {
     /// A failure in the form that fits: a tool's is read by the model.
     fn refused(&self, text: String) -> Result<Ended, ErrorData> {
         match self {
-            Self::Tool { .. } => Ok(Ended::Tool(told(text))),
+            Self::Tool { .. } => Ok(Ended::Broken("not_asked", told(text))),
             Self::Prompt { .. } | Self::Resource { .. } => {
                 Err(ErrorData::internal_error(text, None))
             }
@@ -257,12 +312,60 @@ impl Target {
 enum Round {
     Ended(Ended),
     Asks(InputNeeded),
+    Starts(Start),
 }
 
-/// Serves a request to its end, or to the client's next round.
+/// Serves a request to its end, to the client's next round, or to the job that it goes on as.
 pub async fn call(target: &Target, caller: Caller<'_>) -> Result<Ended, ErrorData> {
+    match target {
+        Target::Own(own) => follow::call(own, &caller).await,
+        Target::Served(served) => {
+            let measured = match served {
+                Served::Tool { tool, .. } => {
+                    Some(metrics().call(tool.plugin.name().as_str(), &tool.name))
+                }
+                Served::Prompt { .. } | Served::Resource { .. } => None,
+            };
+            let ended = recorded(served, caller).await;
+            if let Some(measured) = measured {
+                measured.ended(word(&ended));
+            }
+            ended
+        }
+    }
+}
+
+/// Checks that it is allowed and serves it, with a line in the audit log.
+async fn recorded(served: &Served, caller: Caller<'_>) -> Result<Ended, ErrorData> {
+    let record = record::begin(served, &caller)?;
+    let trail = record.trail();
+    if let Err(error) = allowed(&caller.principal, served.ability(), served.plugin()) {
+        trail.denial(&error.message);
+        record.end("denied");
+        return Err(error);
+    }
+    let ended = rounds(served, caller, &trail).await;
+    record.end(record::outcome(&ended));
+    ended
+}
+
+/// How a call of a tool ended, for metrics.
+fn word(ended: &Result<Ended, ErrorData>) -> &'static str {
+    match ended {
+        Ok(Ended::Tool(result)) if result.is_error == Some(true) => "tool_error",
+        Ok(Ended::Tool(_) | Ended::Prompt(_) | Ended::Resource(_)) => "success",
+        Ok(Ended::Broken(why, _)) => why,
+        Ok(Ended::InputRequired(_)) => "input_required",
+        Ok(Ended::Task(_)) => "job",
+        Err(_) => "request_error",
+    }
+}
+
+async fn rounds(target: &Served, caller: Caller<'_>, trail: &Trail) -> Result<Ended, ErrorData> {
     let plugin = target.plugin();
-    allowed(&caller.principal, target.ability(), plugin)?;
+    if let Served::Tool { tool, .. } = target {
+        can_follow(tool, &caller)?;
+    }
     let mut asked = match &caller.asking {
         Asking::Answering {
             replies,
@@ -285,13 +388,26 @@ pub async fn call(target: &Target, caller: Caller<'_>) -> Result<Ended, ErrorDat
             idempotency_key: random_id(),
             meta: Vec::new(),
             traceparent: caller.traceparent.clone(),
-            abilities: ask::abilities(plugin, caller.abilities),
+            abilities: Abilities {
+                jobs: caller.follows(),
+                ..ask::abilities(plugin, caller.abilities)
+            },
             asked,
+            trail: trail.clone(),
         };
         let needed = match target.run(info).await? {
             Round::Ended(ended) => return Ok(ended),
             Round::Asks(needed) => needed,
+            Round::Starts(start) => return started::answer(start, &caller).await,
         };
+        if let Some(answers) = confirmed(target, &caller.principal, &needed.requests) {
+            asked = Asked {
+                continuation: Some(needed.continuation),
+                answers,
+                volunteered: BTreeMap::new(),
+            };
+            continue;
+        }
         let ready = match ask::questions(plugin, caller.abilities, needed.requests) {
             Ok(ready) => ready,
             Err(AskError::Client(capabilities)) if !matches!(caller.asking, Asking::Nobody) => {
@@ -342,6 +458,56 @@ pub async fn call(target: &Target, caller: Caller<'_>) -> Result<Ended, ErrorDat
     target.refused(format!("the call asked more than {MAX_ROUNDS} times"))
 }
 
+/// The answers to questions that are all confirmations which the caller gave in the arguments, where the operator takes
+/// its word. What was confirmed, by whom and why, is written down here.
+fn confirmed(
+    target: &Served,
+    principal: &Principal,
+    requests: &[InputRequest],
+) -> Option<BTreeMap<String, Reply>> {
+    // The arguments themselves are looked at: a plugin that claims to have been told is not believed.
+    let Served::Tool { arguments, .. } = target else {
+        return None;
+    };
+    let arguments: Value = serde_json::from_str(arguments).ok()?;
+    if requests.is_empty() || arguments["confirm"] != true {
+        return None;
+    }
+    let plugin = target.plugin();
+    let mut answers = BTreeMap::new();
+    for request in requests {
+        policy::may_ask(plugin, &request.ask).ok()?;
+        let reason = policy::confirmed_by_caller(plugin, &request.ask)?;
+        if arguments["reason"].as_str().map(str::trim) != Some(reason) {
+            return None;
+        }
+        let answer = json!({ "confirm": true, "reason": reason }).to_string();
+        answers.insert(request.key.clone(), Reply::Accepted(answer));
+    }
+    for request in requests {
+        if let Ask::Confirm(confirm) = &request.ask {
+            tracing::info!(
+                plugin = %plugin.name(),
+                tenant = %principal.tenant,
+                subject = principal.subject.as_deref().unwrap_or_default(),
+                what = %shorten(&confirm.message),
+                reason = %shorten(confirm.reason_given.as_deref().unwrap_or_default()),
+                "confirmed by the caller's own word"
+            );
+        }
+    }
+    Some(answers)
+}
+
+/// A tool that always starts a job is of no use to who cannot follow one.
+pub(super) fn can_follow(tool: &Tool, caller: &Caller<'_>) -> Result<(), ErrorData> {
+    if tool.jobs != JobSupport::Required || !matches!(caller.follow, Follow::Briefly(_)) {
+        return Ok(());
+    }
+    let needed = ClientCapabilities::builder().enable_tasks().build();
+    Err(ErrorData::missing_required_client_capability(needed))
+}
+
 /// Whether the principal may do this with a plugin; the error names the scopes that are missing.
 pub(super) fn allowed(
     principal: &Principal,
@@ -379,7 +545,7 @@ impl Identity {
     }
 }
 
-fn binding(target: &Target, principal: &Principal) -> Identity {
+fn binding(target: &Served, principal: &Principal) -> Identity {
     let (method, name, arguments) = target.identity();
     Identity {
         tenant: principal.tenant.to_string(),
@@ -445,27 +611,48 @@ pub(super) fn judged(question: &Question, reply: &Value) -> Result<crate::plugin
 }
 
 /// What became of a tool's round.
-fn tool_round(tool: &Tool, ended: Result<Answer<Outcome>, CallError>) -> Result<Round, ErrorData> {
+fn tool_round(
+    tool: &Tool,
+    arguments: &str,
+    ended: Result<Answer<Outcome>, CallError>,
+) -> Result<Round, ErrorData> {
+    let broken = |why, text: String| Ok(Round::Ended(Ended::Broken(why, told(text))));
     let judged = match ended {
         Ok(Ok(Outcome::Done(output))) => convert::output(tool, output),
         Ok(Ok(Outcome::InputNeeded(needed))) => return Ok(Round::Asks(needed)),
-        Ok(Ok(Outcome::Started(_))) => Ok(told(format!(
-            "`{}` started a job, and this host runs no jobs",
-            tool.name
-        ))),
+        Ok(Ok(Outcome::Started(_))) if tool.jobs == JobSupport::Never => {
+            let (name, plugin) = (&tool.name, tool.plugin.name());
+            let text = format!(
+                "`{name}` started a job, and says that it never does; this is a defect of plugin `{plugin}`"
+            );
+            return broken("defect", text);
+        }
+        Ok(Ok(Outcome::Started(job))) => {
+            return Ok(Round::Starts(Start {
+                tool: tool.name.clone(),
+                arguments: serde_json::from_str(arguments).unwrap_or_default(),
+                plugin: tool.plugin.name().clone(),
+                version: tool.plugin.manifest.version.to_string(),
+                digest: tool.plugin.digest.clone(),
+                job,
+            }));
+        }
         Ok(Err(Failure::Tool(error))) => convert::tool_error(error),
         Ok(Err(Failure::Request(error))) => return Err(request_error(error)),
-        Ok(Err(Failure::Cancelled)) => Ok(told("the call was cancelled")),
-        Err(error) => Ok(told(error.to_string())),
+        Ok(Err(Failure::Cancelled)) => return broken("cancelled", "the call was cancelled".into()),
+        Err(error) => return broken(error.word(), error.to_string()),
     };
-    let result = judged.unwrap_or_else(|defect| {
-        let (plugin, name) = (tool.plugin.name(), &tool.name);
-        tracing::warn!(%plugin, tool = name, %defect, "a plugin's result was not passed on");
-        told(format!(
-            "the result of `{name}` cannot be used: {defect}; this is a defect of plugin `{plugin}`"
-        ))
-    });
-    Ok(Round::Ended(Ended::Tool(result)))
+    match judged {
+        Ok(result) => Ok(Round::Ended(Ended::Tool(result))),
+        Err(defect) => {
+            let (plugin, name) = (tool.plugin.name(), &tool.name);
+            tracing::warn!(%plugin, tool = name, %defect, "a plugin's result was not passed on");
+            let text = format!(
+                "the result of `{name}` cannot be used: {defect}; this is a defect of plugin `{plugin}`"
+            );
+            broken("defect", text)
+        }
+    }
 }
 
 /// For prompts, resources and completions: every failure is a protocol error.
@@ -483,7 +670,7 @@ pub(super) fn protocol<T>(ended: Result<Answer<T>, CallError>) -> Result<T, Erro
 }
 
 /// A protocol error in the plugin's words.
-fn request_error(error: RequestError) -> ErrorData {
+pub(super) fn request_error(error: RequestError) -> ErrorData {
     let data = error.data.and_then(|text| serde_json::from_str(&text).ok());
     match error.cause {
         Cause::InvalidParams => ErrorData::invalid_params(error.message, data),

@@ -6,10 +6,12 @@
 use std::borrow::Cow;
 
 use rmcp::ErrorData;
-use rmcp::model::{ErrorCode, JsonRpcError, ProtocolVersion};
+use rmcp::model::{ErrorCode, JsonObject, JsonRpcError, ProtocolVersion};
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::follow::Own;
 use crate::catalog::Catalog;
 use crate::config::Ability;
 use crate::plugin::Principal;
@@ -155,9 +157,9 @@ pub fn look(body: &[u8]) -> Result<Envelope, NoMessage> {
         }
     }
     let message: Message<'_> = serde_json::from_slice(body).map_err(|error| no_message(&error))?;
-    let params: Option<Params<'_>> = object(message.params)?;
+    let params: Option<Params<'_>> = parts(message.params)?;
     let (name, meta) = params.map_or((None, None), |params| (params.name, params.meta));
-    let meta: Option<Meta<'_>> = object(meta)?;
+    let meta: Option<Meta<'_>> = parts(meta)?;
     let is_call = message.method.as_deref() == Some("tools/call");
     Ok(Envelope {
         method: message.method.map(Cow::into_owned),
@@ -167,11 +169,11 @@ pub fn look(body: &[u8]) -> Result<Envelope, NoMessage> {
 }
 
 /// The parts of an object; none of anything else, which is for the protocol to refuse.
-fn object<'a, T: Deserialize<'a>>(value: Option<&'a RawValue>) -> Result<Option<T>, NoMessage> {
+fn parts<'a, T: Deserialize<'a>>(value: Option<&'a RawValue>) -> Result<Option<T>, NoMessage> {
     let object = value.map(RawValue::get);
     let object = object.filter(|text| text.starts_with('{'));
-    let parts = object.map(serde_json::from_str).transpose();
-    parts.map_err(|error| no_message(&error))
+    let read = object.map(serde_json::from_str).transpose();
+    read.map_err(|error| no_message(&error))
 }
 
 fn text(value: &RawValue) -> Option<String> {
@@ -212,17 +214,36 @@ pub fn may_send(
     principal: &Principal,
     envelope: &Envelope,
 ) -> Result<(), Missing> {
+    let name = envelope.name.as_deref();
     let ability = match envelope.method.as_deref() {
-        Some("tools/call") => Ability::CallTools,
+        Some("tools/call") => return may_call(catalog, principal, name.unwrap_or_default()),
         Some("resources/read" | "resources/subscribe") => Ability::ReadResources,
         Some("prompts/get") => Ability::GetPrompts,
         Some("tasks/get") => Ability::ReadJobs,
         Some("tasks/cancel" | "tasks/update") => Ability::CancelJobs,
         Some(_) | None => return Ok(()),
     };
-    let tool = envelope.name.as_deref().and_then(|name| catalog.tool(name));
-    let plugin = tool.map(|tool| tool.plugin.name());
+    let plugin = None;
     policy::may(principal, Action { ability, plugin })
+}
+
+/// Whether the principal may call the tool of that name; of one that nobody has, whether it may call any.
+pub fn may_call(catalog: &Catalog, principal: &Principal, name: &str) -> Result<(), Missing> {
+    let ability = Own::named(name).map_or(Ability::CallTools, Own::ability);
+    let plugin = catalog.tool(name).map(|tool| tool.plugin.name());
+    policy::may(principal, Action { ability, plugin })
+}
+
+/// Reads the body of a request that is one object, no deeper than messages are.
+pub fn object(body: &[u8]) -> Result<JsonObject, String> {
+    if depth(body) > DEEPEST {
+        return Err(NoMessage::Deep.to_string());
+    }
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err("the body is not a JSON object".to_owned()),
+        Err(_) => Err(NoMessage::Json.to_string()),
+    }
 }
 
 /// A JSON-RPC error without a request: nobody knows which one it would have been.

@@ -155,6 +155,12 @@ impl Keys {
     }
 }
 
+impl Default for Sealer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Sealer {
     pub(super) fn new() -> Self {
         let keys = Keys {

@@ -1,10 +1,10 @@
 //! One call in a fresh instance: admitted, bounded, and gone afterwards.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use wasmtime::component::{Instance, InstancePre, Resource};
 use wasmtime::{Store, UpdateDeadline};
@@ -13,8 +13,10 @@ use super::cpu::{Meter, Metered};
 use super::engine::Engine;
 use super::manifest::Manifest;
 use super::offers::Exports;
+use crate::audit::{Audit, Event, Kind, Trail};
 use crate::capability::{CallInfo, Context, PluginFacts, State, Stderr};
-use crate::config::{Grant, Limits, PluginName};
+use crate::config::{Binding, Grant, Limits, PluginName};
+use crate::telemetry::metrics;
 
 /// A loaded plugin. Cheap to share; every call gets an instance of its own.
 pub struct Plugin {
@@ -26,6 +28,8 @@ pub struct Plugin {
     pub(super) engine: Arc<Engine>,
     pub(super) pre: InstancePre<State>,
     pub(super) exports: Exports,
+    /// `jobs.formats`, asked once.
+    pub(super) formats: OnceCell<Vec<u32>>,
     pub(super) grants: Vec<Grant>,
     pub(super) visit_urls: Vec<url::Url>,
     /// This plugin's calls at once.
@@ -114,6 +118,24 @@ pub enum CallError {
     },
 }
 
+impl CallError {
+    /// Which limit or end it is, in one word for programs.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::Busy => "busy",
+            Self::WallTime { .. } => "wall_time",
+            Self::CpuTime { .. } => "cpu_time",
+            Self::Memory { .. } => "memory",
+            Self::HostMemory { .. } => "host_memory",
+            Self::ResultSize { .. } => "result_size",
+            Self::Stack { .. } => "stack",
+            Self::Trap { .. } => "trap",
+        }
+    }
+}
+
 /// Whether `link` is `allowed` or below it: the same server, and the path goes on at a slash.
 fn is_below(link: &url::Url, allowed: &url::Url) -> bool {
     let path = allowed.path().trim_end_matches('/');
@@ -148,6 +170,26 @@ impl Plugin {
         &self.manifest.name
     }
 
+    /// The log that its calls are recorded in.
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        &self.engine.audit
+    }
+
+    /// An event that is about this plugin.
+    #[must_use]
+    pub fn event(&self, kind: Kind) -> Event {
+        let version = self.manifest.version.to_string();
+        Event::new(kind).plugin(self.name().as_str(), &version, &self.digest)
+    }
+
+    /// For calls of the host's own, which have no line: what they are denied has one.
+    #[must_use]
+    pub fn own_trail(&self) -> Trail {
+        let event = self.event(Kind::Denial).with("by", "host");
+        self.audit().trail(event)
+    }
+
     /// Bounds on each call.
     #[must_use]
     pub fn limits(&self) -> &Limits {
@@ -158,6 +200,13 @@ impl Plugin {
     #[must_use]
     pub fn may_ask(&self, grant: Grant) -> bool {
         self.grants.contains(&grant)
+    }
+
+    /// The binding behind one of the plugin's backends.
+    #[must_use]
+    pub fn binding(&self, backend: &str) -> Option<&Binding> {
+        let name = backend.parse().ok()?;
+        self.facts.origin.backends.get(&name).map(AsRef::as_ref)
     }
 
     /// Whether people may be asked to open this link.
@@ -173,6 +222,21 @@ impl Plugin {
     /// Runs `operation` in a fresh instance, on the guests' threads. Whatever ends the wait (the answer, a limit,
     /// the client), the instance is gone when the permits are free again.
     pub(super) async fn run<T: Send + 'static>(
+        &self,
+        info: CallInfo,
+        operation: Operation<T>,
+    ) -> Result<T, CallError> {
+        let run = metrics().run(self.name().as_str());
+        let trail = info.trail.clone();
+        let ended = self.run_within(info, operation).await;
+        if let Err(error) = &ended {
+            trail.stopped(error.word());
+        }
+        run.ended(ended.as_ref().err().map_or("answered", CallError::word));
+        ended
+    }
+
+    async fn run_within<T: Send + 'static>(
         &self,
         info: CallInfo,
         operation: Operation<T>,
@@ -207,6 +271,8 @@ impl Plugin {
             .waiting
             .try_acquire()
             .map_err(|_| CallError::Busy)?;
+        let _one_more_waits = metrics().waiting();
+        let begun = Instant::now();
         // The plugin's own slot first: one plugin's queue must not hold the pool's instances.
         let slot = self
             .slots
@@ -221,6 +287,7 @@ impl Plugin {
             .acquire_owned()
             .await
             .expect(NEVER_CLOSED);
+        metrics().waited(self.name().as_str(), begun.elapsed());
         Ok([slot, instance])
     }
 
@@ -239,6 +306,7 @@ impl Plugin {
             // Dropped in reverse order: the instance goes before the permits that stand for it.
             let _permits = permits;
             let _epochs = epochs;
+            let _one_more_lives = metrics().instance();
             let ended = async {
                 let instance = pre.instantiate_async(&mut store).await?;
                 let context = store.data_mut().context()?;

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 use wasmtime::component::Component;
 
 use super::call::Plugin;
 use super::engine::Engine;
 use super::manifest::{self, Manifest, ManifestError};
 use super::offers::Exports;
+use crate::audit::Trail;
 use crate::capability::PluginFacts;
 use crate::config::{self, Grant, PluginName, TenantName};
 use crate::egress::Origin;
@@ -148,7 +149,7 @@ fn load_blocking(
     let manifest = read_manifest(name, path, &bytes)?;
     let component = engine
         .cache
-        .load(&engine.wasmtime, &bytes)
+        .load(&engine.wasmtime, name, &bytes)
         .map_err(|source| LoadError::Compile {
             name: name.clone(),
             path: path.clone(),
@@ -170,7 +171,9 @@ fn load_blocking(
             tenant,
             http_granted: plugin.grants.contains(&Grant::Http),
             backends: Arc::new(plugin.backends.clone()),
+            trail: Trail::default(),
         },
+        choices: plugin.choices.clone(),
         settings: serde_json::Value::Object(plugin.settings.clone()).to_string(),
         limits: plugin.limits.clone(),
     };
@@ -184,6 +187,7 @@ fn load_blocking(
         visit_urls: plugin.visit_urls.clone(),
         pre,
         exports,
+        formats: OnceCell::new(),
     })
 }
 

@@ -24,7 +24,9 @@ pub use crate::capability::{
 
 /// The values that cross the boundary, as `wit/` defines them.
 pub mod wit {
-    pub use crate::capability::bindings::exports::{completions, prompts, resources, tools, watch};
+    pub use crate::capability::bindings::exports::{
+        completions, jobs, prompts, resources, tools, watch,
+    };
     pub use crate::capability::bindings::imports::values;
 }
 

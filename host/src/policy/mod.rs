@@ -1,8 +1,12 @@
-//! Who may do what: pure decisions over a principal's scopes. No I/O, no protocol.
+//! Who may do what: pure decisions over a principal's scopes, and over a plugin's grants (`ask`). No I/O, no protocol.
 //!
 //! A scope such as `tools:call` allows an ability with every plugin, `tools:call:backup-jobs` with that one. Scopes
 //! that are none of ours allow nothing. `admin` allows what operators do and nothing else: who looks after the host
 //! need not be able to start a vendor's jobs.
+
+mod ask;
+
+pub use ask::{AskRefused, confirmed_by_caller, may_ask};
 
 use crate::capability::Principal;
 use crate::config::{Ability, PluginName};
@@ -39,20 +43,34 @@ pub fn may(principal: &Principal, action: Action<'_>) -> Result<(), Missing> {
     let general = ability.scope();
     let allows = |scope: &str| match (scope.strip_prefix(general), plugin) {
         (Some(""), _) => true,
-        (Some(rest), Some(plugin)) => rest.strip_prefix(':') == Some(plugin.as_str()),
-        (Some(rest), None) => ability != Ability::Administer && rest.starts_with(':'),
+        (Some(rest), Some(plugin)) => {
+            ability.has_plugins() && rest.strip_prefix(':') == Some(plugin.as_str())
+        }
+        (Some(rest), None) => ability.has_plugins() && rest.starts_with(':'),
         (None, _) => false,
     };
     if principal.scopes.iter().any(|scope| allows(scope)) {
         return Ok(());
     }
     let needed = match plugin {
-        Some(plugin) if ability != Ability::Administer => ability.scope_of(plugin),
+        Some(plugin) if ability.has_plugins() => ability.scope_of(plugin),
         Some(_) | None => general.to_owned(),
     };
     Err(Missing {
         scopes: vec![needed],
     })
+}
+
+/// With which plugins the principal may; `None`: with all.
+#[must_use]
+pub fn plugins(principal: &Principal, ability: Ability) -> Option<Vec<PluginName>> {
+    let general = ability.scope();
+    if principal.scopes.iter().any(|scope| scope == general) {
+        return None;
+    }
+    let scopes = principal.scopes.iter();
+    let named = scopes.filter_map(|scope| scope.strip_prefix(general)?.strip_prefix(':'));
+    Some(named.filter_map(|name| name.parse().ok()).collect())
 }
 
 #[cfg(test)]
@@ -87,6 +105,14 @@ mod tests {
             ("admin", Ability::Administer, none, true),
             ("admin:backup-jobs", Ability::Administer, none, false),
             ("tools:call", Ability::Administer, none, false),
+            ("metrics:read", Ability::ReadMetrics, none, true),
+            (
+                "metrics:read:backup-jobs",
+                Ability::ReadMetrics,
+                none,
+                false,
+            ),
+            ("metrics:read", Ability::Administer, none, false),
         ];
         for (scope, ability, plugin, expected) in rows {
             let principal = Principal {

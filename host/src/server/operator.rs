@@ -5,43 +5,33 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
-use http::HeaderMap;
-use serde_json::json;
+use axum::{Extension, Json};
+use serde_json::{Value, json};
 
-use super::challenge;
-use super::guard::Callers;
-use crate::config::{self, Ability};
+use super::problem::Problem;
+use crate::config::Ability;
 use crate::mcp::sessions::Sessions;
+use crate::plugin::Principal;
 use crate::policy::{self, Action};
 
-/// What `GET /mcp-sessions` looks at.
-#[derive(Debug)]
-pub(super) struct Desk {
-    pub(super) callers: Arc<Callers>,
-    pub(super) sessions: Arc<Sessions>,
-    pub(super) limits: config::Sessions,
-}
-
 /// `GET /mcp-sessions`
-pub(super) async fn list_sessions(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Response {
-    let principal = match desk.callers.principal(&headers).await {
-        Ok(principal) => principal,
-        Err(refused) => return refused,
-    };
+pub(super) async fn list_sessions(
+    State(sessions): State<Arc<Sessions>>,
+    Extension(principal): Extension<Principal>,
+) -> Result<Json<Value>, Problem> {
     let action = Action {
         ability: Ability::Administer,
         plugin: None,
     };
-    if let Err(missing) = policy::may(&principal, action) {
-        return challenge::insufficient(desk.callers.metadata(), &missing);
-    }
-    let sessions = desk.sessions.list();
+    policy::may(&principal, action).map_err(Problem::missing)?;
+    let limits = sessions.limits();
     let limits = json!({
-        "max": desk.limits.max,
-        "max_per_principal": desk.limits.max_per_principal,
-        "idle_timeout_seconds": desk.limits.idle_timeout.as_secs(),
+        "max": limits.max,
+        "max_per_principal": limits.max_per_principal,
+        "idle_timeout_seconds": limits.idle_timeout.as_secs(),
     });
-    let body = json!({ "count": sessions.len(), "limits": limits, "sessions": sessions });
-    axum::Json(body).into_response()
+    let sessions = sessions.list();
+    Ok(Json(
+        json!({ "count": sessions.len(), "limits": limits, "sessions": sessions }),
+    ))
 }

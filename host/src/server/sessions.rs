@@ -11,7 +11,8 @@ use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 
-use super::guard::{SESSION, VERSION, refuse, text};
+use super::guard::{SESSION, VERSION, text};
+use super::problem::{Face, Problem};
 use crate::mcp::envelope::{self, Envelope};
 use crate::mcp::sessions::{
     Events, OpenSession, Opened, Received, Refusal, ResumeError, Said, Sessions,
@@ -30,7 +31,7 @@ const RETRY: u32 = 3000;
 /// What a silent stream carries now and then: a comment, which clients skip.
 const COMMENT: &[u8] = b":\n\n";
 /// When it may be worth while to ask for a session again, seconds.
-const LATER: &str = "60";
+const LATER: u64 = 60;
 
 /// Serves the old era.
 #[derive(Debug)]
@@ -55,38 +56,31 @@ impl OldEra {
             (&Method::POST, Some((envelope, body))) => self.post(visit, envelope, body),
             (&Method::GET, _) => self.get(visit),
             (&Method::DELETE, _) => self.delete(visit),
-            _ => Err(not_allowed()),
+            _ => return not_allowed(),
         };
-        served.unwrap_or_else(|refused| refused)
+        served.unwrap_or_else(|problem| problem.respond(Face::Mcp))
     }
 
-    #[expect(
-        clippy::result_large_err,
-        reason = "passed on once, at the end of a request"
-    )]
-    fn session(&self, visit: &Visit<'_>) -> Result<Arc<OpenSession>, Response> {
+    fn session(&self, visit: &Visit<'_>) -> Result<Arc<OpenSession>, Problem> {
         let Some(id) = visit.headers.get(SESSION) else {
             let hint =
                 "no session: send initialize first, and its Mcp-Session-Id with every request";
-            return Err(refuse(StatusCode::BAD_REQUEST, hint));
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "no_session", hint));
         };
         let found = text(id).and_then(|id| self.sessions.find(id, visit.principal));
-        found.ok_or_else(no_session)
+        found.ok_or_else(|| refused(Refusal::Over))
     }
 
-    #[expect(
-        clippy::result_large_err,
-        reason = "passed on once, at the end of a request"
-    )]
     fn post(
         &self,
         visit: &Visit<'_>,
         envelope: &Envelope,
         body: &[u8],
-    ) -> Result<Response, Response> {
+    ) -> Result<Response, Problem> {
         if !accepts(visit.headers, JSON) || !accepts(visit.headers, EVENT_STREAM) {
-            let what = "Accept has to list application/json and text/event-stream";
-            return Err(refuse(StatusCode::NOT_ACCEPTABLE, what));
+            return Err(not_acceptable(
+                "Accept has to list application/json and text/event-stream",
+            ));
         }
         check_headers(visit.headers, Some(envelope))?;
         if envelope.is_opening() && !visit.headers.contains_key(SESSION) {
@@ -102,14 +96,9 @@ impl OldEra {
         })
     }
 
-    #[expect(
-        clippy::result_large_err,
-        reason = "passed on once, at the end of a request"
-    )]
-    fn get(&self, visit: &Visit<'_>) -> Result<Response, Response> {
+    fn get(&self, visit: &Visit<'_>) -> Result<Response, Problem> {
         if !accepts(visit.headers, EVENT_STREAM) {
-            let what = "Accept has to list text/event-stream";
-            return Err(refuse(StatusCode::NOT_ACCEPTABLE, what));
+            return Err(not_acceptable("Accept has to list text/event-stream"));
         }
         check_headers(visit.headers, None)?;
         let session = self.session(visit)?;
@@ -120,21 +109,17 @@ impl OldEra {
                 .and_then(|id| session.resume(id))
                 .map_err(|error| {
                     // Not 404: that would say that the session is gone.
-                    let status = match error {
-                        ResumeError::Foreign => StatusCode::BAD_REQUEST,
-                        ResumeError::Gone => StatusCode::GONE,
+                    let (status, code) = match error {
+                        ResumeError::Foreign => (StatusCode::BAD_REQUEST, "unknown_event"),
+                        ResumeError::Gone => (StatusCode::GONE, "event_gone"),
                     };
-                    refuse(status, &error.to_string())
+                    Problem::new(status, code, error.to_string())
                 })?,
         };
         Ok(self.stream(events))
     }
 
-    #[expect(
-        clippy::result_large_err,
-        reason = "passed on once, at the end of a request"
-    )]
-    fn delete(&self, visit: &Visit<'_>) -> Result<Response, Response> {
+    fn delete(&self, visit: &Visit<'_>) -> Result<Response, Problem> {
         check_headers(visit.headers, None)?;
         let session = self.session(visit)?;
         self.sessions.end(&session);
@@ -184,33 +169,32 @@ fn json(text: &str) -> Response {
     ([(header::CONTENT_TYPE, JSON)], text.to_owned()).into_response()
 }
 
-fn no_session() -> Response {
-    refuse(StatusCode::NOT_FOUND, &Refusal::Over.to_string())
+fn refused(refusal: Refusal) -> Problem {
+    let (status, code, later) = match refusal {
+        Refusal::NoMessage | Refusal::Version | Refusal::OpenAlready | Refusal::SameId => {
+            (StatusCode::BAD_REQUEST, "invalid_request", false)
+        }
+        Refusal::Over => (StatusCode::NOT_FOUND, "no_session", false),
+        Refusal::Busy => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests", false),
+        Refusal::TooManyOfYours(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_sessions", true),
+        Refusal::TooMany => (StatusCode::SERVICE_UNAVAILABLE, "too_many_sessions", true),
+    };
+    let problem = Problem::new(status, code, refusal.to_string());
+    if later {
+        problem.retry_after(LATER)
+    } else {
+        problem
+    }
 }
 
-fn refused(refusal: Refusal) -> Response {
-    let (status, later) = match refusal {
-        Refusal::NoMessage | Refusal::Version | Refusal::OpenAlready | Refusal::SameId => {
-            (StatusCode::BAD_REQUEST, false)
-        }
-        Refusal::Over => (StatusCode::NOT_FOUND, false),
-        Refusal::Busy => (StatusCode::TOO_MANY_REQUESTS, false),
-        Refusal::TooManyOfYours(_) => (StatusCode::TOO_MANY_REQUESTS, true),
-        Refusal::TooMany => (StatusCode::SERVICE_UNAVAILABLE, true),
-    };
-    let mut response = refuse(status, &refusal.to_string());
-    if later {
-        let later = HeaderValue::from_static(LATER);
-        response.headers_mut().insert(header::RETRY_AFTER, later);
-    }
-    response
+fn not_acceptable(what: &str) -> Problem {
+    Problem::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", what)
 }
 
 fn not_allowed() -> Response {
-    let mut response = refuse(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "only GET, POST and DELETE mean something here",
-    );
+    let what = "only GET, POST and DELETE mean something here";
+    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", what);
+    let mut response = problem.respond(Face::Mcp);
     let methods = HeaderValue::from_static(METHODS);
     response.headers_mut().insert(header::ALLOW, methods);
     response
@@ -218,16 +202,16 @@ fn not_allowed() -> Response {
 
 /// The revision, where a request names one; the method for proxies, which old clients do not send, and which must not
 /// contradict the message.
-#[expect(
-    clippy::result_large_err,
-    reason = "passed on once, at the end of a request"
-)]
-fn check_headers(headers: &HeaderMap, envelope: Option<&Envelope>) -> Result<(), Response> {
+fn check_headers(headers: &HeaderMap, envelope: Option<&Envelope>) -> Result<(), Problem> {
     if let Some(version) = headers.get(VERSION)
         && !text(version).is_some_and(envelope::is_known)
     {
         let what = "this MCP-Protocol-Version is not supported";
-        return Err(refuse(StatusCode::BAD_REQUEST, what));
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_request",
+            what,
+        ));
     }
     let contradicts = |envelope: &Envelope| {
         let mut methods = headers.get_all(MCP_METHOD).iter();
@@ -235,10 +219,7 @@ fn check_headers(headers: &HeaderMap, envelope: Option<&Envelope>) -> Result<(),
     };
     if envelope.is_some_and(contradicts) {
         let what = "the Mcp-Method header is not the method of the message";
-        return Err(super::guard::refuse_with(
-            StatusCode::BAD_REQUEST,
-            envelope::mismatch_body(what),
-        ));
+        return Err(Problem::mismatch(what));
     }
     Ok(())
 }

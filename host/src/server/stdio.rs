@@ -30,7 +30,7 @@ pub async fn serve(host: Arc<Host>) -> Result<(), StdioError> {
     let handler = Handler::new(server, local_principal());
     let (input, output) = rmcp::transport::stdio();
     let input = Watched { input, ended };
-    let running = match handler.serve((input, output)).await {
+    let running = match Box::pin(handler.serve((input, output))).await {
         Ok(running) => running,
         // Closing the input without a word is a way to end, not an error.
         Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => return Ok(()),

@@ -16,9 +16,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+use toolward::audit::Trail;
 use toolward::config::{
-    Binding, Credential, CredentialKind, OAuth2, OAuth2Grant, RequestPattern, Secret, SecretSource,
-    Tls,
+    AddressKind, AddressRule, Binding, Credential, CredentialKind, OAuth2, OAuth2Grant,
+    RequestPattern, Secret, SecretSource, Tls, Traffic,
 };
 use toolward::egress::{Body, Deadlines, Egress, Origin, Refusal};
 
@@ -218,6 +219,7 @@ pub(crate) fn binding(url: &str) -> Binding {
         kind: "vbr".to_owned(),
         title: None,
         read_only: false,
+        confirm: toolward::config::Confirm::Person,
         facts: serde_json::Map::new(),
         url: url.parse().unwrap(),
         tls: Tls::SystemRoots,
@@ -228,6 +230,14 @@ pub(crate) fn binding(url: &str) -> Binding {
         timeout: Duration::from_secs(30),
         max_request_bytes: 4 << 20,
         max_response_bytes: 1 << 20,
+        addresses: vec![AddressRule::Kind(AddressKind::Loopback)],
+        traffic: Traffic {
+            concurrency: 256,
+            requests_per_second: None,
+            retries: 0,
+            circuit_failures: 1000,
+            circuit_pause: Duration::from_secs(10),
+        },
     }
 }
 
@@ -255,6 +265,7 @@ impl Plugin {
         Self {
             egress: Arc::new(egress),
             origin: Origin {
+                trail: Trail::default(),
                 plugin: "jobs".parse().unwrap(),
                 tenant: "default".parse().unwrap(),
                 http_granted: true,

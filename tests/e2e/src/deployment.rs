@@ -15,6 +15,7 @@ listen = "127.0.0.1:0"
 
 [runtime]
 cache-dir = "{cache}"
+state-dir = "state"
 "#;
 
 /// A folder with a `toolward.toml`.

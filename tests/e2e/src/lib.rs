@@ -7,6 +7,7 @@
 //! | `host` | the binary serving over HTTP: started, waited for, stopped |
 //! | `issuer` | an OAuth 2.1 authorization server, honest and otherwise |
 //! | `echo` | what every echo plugin does, in whatever language |
+//! | `terminal` | the binary at a terminal, with somebody who types |
 //! | `control` | the backend of the fixture `erratic`: answers what a test wants, and when |
 //! | `mcp` | requests as bytes on the wire, without a client library in between |
 //! | `session`, `sse`, `stdio` | the same for sessions of the old era, for streams of events, and over pipes |
@@ -28,6 +29,7 @@ mod paths;
 pub mod session;
 pub mod sse;
 pub mod stdio;
+pub mod terminal;
 
 use std::time::Duration;
 
@@ -37,3 +39,5 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub use deployment::{Binding, Deployment};
 pub use host::Host;
 pub use paths::{Tools, binary, plugin, repository, target};
+pub use session::Session;
+pub use terminal::Terminal;

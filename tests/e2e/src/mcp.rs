@@ -27,7 +27,7 @@ impl Client {
     #[must_use]
     pub fn new(url: &str) -> Self {
         Self {
-            http: http_client(),
+            http: http(),
             url: url.to_owned(),
             capabilities: json!({}),
             token: None,
@@ -41,7 +41,7 @@ impl Client {
         self
     }
 
-    /// The same, with a bearer token.
+    /// The same, which sends a bearer token.
     #[must_use]
     pub fn with_token(mut self, token: &str) -> Self {
         self.token = Some(token.to_owned());
@@ -56,8 +56,7 @@ impl Client {
     }
 
     /// Sends one request and gives what comes back, as it comes. Dropping it is a disconnect.
-    pub async fn send(&self, method: &str, params: Value) -> reqwest::Response {
-        let mut params = params;
+    pub async fn send(&self, method: &str, mut params: Value) -> reqwest::Response {
         let own = json!({
             "protocolVersion": VERSION,
             "clientCapabilities": self.capabilities,
@@ -72,7 +71,10 @@ impl Client {
             .header("accept", "application/json, text/event-stream")
             .header("mcp-protocol-version", VERSION)
             .header("mcp-method", method);
-        if let Some(name) = params["name"].as_str().or_else(|| params["uri"].as_str()) {
+        let name = ["name", "uri", "taskId"]
+            .iter()
+            .find_map(|key| params[key].as_str());
+        if let Some(name) = name {
             request = request.header("mcp-name", name);
         }
         if let Some(token) = &self.token {
@@ -100,14 +102,16 @@ impl Client {
     }
 }
 
-/// A client without options.
+/// A client for HTTP on this machine.
 #[must_use]
-pub fn http_client() -> reqwest::Client {
+pub fn http() -> reqwest::Client {
     // Wanted even for plain HTTP. An error says that another test of this process was first.
     let _ = rustls::crypto::ring::default_provider().install_default();
     // A proxy of the machine has no business between a test and its own host.
-    let client = reqwest::Client::builder().no_proxy().build();
-    client.expect("a client without options can be built")
+    reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .expect("a client without options can be built")
 }
 
 /// The texts of a tool's result, one after the other.
@@ -122,7 +126,7 @@ pub fn text(result: &Value) -> String {
 }
 
 /// The answer's message: the body itself, or the last event of a stream.
-fn message(text: &str) -> Value {
+pub(crate) fn message(text: &str) -> Value {
     let last = text
         .lines()
         .filter_map(|line| line.strip_prefix("data:"))
@@ -131,7 +135,7 @@ fn message(text: &str) -> Value {
     serde_json::from_str(body).unwrap_or_else(|error| panic!("not JSON ({error}): {text}"))
 }
 
-fn outcome(message: &Value) -> Result<Value, ProtocolError> {
+pub(crate) fn outcome(message: &Value) -> Result<Value, ProtocolError> {
     let error = &message["error"];
     if let Some(code) = error["code"].as_i64() {
         let message = error["message"].as_str().unwrap_or_default().to_owned();

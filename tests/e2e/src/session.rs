@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
-use crate::mcp::http_client;
+use crate::mcp::{ProtocolError, http, outcome};
 use crate::sse::Events;
 
 /// How to open one.
@@ -46,9 +46,18 @@ impl Session {
         Self::open_as(url, Opening::default()).await
     }
 
+    /// The same, by a client that can do this.
+    pub async fn open_with(url: &str, capabilities: Value) -> Self {
+        let opening = Opening {
+            capabilities,
+            ..Opening::default()
+        };
+        Self::open_as(url, opening).await
+    }
+
     /// The same, in this way.
     pub async fn open_as(url: &str, opening: Opening) -> Self {
-        let opened = Self::try_open(&http_client(), url, opening).await;
+        let opened = Self::try_open(&http(), url, opening).await;
         opened.unwrap_or_else(|response| panic!("no session: {response:?}"))
     }
 
@@ -137,11 +146,29 @@ impl Session {
         }
     }
 
+    /// Sends a request, replies to what the server asks meanwhile, and gives the answer.
+    pub async fn request_and_reply(
+        &self,
+        method: &str,
+        params: Value,
+        reply: impl Fn(&Value) -> Value,
+    ) -> Result<Value, ProtocolError> {
+        let (_, mut events) = self.start(method, params).await;
+        loop {
+            let message = events.message().await;
+            let message = message.unwrap_or_else(|| panic!("{method} was not answered"));
+            match (message["method"].is_string(), message["id"].is_null()) {
+                (true, false) => self.reply(&message["id"], reply(&message)).await,
+                (true, true) => {}
+                (false, _) => return outcome(&message),
+            }
+        }
+    }
+
     /// Calls a tool and gives its result.
-    pub async fn call(&self, tool: &str, arguments: Value) -> Value {
+    pub async fn call(&self, tool: &str, arguments: Value) -> Result<Value, ProtocolError> {
         let params = json!({ "name": tool, "arguments": arguments });
-        let mut answer = self.request("tools/call", params).await;
-        answer["result"].take()
+        outcome(&self.request("tools/call", params).await)
     }
 
     /// Says something that has no answer.

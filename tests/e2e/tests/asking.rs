@@ -300,7 +300,7 @@ async fn nobody_is_asked_what_was_not_granted_or_cannot_be() {
         ..Opening::default()
     };
     let old = Session::open_as(granted.url(), opening).await;
-    let context = old.call("context", json!({})).await;
+    let context = old.call("context", json!({})).await.unwrap();
     assert_eq!(
         context["structuredContent"]["supports"],
         json!([true, false, false, false, true, false])

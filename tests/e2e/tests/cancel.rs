@@ -276,5 +276,6 @@ async fn a_call_that_waits_for_its_turn_or_for_an_answer_is_cancelled_too() {
         )
         .await;
     eventually("the session is there", async || session.is_open().await).await;
-    fits(&session.call("add", json!({ "a": 1, "b": 1 })).await);
+    let sum = session.call("add", json!({ "a": 1, "b": 1 })).await;
+    fits(&sum.expect("`add` is served"));
 }

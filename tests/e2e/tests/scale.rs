@@ -69,7 +69,7 @@ async fn a_change_reaches_a_thousand_clients_of_each_era_once() {
         e2e::plugin("erratic").display()
     )))
     .await;
-    let http = mcp::http_client();
+    let http = mcp::http();
     let url = host.url().to_owned();
     let client = mcp::Client::new(&url);
     let announce = async |what: &str| {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the host, each of which may use only those after it.
-const DOWNWARDS: [&str; 12] = [
+const DOWNWARDS: [&str; 13] = [
     "cli",
     "server",
     "auth",
@@ -13,6 +13,7 @@ const DOWNWARDS: [&str; 12] = [
     "host",
     "policy",
     "catalog",
+    "jobs",
     "plugin",
     "capability",
     "egress",
@@ -21,7 +22,7 @@ const DOWNWARDS: [&str; 12] = [
 ];
 
 /// These may be used by all, and use none of them.
-const FOR_ALL: [&str; 2] = ["error", "telemetry"];
+const FOR_ALL: [&str; 3] = ["audit", "error", "telemetry"];
 
 /// Every source file of the host, with its module and its text up to its tests.
 fn sources() -> Vec<(PathBuf, String, String)> {

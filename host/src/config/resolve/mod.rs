@@ -10,10 +10,13 @@ use super::findings::Findings;
 use super::origin::Origins;
 use super::{Binding, BindingName, Config, Credential, Env, Overrides, raw};
 
+mod addresses;
+mod audit;
 mod auth;
 mod binding;
 mod credential;
 mod header;
+mod jobs;
 mod limits;
 mod login;
 mod oauth2;
@@ -63,8 +66,14 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
         .flat_map(|plugins| plugins.keys().map(|name| name.value.clone()))
         .collect();
     let auth = auth::resolve(cx, file.auth.as_ref(), &plugin_names);
-    let server = server::resolve(cx, &file.server.unwrap_or_default(), file.auth.is_some());
+    let mut server = server::resolve(cx, &file.server.unwrap_or_default(), file.auth.is_some());
+    let resource = auth.as_ref().and_then(|auth| auth.oauth.as_ref());
+    server.public_url = server
+        .public_url
+        .or_else(|| server::before_mcp(&resource?.resource));
     let runtime = runtime::resolve(cx, &file.runtime.unwrap_or_default());
+    let audit = audit::resolve(cx, file.audit.as_ref());
+    let jobs = jobs::resolve(cx, &file.jobs.unwrap_or_default());
     let limits = limits::defaults(cx, &file.limits.unwrap_or_default());
     let mut credentials: Named<Credential> =
         entries(file.credentials.unwrap_or_default(), |name, raw| {
@@ -93,6 +102,8 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
         server,
         auth,
         runtime,
+        jobs,
+        audit,
         plugins,
         bindings,
         warnings: Vec::new(),

@@ -298,6 +298,12 @@ impl Sessions {
         shown
     }
 
+    /// How many there may be.
+    #[must_use]
+    pub fn limits(&self) -> &config::Sessions {
+        &self.settings
+    }
+
     /// How many are open.
     #[must_use]
     pub fn count(&self) -> usize {

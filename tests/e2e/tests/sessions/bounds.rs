@@ -28,7 +28,7 @@ async fn a_flood_of_sessions_costs_whoever_floods_and_nobody_else() {
         "[server.sessions]\nmax = 14\nmax-per-principal = 8\n{flooders_table}\n{neighbours_table}\n{thirds_table}"
     );
     let cx = Cx::start("", &tables).await;
-    let http = mcp::http_client();
+    let http = mcp::http();
     let open = async |token: &str| {
         let opening = Opening {
             token: Some(token.to_owned()),
@@ -122,7 +122,7 @@ async fn events_that_nobody_reads_are_bounded_in_number_and_size() {
     eventually("the call ends", over).await;
     assert_eq!(session.get(Some(&bookmark)).await.status(), 410);
     // … and is none for one that is.
-    let answer = session.call("erratic_get", large).await;
+    let answer = session.call("erratic_get", large).await.unwrap();
     assert_eq!(mcp::text(&answer).len(), 20_000);
 }
 

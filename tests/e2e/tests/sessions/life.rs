@@ -89,7 +89,7 @@ async fn a_silent_stream_is_kept_alive() {
 
 /// What is no use of a session: the request, the status it gets, and a part of the answer.
 fn refusals(cx: &Cx, session: &Session) -> Vec<(&'static str, RequestBuilder, u16, &'static str)> {
-    let http = mcp::http_client();
+    let http = mcp::http();
     let initialize = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
         "protocolVersion": "2025-11-25", "capabilities": {},
         "clientInfo": { "name": "e2e", "version": "0" },

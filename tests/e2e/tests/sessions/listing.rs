@@ -39,11 +39,11 @@ async fn the_person_at_the_machine_sees_the_sessions_but_not_their_ids() {
     }
     // A page of another origin sees nothing of it.
     let url = cx.host.url().replace("/mcp", "/mcp-sessions");
-    let page = e2e::mcp::http_client()
+    let page = e2e::mcp::http()
         .get(&url)
         .header("origin", "https://evil.example");
     assert_eq!(page.send().await.unwrap().status(), 403);
-    let post = e2e::mcp::http_client().post(&url);
+    let post = e2e::mcp::http().post(&url);
     assert_eq!(post.send().await.unwrap().status(), 405);
 }
 

@@ -128,7 +128,7 @@ async fn what_is_no_longer_kept_is_gone_and_missed_changes_are_made_up_for() {
     let mut listening = session.listen().await;
     let too_old = listening.next().await.unwrap().id.unwrap();
     let what = json!({ "what": ["tools"], "times": 1 });
-    session.call("erratic_announce", what).await;
+    session.call("erratic_announce", what).await.unwrap();
     assert!(listening.message().await.is_some());
     drop(listening);
     let tale = json!({ "steps": 1, "size": 10, "pause": 0 });
@@ -169,7 +169,7 @@ async fn what_no_request_asked_for_is_told_on_one_stream_and_waits_for_one() {
     let session = Session::open(cx.host.url()).await;
     let announce = async |what: &str| {
         let what = json!({ "what": [what], "times": 1 });
-        session.call("erratic_announce", what).await;
+        session.call("erratic_announce", what).await.unwrap();
     };
     let name = |list: &str| format!("notifications/{list}/list_changed");
     // Said while nobody listened: told to the first who does.

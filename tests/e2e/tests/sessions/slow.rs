@@ -68,7 +68,7 @@ async fn a_client_that_does_not_read_holds_nobody_up_and_costs_little() {
     // Whoever reads is told of every change, and whoever does not of each once.
     for _ in 0..30 {
         let what = json!({ "what": ["tools"], "times": 1 });
-        other.call("erratic_announce", what).await;
+        other.call("erratic_announce", what).await.unwrap();
         let told = heard.message().await.unwrap();
         assert_eq!(told["method"], "notifications/tools/list_changed");
     }

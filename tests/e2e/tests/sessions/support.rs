@@ -29,7 +29,7 @@ impl Cx {
     /// `GET /mcp-sessions`.
     pub(crate) async fn listing(&self, token: Option<&str>) -> reqwest::Response {
         let url = self.host.url().replace("/mcp", "/mcp-sessions");
-        let mut request = mcp::http_client().get(url);
+        let mut request = mcp::http().get(url);
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
