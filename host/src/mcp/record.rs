@@ -51,6 +51,7 @@ pub(super) fn misfit(catalog: &Catalog, name: &str, principal: &Principal) {
 pub(super) fn outcome(ended: &Result<Ended, ErrorData>) -> &'static str {
     match ended {
         Ok(Ended::Tool(result)) if result.is_error == Some(true) => "tool-error",
+        Ok(Ended::Broken(..)) => "tool-error",
         Ok(Ended::InputRequired(_)) => "input-required",
         Ok(_) => "ok",
         Err(_) => "error",

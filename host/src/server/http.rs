@@ -130,9 +130,7 @@ fn routes(
         new_era: new_era(server, settings),
     });
     let mut inside = Router::new()
-        .route("/mcp", any(serve_mcp))
-        .route("/mcp/", any(serve_mcp))
-        .with_state(mcp)
+        .nest_service("/mcp", any(serve_mcp).with_state(mcp))
         .layer(from_fn_with_state(guard, guard::guard))
         .merge(plain)
         .merge(ui::routes());

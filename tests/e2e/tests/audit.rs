@@ -135,7 +135,7 @@ async fn every_call_denial_and_login_has_its_line_and_no_line_a_secret() {
     );
     // The operator lists the path, and so sees what is in it.
     assert_eq!(calls[1]["values"], json!({ "path": "/api/v1/secrets" }));
-    assert_eq!(calls[4]["stopped"], "cpu-time");
+    assert_eq!(calls[4]["stopped"], "cpu_time");
     assert_eq!(calls[5]["arguments"], calls[6]["arguments"]);
     assert!(calls[5].get("values").is_none());
     assert_eq!(calls[6]["principal"], "local");
