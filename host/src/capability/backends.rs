@@ -3,12 +3,11 @@
 
 use super::State;
 use super::bindings::imports::backends as wit;
-use crate::config;
-use crate::egress::Trouble;
+use crate::egress::{Origin, Trouble};
 
 impl wit::Host for State {
     fn bound(&mut self) -> wasmtime::Result<Vec<wit::Backend>> {
-        Ok(bound(&self.plugin.origin.backends))
+        Ok(bound(&self.plugin.origin))
     }
 
     fn last_problem(&mut self) -> wasmtime::Result<Option<wit::Problem>> {
@@ -29,11 +28,12 @@ fn kind(trouble: Trouble) -> wit::Trouble {
     }
 }
 
-fn bound(
-    backends: &std::collections::BTreeMap<config::BackendName, std::sync::Arc<config::Binding>>,
-) -> Vec<wit::Backend> {
-    backends
+/// Those that the manifest asks for, of those that are bound.
+fn bound(origin: &Origin) -> Vec<wit::Backend> {
+    origin
+        .backends
         .iter()
+        .filter(|(name, _)| origin.wanted.contains_key(*name))
         .map(|(name, binding)| wit::Backend {
             name: name.to_string(),
             answers: name.to_string(),

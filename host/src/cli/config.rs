@@ -34,6 +34,9 @@ pub(super) struct Flags {
     /// Where compiled components are kept
     #[arg(long, value_name = "FOLDER")]
     cache_dir: Option<String>,
+    /// Where jobs are kept
+    #[arg(long, value_name = "FOLDER")]
+    state_dir: Option<String>,
     /// Instances alive at once over all plugins
     #[arg(long, value_name = "NUMBER")]
     max_instances: Option<String>,
@@ -50,9 +53,11 @@ impl From<Flags> for Overrides {
         Self {
             listen: flags.listen,
             cache_dir: flags.cache_dir,
+            state_dir: flags.state_dir,
             max_instances: flags.max_instances,
             max_waiting: flags.max_waiting,
             guest_threads: flags.guest_threads,
+            allow_unsigned: None,
         }
     }
 }
@@ -78,13 +83,32 @@ fn env(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
+/// The environment of a host that is not the operator's: only what says where a cache goes.
+pub(super) fn environment(name: &str) -> Option<OsString> {
+    matches!(name, "HOME" | "XDG_CACHE_HOME")
+        .then(|| env(name))
+        .flatten()
+}
+
 /// The checked configuration; what is wrong with it has been printed otherwise.
 pub(super) fn load(global: &Global, overrides: &Overrides) -> Result<config::Config, Exit> {
-    let config = with_file(global, |path| config::load(path, &env, overrides))?;
+    let overrides = Overrides {
+        allow_unsigned: global.allow_unsigned.then(|| "true".to_owned()),
+        ..overrides.clone()
+    };
+    let config = with_file(global, |path| config::load(path, &env, &overrides))?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
     Ok(config)
+}
+
+/// The checked configuration where there is one; a file that was named must be there.
+pub(super) fn load_if_there(global: &Global) -> Result<Option<config::Config>, Exit> {
+    if global.config.is_none() && config::find(None, &env).is_err() {
+        return Ok(None);
+    }
+    load(global, &Overrides::default()).map(Some)
 }
 
 fn check(global: &Global, as_json: bool) -> Exit {

@@ -42,6 +42,9 @@ struct Global {
         value_name = "FILE"
     )]
     config: Option<PathBuf>,
+    /// Take plugins that nobody signed, or somebody unknown; for development
+    #[arg(long, global = true)]
+    allow_unsigned: bool,
     /// What to log to standard error: a level, or a filter such as `info,toolward::egress=debug`
     #[arg(long, global = true, env = "TOOLWARD_LOG", value_name = "FILTER")]
     log: Option<String>,
@@ -65,7 +68,7 @@ enum Command {
     Tools(tools::Tools),
     /// Call one tool and print its result
     Call(call::Call),
-    /// Look at and make plugins
+    /// Make, sign, check, install and look at plugins
     #[command(subcommand)]
     Plugin(plugin::Plugin),
     /// Make bearer tokens for callers
@@ -95,7 +98,7 @@ impl Cli {
             Command::Serve(command) => command.run(&self.global),
             Command::Tools(command) => command.run(&self.global),
             Command::Call(command) => command.run(&self.global),
-            Command::Plugin(command) => command.run(),
+            Command::Plugin(command) => command.run(&self.global),
             Command::Token(command) => command.run(),
             Command::Config(command) => command.run(&self.global),
             Command::Completions(command) => command.run(),

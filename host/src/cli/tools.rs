@@ -10,6 +10,7 @@ use crate::catalog::Tool;
 use crate::config::Overrides;
 use crate::error::Exit;
 use crate::host::Host;
+use crate::plugin::Signer;
 
 /// List the tools on offer
 #[derive(Debug, clap::Args)]
@@ -36,6 +37,9 @@ impl Tools {
             Ok(host) => host,
             Err(exit) => return exit,
         };
+        for name in unsigned(&host) {
+            eprintln!("warning: plugin `{name}` is UNSIGNED; --allow-unsigned lets it in");
+        }
         let printed = print(&if self.json {
             as_json(&host)
         } else {
@@ -47,6 +51,16 @@ impl Tools {
             printed
         }
     }
+}
+
+/// The plugins that nobody vouches for.
+fn unsigned(host: &Host) -> Vec<String> {
+    let catalog = host.catalog();
+    let plugins = catalog.plugins().into_iter();
+    plugins
+        .filter(|plugin| plugin.signer == Signer::Nobody)
+        .map(|plugin| plugin.name().to_string())
+        .collect()
 }
 
 fn as_json(host: &Host) -> String {
@@ -67,8 +81,12 @@ fn as_json(host: &Host) -> String {
         .problems
         .iter()
         .map(|problem| json!({ "plugin": problem.plugin.as_str(), "problem": problem.report }));
-    json!({ "tools": tools.collect::<Vec<_>>(), "problems": problems.collect::<Vec<_>>() })
-        .to_string()
+    json!({
+        "tools": tools.collect::<Vec<_>>(),
+        "problems": problems.collect::<Vec<_>>(),
+        "unsigned": unsigned(host),
+    })
+    .to_string()
 }
 
 fn as_table(host: &Host) -> String {

@@ -21,12 +21,16 @@ pub struct Overrides {
     pub listen: Option<String>,
     /// `--cache-dir`, over `runtime.cache-dir` and `TOOLWARD_CACHE_DIR`.
     pub cache_dir: Option<String>,
+    /// `--state-dir`, over `runtime.state-dir` and `TOOLWARD_STATE_DIR`.
+    pub state_dir: Option<String>,
     /// `--max-instances`, over `runtime.max-instances` and `TOOLWARD_MAX_INSTANCES`.
     pub max_instances: Option<String>,
     /// `--max-waiting`, over `runtime.max-waiting` and `TOOLWARD_MAX_WAITING`.
     pub max_waiting: Option<String>,
     /// `--guest-threads`, over `runtime.guest-threads` and `TOOLWARD_GUEST_THREADS`.
     pub guest_threads: Option<String>,
+    /// `--allow-unsigned`, over `trust.allow-unsigned` and `TOOLWARD_ALLOW_UNSIGNED`.
+    pub allow_unsigned: Option<String>,
 }
 
 /// What `toolward config check` says of a configuration without errors.
@@ -154,6 +158,7 @@ fn resolve_text(
         origins: Origins::of_file(leaves),
         env,
         overrides,
+        file: path.to_owned(),
         folder,
     };
     let config = resolve::resolve(&mut cx, file);

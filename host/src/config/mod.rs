@@ -26,6 +26,7 @@ mod nearest;
 mod origin;
 mod pattern;
 mod placeholder;
+mod places;
 mod quantity;
 mod raw;
 mod resolve;
@@ -35,6 +36,7 @@ mod secret;
 mod shape;
 mod source;
 mod syntax;
+mod trust;
 
 #[cfg(test)]
 mod golden;
@@ -50,9 +52,23 @@ pub use load::{Checked, Overrides, check, load, show_origin};
 pub use name::{BackendName, BindingName, CredentialName, PluginName, TenantName};
 pub use pattern::{BadPattern, MethodPattern, RequestPattern, Segment};
 pub use placeholder::placeholders;
+pub use places::Places;
 pub use schema::schema;
 pub use scope::Ability;
 pub use secret::{Secret, SecretSource};
+pub use trust::{KeyId, PluginPattern, Publisher, PublisherKey, Revoked, Trust};
+
+/// A span of time as it is written in the file: a number and `ms`, `s`, `min`, `h` or `d`.
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    quantity::duration(text).ok()
+}
+
+/// Bytes as they are written in the file: a number and `B`, `KiB`, `MiB`, `GiB`, `kB`, `MB` or `GB`.
+#[must_use]
+pub fn parse_size(text: &str) -> Option<u64> {
+    quantity::size(text, u64::MAX).ok()
+}
 
 /// The environment, as a parameter so that tests are pure. The real one: `&|name| std::env::var_os(name)`.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -66,6 +82,8 @@ pub struct Config {
     pub auth: Option<Auth>,
     /// The sandbox's engine: pool, threads, cache.
     pub runtime: Runtime,
+    /// Whose plugins are taken.
+    pub trust: Arc<Trust>,
     /// Every plugin to load, by name.
     pub plugins: BTreeMap<PluginName, Arc<Plugin>>,
     /// Every binding, by name. The binding's credential is resolved into it.
@@ -98,6 +116,8 @@ pub struct Server {
 pub struct Runtime {
     /// Where compiled components are kept; created with mode 0700.
     pub cache_dir: PathBuf,
+    /// Where jobs are kept; created with mode 0700, and used by one host at a time.
+    pub state_dir: PathBuf,
     /// Instances alive at once over all plugins (the size of the pool). Default 64.
     pub max_instances: u32,
     /// Calls that may wait for an instance, over all plugins, before new ones are refused. Default 1024.
@@ -119,6 +139,8 @@ pub struct Plugin {
     pub backends: BTreeMap<BackendName, Arc<Binding>>,
     /// The plugin's settings, handed to it as they are.
     pub settings: serde_json::Map<String, serde_json::Value>,
+    /// Where they stand in the file.
+    pub settings_places: Places,
     /// Links that people may be asked to open: these and all below them.
     pub visit_urls: Vec<url::Url>,
     /// Bounds on each of its calls.

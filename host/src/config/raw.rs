@@ -14,8 +14,10 @@ use super::at::At;
 use super::defaults;
 
 mod auth;
+mod trust;
 
 pub(super) use auth::{Algorithm, Auth, OAuth, Token};
+pub(super) use trust::{Publisher, PublisherKey, Trust};
 
 /// Names and texts of the operator's choice.
 pub(super) type Texts = BTreeMap<At<String>, At<String>>;
@@ -36,6 +38,10 @@ pub(super) struct File {
     pub(super) credentials: Option<BTreeMap<At<String>, Credential>>,
     /// What stands behind the backends that plugins ask for, by name.
     pub(super) bindings: Option<BTreeMap<At<String>, Binding>>,
+    /// Which plugins are taken at all.
+    pub(super) trust: Option<Trust>,
+    /// Who may publish plugins, by name.
+    pub(super) publishers: Option<BTreeMap<At<String>, Publisher>>,
     /// The plugins to load, by name.
     pub(super) plugins: Option<BTreeMap<At<String>, Plugin>>,
 }
@@ -80,6 +86,10 @@ pub(super) struct Runtime {
     /// `~/.cache/toolward`.
     #[schemars(extend("format" = "path", "examples" = ["/var/cache/toolward"]))]
     pub(super) cache_dir: Option<At<String>>,
+    /// Folder for what outlives the process: jobs. Created with mode 0700; one host at a time uses it. Default:
+    /// `$XDG_STATE_HOME/toolward`, or `~/.local/state/toolward`.
+    #[schemars(extend("format" = "path", "examples" = ["/var/lib/toolward"]))]
+    pub(super) state_dir: Option<At<String>>,
     /// Instances alive at once over all plugins: the size of the pool.
     #[schemars(extend("default" = defaults::MAX_INSTANCES, "minimum" = 1, "examples" = [64]))]
     pub(super) max_instances: Option<At<i64>>,

@@ -58,6 +58,8 @@ fn keys() -> String {
         "limits",
         "credentials",
         "bindings",
+        "trust",
+        "publishers",
         "plugins",
     ] {
         let table = &schema::shared()["properties"][name];

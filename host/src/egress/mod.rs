@@ -10,13 +10,16 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::config::{BackendName, Binding, BindingName, PluginName, TenantName, Tls};
+use crate::config::{
+    BackendName, Binding, BindingName, PluginName, RequestPattern, TenantName, Tls,
+};
 use crate::credential::Cache;
 
 mod answer;
 mod attempt;
 mod destination;
 mod failure;
+mod fetch;
 mod headers;
 mod matcher;
 mod path;
@@ -29,6 +32,8 @@ pub use refusal::{Refusal, Trouble};
 use attempt::{Checked, Failed, address, cannot_log_in, deliver, exchange, exchange_with};
 use destination::Exit;
 use request_body::{Bounds, Prepared};
+
+pub use fetch::{FetchError, fetch};
 
 /// Why a body breaks off.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -47,6 +52,8 @@ pub struct Origin {
     pub http_granted: bool,
     /// The plugin's backends.
     pub backends: Arc<BTreeMap<BackendName, Arc<Binding>>>,
+    /// The requests that its manifest asks for, by backend: it gets no others.
+    pub wanted: Arc<BTreeMap<BackendName, Vec<RequestPattern>>>,
 }
 
 /// How long the guest wants to wait. Its wishes only shorten what the binding allows.

@@ -105,7 +105,7 @@ impl Host {
     pub async fn start(config: &Config) -> Result<Arc<Self>, StartError> {
         let egress = Arc::new(Egress::new(config.bindings.values().cloned())?);
         let (said, heard) = mpsc::channel(changes::QUEUE);
-        let engine = Engine::new(&config.runtime, egress, said)?;
+        let engine = Engine::new(&config.runtime, config.trust.clone(), egress, said)?;
         let loaded = join_all(config.plugins.values().map(|plugin| load(&engine, plugin))).await;
         let mut problems = Vec::new();
         let mut offers = BTreeMap::new();
@@ -245,6 +245,9 @@ async fn load(
     let loaded = plugin::load(engine, plugin, local_tenant()).await;
     let loaded = Arc::new(loaded.map_err(|error| error::report(&error))?);
     let offer = list::offer(&loaded)
+        .await
+        .map_err(|error| error::report(&error))?;
+    plugin::served(&loaded)
         .await
         .map_err(|error| error::report(&error))?;
     Ok((loaded, offer))

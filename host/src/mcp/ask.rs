@@ -52,8 +52,18 @@ pub(super) enum AskError {
         /// The grant's word.
         grant: &'static str,
     },
-    /// The link is not one of those that the operator granted.
-    #[error("plugin `{plugin}` asks to open a link that is not below its `visit-urls`")]
+    /// The manifest does not name it.
+    #[error("plugin `{plugin}` asks for `{grant}`, which its manifest does not name")]
+    NotInManifest {
+        /// The plugin.
+        plugin: String,
+        /// The grant's word.
+        grant: &'static str,
+    },
+    /// The link is not one of those that its manifest names and the operator granted.
+    #[error(
+        "plugin `{plugin}` asks to open a link that is not below its `visit-urls`, or not below the links that its manifest names"
+    )]
     Link {
         /// The plugin.
         plugin: String,
@@ -229,6 +239,12 @@ fn question(plugin: &Plugin, client: Abilities, ask: Ask) -> Result<Ready, AskEr
 
 /// Granted, and possible?
 fn may(plugin: &Plugin, grant: Grant, possible: bool, needed: Value) -> Result<(), AskError> {
+    if !plugin.manifest.asks_for(grant) {
+        return Err(AskError::NotInManifest {
+            plugin: plugin.name().to_string(),
+            grant: grant.as_str(),
+        });
+    }
     if !plugin.may_ask(grant) {
         return Err(AskError::NotGranted {
             plugin: plugin.name().to_string(),
@@ -244,11 +260,11 @@ fn may(plugin: &Plugin, grant: Grant, possible: bool, needed: Value) -> Result<(
 
 /// People must see who asks.
 fn signed(plugin: &Plugin, message: &str) -> String {
-    let by = match &plugin.manifest.publisher {
-        Some(publisher) => format!("{} by {publisher}", plugin.name()),
-        None => plugin.name().to_string(),
-    };
-    format!("{message}\n\n(asked by the plugin {by})")
+    let by = plugin.vouched_by();
+    format!(
+        "{message}\n\n(asked by the plugin {} of {by})",
+        plugin.name()
+    )
 }
 
 fn elicitation(params: Value) -> Result<InputRequest, serde_json::Error> {

@@ -13,6 +13,7 @@ use super::cpu::{Meter, Metered};
 use super::engine::Engine;
 use super::manifest::Manifest;
 use super::offers::Exports;
+use super::trust::Signer;
 use crate::capability::{CallInfo, Context, PluginFacts, State, Stderr};
 use crate::config::{Grant, Limits, PluginName};
 
@@ -22,6 +23,12 @@ pub struct Plugin {
     pub manifest: Manifest,
     /// SHA-256 of the component file, hexadecimal.
     pub digest: String,
+    /// Who vouches for it.
+    pub signer: Signer,
+    /// The text of its signature file.
+    pub(super) signature: Option<String>,
+    /// Where it was read from.
+    pub(super) component: std::path::PathBuf,
     pub(super) facts: Arc<PluginFacts>,
     pub(super) engine: Arc<Engine>,
     pub(super) pre: InstancePre<State>,
@@ -148,26 +155,32 @@ impl Plugin {
         &self.manifest.name
     }
 
+    /// Who made it, as people are told: the publisher whose signature was checked, never the plugin's own word.
+    #[must_use]
+    pub fn vouched_by(&self) -> &str {
+        self.signer.publisher().unwrap_or("nobody known")
+    }
+
     /// Bounds on each call.
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.facts.limits
     }
 
-    /// What the plugin may ask clients and people for.
+    /// What the plugin may ask clients and people for: what its manifest names and the operator granted.
     #[must_use]
     pub fn may_ask(&self, grant: Grant) -> bool {
-        self.grants.contains(&grant)
+        self.grants.contains(&grant) && self.manifest.asks_for(grant)
     }
 
     /// Whether people may be asked to open this link.
     #[must_use]
     pub fn may_send_to(&self, link: &url::Url) -> bool {
-        self.may_ask(Grant::Visit)
-            && self
-                .visit_urls
-                .iter()
-                .any(|allowed| is_below(link, allowed))
+        let wanted = self.manifest.asks.visit.as_ref();
+        let is_wanted =
+            wanted.is_some_and(|visit| visit.urls.iter().any(|url| is_below(link, url)));
+        let is_granted = self.visit_urls.iter().any(|url| is_below(link, url));
+        self.may_ask(Grant::Visit) && is_wanted && is_granted
     }
 
     /// Runs `operation` in a fresh instance, on the guests' threads. Whatever ends the wait (the answer, a limit,

@@ -30,6 +30,10 @@ pub struct Engine {
     pub(super) wasmtime: wasmtime::Engine,
     pub(super) linker: Linker<State>,
     pub(super) cache: Cache,
+    /// Whose plugins are taken.
+    pub(super) trust: Arc<config::Trust>,
+    /// Where it is remembered what was served.
+    pub(super) state_dir: std::path::PathBuf,
     pub(super) egress: Arc<Egress>,
     /// Where plugins say that something changed.
     pub(super) changes: Changes,
@@ -76,6 +80,7 @@ impl Engine {
     /// Builds the engine. Call it on the I/O runtime.
     pub fn new(
         runtime: &config::Runtime,
+        trust: Arc<config::Trust>,
         egress: Arc<Egress>,
         changes: Changes,
     ) -> Result<Arc<Self>, EngineError> {
@@ -90,6 +95,8 @@ impl Engine {
         Ok(Arc::new(Self {
             linker,
             cache,
+            trust,
+            state_dir: runtime.state_dir.clone(),
             egress,
             changes,
             io: Handle::current(),

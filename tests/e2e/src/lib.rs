@@ -25,4 +25,4 @@ mod paths;
 
 pub use deployment::{Binding, Deployment};
 pub use host::Host;
-pub use paths::{Tools, binary, plugin, repository, target};
+pub use paths::{Tools, binary, development_key, plugin, repository, sign, target};

@@ -11,10 +11,15 @@ use super::mcp::Client;
 use crate::failure::Failure;
 
 /// The configuration for the simulator at `url`. Its certificate and password are beside it.
-pub(super) fn configuration(url: &str, component: &Path) -> String {
+/// `publisher` is the table that trusts what was built here.
+pub(super) fn configuration(url: &str, component: &Path, publisher: &str) -> String {
     format!(
         r#"# Written by `cargo xtask demo`.
 
+[runtime]
+state-dir = "state"
+
+{publisher}
 [credentials.vbr]
 kind = "oauth2"
 grant = "password"

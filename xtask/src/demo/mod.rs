@@ -100,7 +100,9 @@ fn simulated(project: &Project) -> Result<(Server, PathBuf), Failure> {
     eprintln!("demo: a simulated backup server answers at {url}");
     let config = folder.join("toolward.toml");
     let component = project.target.join("plugins").join("backup-jobs.wasm");
-    write_file(&config, &connect::configuration(url, &component))?;
+    let publisher = plugins::development_publisher(project)?;
+    let text = connect::configuration(url, &component, &publisher);
+    write_file(&config, &text)?;
     Ok((simulator, config))
 }
 

@@ -19,7 +19,18 @@ pub(super) fn resolve(cx: &mut Cx<'_>, raw: &raw::Runtime) -> Runtime {
     let cores = std::thread::available_parallelism()
         .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
     Runtime {
-        cache_dir: cache_dir(cx, raw.cache_dir.as_ref()),
+        cache_dir: folder(
+            cx,
+            raw.cache_dir.as_ref(),
+            overrides.cache_dir.clone(),
+            &CACHE,
+        ),
+        state_dir: folder(
+            cx,
+            raw.state_dir.as_ref(),
+            overrides.state_dir.clone(),
+            &STATE,
+        ),
         max_instances: count(
             cx,
             raw.max_instances.as_ref(),
@@ -59,37 +70,74 @@ pub(super) fn resolve(cx: &mut Cx<'_>, raw: &raw::Runtime) -> Runtime {
     }
 }
 
+struct Folder {
+    name: &'static str,
+    flag: &'static str,
+    variable: &'static str,
+    base: &'static str,
+    below_home: &'static str,
+    what: &'static str,
+    example: &'static str,
+}
+
+const CACHE: Folder = Folder {
+    name: "cache-dir",
+    flag: "--cache-dir",
+    variable: "TOOLWARD_CACHE_DIR",
+    base: "XDG_CACHE_HOME",
+    below_home: ".cache",
+    what: "compiled components",
+    example: "cache-dir = \"/var/cache/toolward\"",
+};
+
+const STATE: Folder = Folder {
+    name: "state-dir",
+    flag: "--state-dir",
+    variable: "TOOLWARD_STATE_DIR",
+    base: "XDG_STATE_HOME",
+    below_home: ".local/state",
+    what: "jobs",
+    example: "state-dir = \"/var/lib/toolward\"",
+};
+
 /// From the file, relative to its folder; from outside, relative to the working directory, as in any shell.
-fn cache_dir(cx: &mut Cx<'_>, raw: Option<&At<String>>) -> PathBuf {
+fn folder(
+    cx: &mut Cx<'_>,
+    raw: Option<&At<String>>,
+    flag: Option<String>,
+    folder: &Folder,
+) -> PathBuf {
     let key = Key {
         table: TABLE,
-        name: "cache-dir",
+        name: folder.name,
     };
-    let flag = cx.overrides.cache_dir.clone();
-    if let Some(given) = cx.outside(key, flag, "--cache-dir", "TOOLWARD_CACHE_DIR") {
+    if let Some(given) = cx.outside(key, flag, folder.flag, folder.variable) {
         return given.text.into();
     }
     if let Some(at) = raw {
         if at.value.is_empty() {
             cx.findings
                 .error(&at.span, "a path cannot be empty")
-                .hint("cache-dir = \"/var/cache/toolward\"");
+                .hint(folder.example);
         }
         return cx.path(&at.value);
     }
-    let Some(base) = find::base(cx.env, "XDG_CACHE_HOME", ".cache") else {
+    let Some(base) = find::base(cx.env, folder.base, folder.below_home) else {
         cx.findings
             .error_of(
                 Spot::File,
-                "there is no folder for compiled components: neither XDG_CACHE_HOME nor HOME is set",
+                format!(
+                    "there is no folder for {}: neither {} nor HOME is set",
+                    folder.what, folder.base
+                ),
             )
-            .hint("cache-dir = \"/var/cache/toolward\" in [runtime]");
+            .hint(format!("{} in [runtime]", folder.example));
         return PathBuf::new();
     };
-    let folder = base.join("toolward");
+    let path = base.join("toolward");
     cx.origins
-        .default(&key.path(), inline::string(&folder.to_string_lossy()));
-    folder
+        .default(&key.path(), inline::string(&path.to_string_lossy()));
+    path
 }
 
 struct Count {
