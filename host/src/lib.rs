@@ -11,13 +11,15 @@
 //! | [`host`] | everything put together |
 //! | [`policy`] | who may do what |
 //! | [`catalog`] | the snapshot of what is on offer |
+//! | [`jobs`] | calls that outlive their requests |
 //! | [`plugin`] | components: manifest, cache, load, call |
 //! | [`capability`] | what a component can reach, one file per import |
 //! | [`egress`] | the only way out |
 //! | [`credential`] | logins and tokens |
 //! | [`config`] | `toolward.toml`, checked as a whole |
-//! | [`error`], [`telemetry`] | for all |
+//! | [`audit`], [`error`], [`telemetry`] | for all |
 
+pub mod audit;
 pub mod auth;
 pub mod capability;
 pub mod catalog;
@@ -27,6 +29,7 @@ pub mod credential;
 pub mod egress;
 pub mod error;
 pub mod host;
+pub mod jobs;
 pub mod mcp;
 pub mod plugin;
 pub mod policy;

@@ -8,6 +8,8 @@ mod generated {
         imports: { default: trappable },
         exports: { default: async },
         require_store_data_send: true,
+        // What a job asks for and what it gives in the end is kept in the store.
+        additional_derives: [serde::Deserialize, serde::Serialize],
         with: {
             "wasi:io": wasmtime_wasi::p2::bindings::io,
             "wasi:http": wasmtime_wasi_http::p2::bindings::http,

@@ -14,6 +14,8 @@ use crate::plugin::wit::{prompts, resources, tools, values};
 
 /// Tools, prompts, resources and templates that one plugin may offer, each.
 pub const MAX_ENTRIES: usize = 1000;
+/// The host's own tools, by which clients follow jobs. A plugin that took one of the names would hear of others' jobs.
+pub const OWN_TOOLS: [&str; 3] = ["job_cancel", "job_status", "job_wait"];
 /// Longest title or description, bytes.
 const MAX_TEXT: usize = 16 * 1024;
 /// Longest URI, bytes.
@@ -57,6 +59,8 @@ pub struct Tool {
     pub input: Schema,
     /// What structured content it gives, when it says so.
     pub output: Option<Schema>,
+    /// Whether a call may end in a job.
+    pub jobs: tools::JobSupport,
     /// What it says of its effects.
     pub hints: tools::Hints,
     /// Icons.
@@ -225,6 +229,13 @@ fn check_name(name: &str) -> Result<(), String> {
     }
 }
 
+fn check_tool_name(name: &str) -> Result<(), String> {
+    if OWN_TOOLS.contains(&name) {
+        return Err("has the name of a tool of the host's own".to_owned());
+    }
+    check_name(name)
+}
+
 fn check_texts<'a>(texts: impl IntoIterator<Item = &'a String>) -> Result<(), String> {
     match texts.into_iter().find(|text| text.len() > MAX_TEXT) {
         None => Ok(()),
@@ -246,7 +257,7 @@ fn check_uri(uri: &str) -> Result<(), String> {
 }
 
 fn tool(listed: tools::Tool, plugin: Arc<Plugin>) -> Result<Tool, String> {
-    check_name(&listed.name)?;
+    check_tool_name(&listed.name)?;
     let input = Schema::parse(&listed.input_schema)
         .map_err(|error| format!("has an input schema that {error}"))?;
     // MCP: `inputSchema` describes the object of arguments.
@@ -260,8 +271,8 @@ fn tool(listed: tools::Tool, plugin: Arc<Plugin>) -> Result<Tool, String> {
         .transpose()
         .map_err(|error| format!("has an output schema that {error}"))?;
     check_texts(listed.title.iter().chain([&listed.description]))?;
-    if listed.jobs == tools::JobSupport::Required {
-        return Err("runs only as a job, and this host runs no jobs".to_owned());
+    if listed.jobs != tools::JobSupport::Never && !plugin.has_jobs() {
+        return Err("may start a job, and the plugin does not export `jobs`".to_owned());
     }
     Ok(Tool {
         name: listed.name,
@@ -269,6 +280,7 @@ fn tool(listed: tools::Tool, plugin: Arc<Plugin>) -> Result<Tool, String> {
         description: listed.description,
         input,
         output,
+        jobs: listed.jobs,
         hints: listed.hints,
         icons: listed.icons,
         meta: meta(listed.meta)?,
@@ -355,6 +367,9 @@ mod tests {
         }
         for bad in ["", "a b", "a\nb", "ä", "a\0", &"x".repeat(65), "a\u{202e}b"] {
             assert!(check_name(bad).is_err(), "{bad:?}");
+        }
+        for own in OWN_TOOLS {
+            assert!(check_tool_name(own).is_err(), "{own}");
         }
     }
 

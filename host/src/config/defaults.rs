@@ -23,10 +23,25 @@ pub(super) const WALL_TIME: &str = "60 s";
 pub(super) const CONCURRENCY: u32 = 32;
 pub(super) const RESULT_SIZE: &str = "4 MiB";
 
+pub(super) const MAX_RUNNING_JOBS: u32 = 32;
+pub(super) const MAX_QUEUED_JOBS: u32 = 1000;
+pub(super) const MAX_KEPT_JOBS: u32 = 10_000;
+pub(super) const MAX_KEPT_SIZE: &str = "1 GiB";
+pub(super) const KEEP_RESULTS: &str = "7 d";
+pub(super) const ANSWER_WITHIN: &str = "10 s";
+pub(super) const MIN_STEP_WAIT: &str = "50 ms";
+pub(super) const MAX_STEP_WAIT: &str = "5 min";
+pub(super) const MAX_STEP_ATTEMPTS: u32 = 10;
+pub(super) const MAX_JOB_DURATION: &str = "7 d";
+
 pub(super) const CONNECT_TIMEOUT: &str = "5 s";
 pub(super) const TIMEOUT: &str = "30 s";
 pub(super) const BINDING_MAX_REQUEST_SIZE: &str = "4 MiB";
 pub(super) const BINDING_MAX_RESPONSE_SIZE: &str = "32 MiB";
+pub(super) const BINDING_CONCURRENCY: u32 = 32;
+pub(super) const RETRIES: u32 = 2;
+pub(super) const CIRCUIT_FAILURES: u32 = 5;
+pub(super) const CIRCUIT_PAUSE: &str = "10 s";
 
 /// Short, because it only counts where the server tells no lifetime: too short costs a login, too long costs calls.
 pub(super) const TOKEN_LIFETIME: &str = "5 min";

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod address;
 mod at;
 mod auth;
 mod defaults;
@@ -39,16 +40,17 @@ mod syntax;
 mod trust;
 
 #[cfg(test)]
-mod golden;
+pub(crate) mod golden;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
 mod tests;
 
+pub use address::{AddressKind, AddressRule, BadRule, judge as judge_address};
 pub use auth::{Algorithm, Auth, OAuthServer, StaticToken, TenantRule, token_table};
 pub use diagnostic::Diagnostics;
 pub use find::{FindError, find};
-pub use load::{Checked, Overrides, check, load, show_origin};
+pub use load::{Checked, Overrides, Shown, check, load, show_origin};
 pub use name::{BackendName, BindingName, CredentialName, PluginName, TenantName};
 pub use pattern::{BadPattern, MethodPattern, RequestPattern, Segment};
 pub use placeholder::placeholders;
@@ -58,16 +60,16 @@ pub use scope::Ability;
 pub use secret::{Secret, SecretSource};
 pub use trust::{KeyId, PluginPattern, Publisher, PublisherKey, Revoked, Trust};
 
-/// A span of time as it is written in the file: a number and `ms`, `s`, `min`, `h` or `d`.
-#[must_use]
-pub fn parse_duration(text: &str) -> Option<Duration> {
-    quantity::duration(text).ok()
-}
-
 /// Bytes as they are written in the file: a number and `B`, `KiB`, `MiB`, `GiB`, `kB`, `MB` or `GB`.
 #[must_use]
 pub fn parse_size(text: &str) -> Option<u64> {
     quantity::size(text, u64::MAX).ok()
+}
+
+/// A span of time as it is written in the file: a number and `ms`, `s`, `min`, `h` or `d`.
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    quantity::duration(text).ok()
 }
 
 /// The environment, as a parameter so that tests are pure. The real one: `&|name| std::env::var_os(name)`.
@@ -82,6 +84,8 @@ pub struct Config {
     pub auth: Option<Auth>,
     /// The sandbox's engine: pool, threads, cache.
     pub runtime: Runtime,
+    /// Calls that outlive their requests.
+    pub jobs: Jobs,
     /// Whose plugins are taken.
     pub trust: Arc<Trust>,
     /// Every plugin to load, by name.
@@ -124,6 +128,33 @@ pub struct Runtime {
     pub max_waiting: u32,
     /// Threads that run guests. Default: the number of cores.
     pub guest_threads: usize,
+}
+
+/// Calls that outlive their requests.
+#[derive(Clone, Debug)]
+pub struct Jobs {
+    /// Jobs that run at once; more wait in order. Default 32.
+    pub max_running: u32,
+    /// Of these, jobs of one tenant. Default `max_running`, and never more.
+    pub max_running_per_tenant: u32,
+    /// Jobs of one tenant that may wait or run. Default 1000.
+    pub max_queued: u32,
+    /// Jobs of one tenant that are kept, those that ended included. Default 10000.
+    pub max_kept: u32,
+    /// What the jobs of one tenant may take on disk. Default 1 GiB.
+    pub max_kept_bytes: u64,
+    /// How long a job is kept after it ended. Default 7 days.
+    pub keep_results: Duration,
+    /// How long a client that cannot follow jobs waits before it gets the job's id. Default 10 s.
+    pub answer_within: Duration,
+    /// Shortest time between two steps. Default 50 ms.
+    pub min_wait: Duration,
+    /// Longest time between two steps. Default 5 min; never less than `min_wait`.
+    pub max_wait: Duration,
+    /// How often a step is tried that fails for a reason that may pass. Default 10.
+    pub max_attempts: u32,
+    /// How long a job may take in all. Default 7 days.
+    pub max_duration: Duration,
 }
 
 /// One plugin and what it was granted.
@@ -227,6 +258,25 @@ pub struct Binding {
     pub max_request_bytes: u64,
     /// Largest response body, bytes. Default 32 MiB.
     pub max_response_bytes: u64,
+    /// Which addresses the host name may lead to besides public ones. An address in the URL allows itself.
+    pub addresses: Vec<AddressRule>,
+    /// How much is asked of the backend, and what happens when it does not answer.
+    pub traffic: Traffic,
+}
+
+/// How much is asked of a backend, and what happens when it does not answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Traffic {
+    /// Requests at once, answers being read included; more wait. Default 32.
+    pub concurrency: u32,
+    /// Requests a second, as a token bucket of one second. Default: as many as come.
+    pub requests_per_second: Option<u32>,
+    /// How often an idempotent request is sent again. Default 2.
+    pub retries: u32,
+    /// Failures in a row after which the backend is left alone. Default 5.
+    pub circuit_failures: u32,
+    /// For how long. Default 10 s.
+    pub circuit_pause: Duration,
 }
 
 /// How the backend's certificate is judged.

@@ -34,6 +34,8 @@ pub(super) struct File {
     pub(super) runtime: Option<Runtime>,
     /// Bounds on each call, for every plugin that does not set its own.
     pub(super) limits: Option<Limits>,
+    /// Calls that outlive their requests.
+    pub(super) jobs: Option<Jobs>,
     /// How the host logs in to backends, by name.
     pub(super) credentials: Option<BTreeMap<At<String>, Credential>>,
     /// What stands behind the backends that plugins ask for, by name.
@@ -123,6 +125,46 @@ pub(super) struct Limits {
     /// Largest result, as JSON.
     #[schemars(extend("default" = defaults::RESULT_SIZE, "examples" = ["4 MiB"]))]
     pub(super) result_size: Option<At<Size>>,
+}
+
+/// Calls that outlive their requests.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Jobs {
+    /// Jobs that run at once; more wait in order.
+    #[schemars(extend("default" = defaults::MAX_RUNNING_JOBS, "minimum" = 1, "examples" = [32]))]
+    pub(super) max_running: Option<At<i64>>,
+    /// Of these, jobs of one tenant; without it, all. With several tenants, a lower number keeps places free for the others.
+    #[schemars(extend("minimum" = 1, "examples" = [16]))]
+    pub(super) max_running_per_tenant: Option<At<i64>>,
+    /// Jobs of one tenant that may wait or run before new ones are refused.
+    #[schemars(extend("default" = defaults::MAX_QUEUED_JOBS, "minimum" = 1, "examples" = [1000]))]
+    pub(super) max_queued: Option<At<i64>>,
+    /// Jobs of one tenant that are kept, those that ended included; the oldest that ended make room.
+    #[schemars(extend("default" = defaults::MAX_KEPT_JOBS, "minimum" = 1, "examples" = [10_000]))]
+    pub(super) max_kept: Option<At<i64>>,
+    /// What the jobs of one tenant may take on disk: arguments, states, results and logs. The oldest that ended make room.
+    #[schemars(extend("default" = defaults::MAX_KEPT_SIZE, "examples" = ["1 GiB"]))]
+    pub(super) max_kept_size: Option<At<Size>>,
+    /// How long a job is kept after it ended.
+    #[schemars(extend("default" = defaults::KEEP_RESULTS, "examples" = ["7 d"]))]
+    pub(super) keep_results: Option<At<Duration>>,
+    /// How long a client that cannot follow jobs waits for the result of a call before it gets the job's id.
+    #[schemars(extend("default" = defaults::ANSWER_WITHIN, "examples" = ["10 s"]))]
+    pub(super) answer_within: Option<At<Duration>>,
+    /// Shortest time between two steps of a job, whatever its plugin says.
+    #[schemars(extend("default" = defaults::MIN_STEP_WAIT, "examples" = ["50 ms"]))]
+    pub(super) min_wait: Option<At<Duration>>,
+    /// Longest time between two steps of a job, whatever its plugin says.
+    #[schemars(extend("default" = defaults::MAX_STEP_WAIT, "examples" = ["5 min"]))]
+    pub(super) max_wait: Option<At<Duration>>,
+    /// How often a step is tried that fails for a reason that may pass. The time between tries doubles, from one
+    /// second up to five minutes.
+    #[schemars(extend("default" = defaults::MAX_STEP_ATTEMPTS, "minimum" = 1, "examples" = [10]))]
+    pub(super) max_attempts: Option<At<i64>>,
+    /// How long a job may take in all.
+    #[schemars(extend("default" = defaults::MAX_JOB_DURATION, "examples" = ["7 d"]))]
+    pub(super) max_duration: Option<At<Duration>>,
 }
 
 /// How the host logs in to a backend. Which keys have a meaning depends on `kind`.
@@ -304,7 +346,7 @@ pub(super) struct Binding {
     /// Time to connect, TLS included.
     #[schemars(extend("default" = defaults::CONNECT_TIMEOUT, "examples" = ["5 s"]))]
     pub(super) connect_timeout: Option<At<Duration>>,
-    /// Time from sending a request to the end of its answer.
+    /// Time for a request: waiting for its turn, sending it as often as `retries` allows, reading the answer.
     #[schemars(extend("default" = defaults::TIMEOUT, "examples" = ["30 s"]))]
     pub(super) timeout: Option<At<Duration>>,
     /// Largest request body.
@@ -313,6 +355,30 @@ pub(super) struct Binding {
     /// Largest answer body.
     #[schemars(extend("default" = defaults::BINDING_MAX_RESPONSE_SIZE, "examples" = ["32 MiB"]))]
     pub(super) max_response_size: Option<At<Size>>,
+    /// Addresses that the host name in `url` may lead to besides public ones: `loopback`, `private`, `link-local`,
+    /// `metadata`, `multicast`, `reserved`, an address, or a network such as `10.1.0.0/16`. A private or loopback
+    /// address in `url`, or `localhost`, allows itself. A metadata address is only allowed by its kind or by itself.
+    #[schemars(extend("default" = [], "examples" = [["private"], ["10.1.0.0/16"]]))]
+    pub(super) addresses: Option<Vec<At<String>>>,
+    /// Requests at once, answers being read included; more wait. One plugin's calls for one tenant take up to three
+    /// quarters of them.
+    #[schemars(extend("default" = defaults::BINDING_CONCURRENCY, "minimum" = 1, "examples" = [8]))]
+    pub(super) concurrency: Option<At<i64>>,
+    /// Requests a second, on average over a second; more wait. Default: as many as come.
+    #[schemars(extend("minimum" = 1, "examples" = [50]))]
+    pub(super) requests_per_second: Option<At<i64>>,
+    /// How often a `GET`, `HEAD`, `OPTIONS`, `PUT` or `DELETE` is sent again after a failed connection or an answer
+    /// 429, 502, 503 or 504: after the time of its `Retry-After`, or after a short one that doubles. 0: never.
+    #[schemars(extend("default" = defaults::RETRIES, "minimum" = 0, "examples" = [0]))]
+    pub(super) retries: Option<At<i64>>,
+    /// Failures in a row after which the backend is left alone: requests then fail at once and say when it is tried
+    /// again. Failed connections count for everybody; answers 502, 503 and 504, broken ones and time-outs for the
+    /// plugin and the tenant that had them.
+    #[schemars(extend("default" = defaults::CIRCUIT_FAILURES, "minimum" = 1, "examples" = [5]))]
+    pub(super) circuit_failures: Option<At<i64>>,
+    /// For how long it is left alone before one request tries it.
+    #[schemars(extend("default" = defaults::CIRCUIT_PAUSE, "examples" = ["10 s"]))]
+    pub(super) circuit_pause: Option<At<Duration>>,
 }
 
 /// How the server's certificate is judged: one of the three.

@@ -56,6 +56,7 @@ fn keys() -> String {
         "auth",
         "runtime",
         "limits",
+        "jobs",
         "credentials",
         "bindings",
         "trust",

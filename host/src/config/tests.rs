@@ -76,6 +76,10 @@ fn a_file_resolves_to_what_it_says() {
     assert_eq!((runtime.max_instances, runtime.max_waiting), (8, 1024));
     assert!(runtime.guest_threads >= 1);
 
+    let jobs = &config.jobs;
+    assert_eq!((jobs.max_running, jobs.max_queued), (4, 1000));
+    assert_eq!(jobs.keep_results, Duration::from_hours(24));
+
     let names: Vec<_> = config.plugins.keys().map(PluginName::as_str).collect();
     assert_eq!(names, ["backup-jobs", "nodes", "pure"]);
     let plugin = &config.plugins[&"backup-jobs".parse().unwrap()];
@@ -188,6 +192,16 @@ fn a_binding_is_a_server_and_what_may_be_asked_of_it() {
         (64_000, 3 << 19)
     );
     assert!(!vbr.read_only);
+    let rules = ["private", "fd12:3456::/32"].map(|rule| rule.parse().unwrap());
+    assert_eq!(vbr.addresses, rules);
+    let traffic = Traffic {
+        concurrency: 8,
+        requests_per_second: Some(50),
+        retries: 0,
+        circuit_failures: 3,
+        circuit_pause: Duration::from_secs(30),
+    };
+    assert_eq!(vbr.traffic, traffic);
 
     let pve = binding("pve01");
     assert_eq!(pve.tls, Tls::Fingerprint([0xab; 32]));
@@ -196,6 +210,13 @@ fn a_binding_is_a_server_and_what_may_be_asked_of_it() {
     let plain = binding("plain");
     assert_eq!(plain.tls, Tls::SystemRoots);
     assert!(matches!(plain.credential.kind, CredentialKind::None));
+    // The address in the URL allows itself, and no other.
+    assert!(judge_address(&plain.addresses, [127, 0, 0, 1].into()).is_ok());
+    assert!(judge_address(&plain.addresses, [127, 0, 0, 2].into()).is_err());
+    assert_eq!(
+        (plain.traffic.retries, plain.traffic.requests_per_second),
+        (2, None)
+    );
 }
 
 /// Whoever could send the login would hold a token of its own.
@@ -349,8 +370,16 @@ fn every_value_has_an_origin() {
     assert_eq!(config.runtime.guest_threads, 3);
 
     let shown = show_origin(&path, &environment, &overrides).unwrap();
-    assert!(!shown.contains("hunter2"), "{shown}");
-    let shown = shown.replace(&format!("{}/", cases().display()), "");
+    for told in [&shown.text, &shown.json.to_string()] {
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+    let listen = shown.json.as_array().and_then(|all| {
+        let mut all = all.iter();
+        all.find(|one| one["key"] == "server.listen")
+    });
+    let expected = serde_json::json!({ "key": "server.listen", "value": "127.0.0.1:2", "from": "flag --listen" });
+    assert_eq!(listen, Some(&expected));
+    let shown = shown.text.replace(&format!("{}/", cases().display()), "");
     golden::check(&cases().join("full.origin.txt"), &shown);
 }
 
@@ -411,6 +440,10 @@ fn an_empty_file_is_all_defaults() {
         assert_eq!(
             config.runtime.cache_dir,
             Path::new("/home/op/.cache/toolward")
+        );
+        assert_eq!(
+            config.runtime.state_dir,
+            Path::new("/home/op/.local/state/toolward")
         );
         assert_eq!(config.server.max_request_bytes, 4 << 20);
         assert!(config.plugins.is_empty() && config.bindings.is_empty());

@@ -13,6 +13,7 @@ use http_body::{Body as HttpBody, Frame};
 use tokio::time::{Instant, Sleep};
 use url::Url;
 
+use super::gate::Place;
 use super::refusal::Refusal;
 use super::{Body, BodyError, failure, headers};
 use crate::config::Binding;
@@ -35,8 +36,11 @@ pub(super) struct Asked<'a> {
 }
 
 /// The answer as the guest gets it.
+///
+/// The place at the backend is free when the answer has been read or given up.
 pub(super) fn deliver(
     response: reqwest::Response,
+    place: Place,
     asked: &Asked<'_>,
 ) -> Result<http::Response<Body>, Refusal> {
     let backend = asked.backend;
@@ -63,7 +67,7 @@ pub(super) fn deliver(
     headers::clean(&mut parts.headers, asked.patterns, backend)?;
 
     let body = AnswerBody {
-        inner: Some(body),
+        inner: Some((body, place)),
         scrubber: Scrubber::new(Arc::clone(asked.patterns)),
         backend: backend.to_owned(),
         binding: Arc::clone(asked.binding),
@@ -137,7 +141,7 @@ fn as_guests_see_it(location: &HeaderValue, asked: &Asked<'_>) -> Option<HeaderV
 /// The body of an answer.
 struct AnswerBody {
     /// Absent after the end. Dropping it closes a connection that still sends.
-    inner: Option<reqwest::Body>,
+    inner: Option<(reqwest::Body, Place)>,
     scrubber: Scrubber,
     backend: String,
     binding: Arc<Binding>,
@@ -191,7 +195,7 @@ impl HttpBody for AnswerBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
         loop {
-            let Some(inner) = &mut this.inner else {
+            let Some((inner, _)) = &mut this.inner else {
                 return Poll::Ready(None);
             };
             let mut detail = None;

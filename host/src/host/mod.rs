@@ -1,7 +1,7 @@
 //! The host: everything put together, once. Reading [`Host::start`] tells what exists.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use futures::future::join_all;
@@ -13,10 +13,12 @@ use crate::catalog::{Catalog, Offer, OfferError};
 use crate::config::{self, Ability, Config, PluginName, TenantName};
 use crate::egress::{Egress, EgressError};
 use crate::error::{self, Report};
+use crate::jobs::Jobs;
 use crate::plugin::{self, Engine, EngineError, Plugin};
 use crate::policy;
 
 mod changes;
+mod jobs;
 mod list;
 mod watch;
 
@@ -28,7 +30,8 @@ const NEWS: usize = 256;
 /// The running host, without its transports.
 #[derive(Debug)]
 pub struct Host {
-    catalog: ArcSwap<Catalog>,
+    catalog: Arc<ArcSwap<Catalog>>,
+    jobs: OnceLock<Jobs>,
     /// What each plugin offers, on offer or not.
     offers: Mutex<BTreeMap<PluginName, (Arc<Plugin>, Offer)>>,
     /// Plugins that are configured and not on offer, with the reason.
@@ -126,9 +129,6 @@ impl Host {
             plugin: error.plugin().clone(),
             report: error::report(&error),
         }));
-        for problem in &problems {
-            tracing::error!("{}", problem.report);
-        }
         tracing::info!(
             plugins = catalog.plugins().len(),
             tools = catalog.tools().len(),
@@ -142,7 +142,8 @@ impl Host {
             background.spawn(changes::gather(host.clone(), heard));
             background.spawn(watch::look(host.clone(), watching.clone()));
             Self {
-                catalog: ArcSwap::from_pointee(catalog),
+                catalog: Arc::new(ArcSwap::from_pointee(catalog)),
+                jobs: OnceLock::new(),
                 offers: Mutex::new(offers),
                 problems,
                 news: broadcast::Sender::new(NEWS),
@@ -150,6 +151,30 @@ impl Host {
                 _background: background,
             }
         }))
+    }
+
+    /// Opens the job store, if a plugin has jobs, and lets unfinished ones go on. Where that fails everything else is
+    /// served, and the log says why.
+    pub async fn start_jobs(&self, config: &Config) {
+        let catalog = self.catalog();
+        if !catalog.plugins().iter().any(|plugin| plugin.has_jobs()) {
+            return;
+        }
+        match jobs::open(config, self.catalog.clone()).await {
+            Ok(jobs) => {
+                // A second call finds the store locked by the first.
+                let _ = self.jobs.set(jobs);
+            }
+            Err(error) => {
+                tracing::error!("{}", error::report(&error));
+            }
+        }
+    }
+
+    /// The jobs, when a plugin has any and their store could be opened.
+    #[must_use]
+    pub fn jobs(&self) -> Option<&Jobs> {
+        self.jobs.get()
     }
 
     /// The catalog as it is now.

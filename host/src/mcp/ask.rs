@@ -16,6 +16,7 @@ use crate::catalog::Schema;
 use crate::config::Grant;
 use crate::plugin::wit::values::{self, Ask};
 use crate::plugin::{Abilities, Plugin, Reply};
+use crate::policy::{self, AskRefused};
 
 /// Questions of one round.
 const MAX_QUESTIONS: usize = 20;
@@ -39,46 +40,31 @@ pub(super) enum Question {
     Roots,
 }
 
+impl Question {
+    /// What is kept of an ask. `None`: of a kind that this host does not know.
+    pub(super) fn of(ask: &Ask) -> Option<Self> {
+        Some(match ask {
+            Ask::Form(form) => Self::Form {
+                schema: form.schema.clone(),
+            },
+            Ask::Confirm(_) => Self::Confirm,
+            Ask::Visit(_) => Self::Visit,
+            Ask::Sample(_) => Self::Sample,
+            Ask::Roots => Self::Roots,
+            Ask::Other(_) => return None,
+        })
+    }
+}
+
 /// Why a question is not asked.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub(super) enum AskError {
-    /// The operator did not grant it.
-    #[error(
-        "plugin `{plugin}` asks for `{grant}`, which is not granted\nhint: add \"{grant}\" to plugins.{plugin}.grant"
-    )]
-    NotGranted {
-        /// The plugin.
-        plugin: String,
-        /// The grant's word.
-        grant: &'static str,
-    },
-    /// The manifest does not name it.
-    #[error("plugin `{plugin}` asks for `{grant}`, which its manifest does not name")]
-    NotInManifest {
-        /// The plugin.
-        plugin: String,
-        /// The grant's word.
-        grant: &'static str,
-    },
-    /// The link is not one of those that its manifest names and the operator granted.
-    #[error(
-        "plugin `{plugin}` asks to open a link that is not below its `visit-urls`, or not below the links that its manifest names"
-    )]
-    Link {
-        /// The plugin.
-        plugin: String,
-    },
+    /// The plugin may not.
+    #[error(transparent)]
+    Refused(#[from] AskRefused),
     /// The client cannot do it.
     #[error("the client cannot be asked for it")]
     Client(Box<ClientCapabilities>),
-    /// The question itself is not well formed.
-    #[error("plugin `{plugin}` asks something that {problem}")]
-    Malformed {
-        /// The plugin.
-        plugin: String,
-        /// What is wrong.
-        problem: String,
-    },
 }
 
 /// What the client can be asked for, by its own word.
@@ -137,120 +123,62 @@ pub(super) fn questions(
 }
 
 fn malformed(plugin: &Plugin, problem: impl Into<String>) -> AskError {
-    AskError::Malformed {
-        plugin: plugin.name().to_string(),
+    AskError::Refused(AskRefused::Malformed {
+        plugin: plugin.name().clone(),
         problem: problem.into(),
-    }
+    })
 }
 
 fn question(plugin: &Plugin, client: Abilities, ask: Ask) -> Result<Ready, AskError> {
+    policy::may_ask(plugin, &ask)?;
     let bad =
         |error: serde_json::Error| malformed(plugin, format!("is not what MCP takes: {error}"));
-    match ask {
-        Ask::Form(form) => {
-            may(
-                plugin,
-                Grant::Form,
-                client.form,
-                json!({ "elicitation": { "form": {} } }),
-            )?;
-            Schema::parse(&form.schema)
-                .map_err(|error| malformed(plugin, format!("has a schema that {error}")))?;
+    let question =
+        Question::of(&ask).ok_or_else(|| malformed(plugin, "this host does not know"))?;
+    let form = json!({ "elicitation": { "form": {} } });
+    let request = match ask {
+        Ask::Form(asked) => {
+            possible(client.form, form)?;
             let shown = json!({
                 "mode": "form",
-                "message": signed(plugin, &form.message),
-                "requestedSchema": serde_json::from_str::<Value>(&form.schema).map_err(bad)?,
+                "message": signed(plugin, &asked.message),
+                "requestedSchema": serde_json::from_str::<Value>(&asked.schema).map_err(bad)?,
             });
-            Ok(Ready {
-                question: Question::Form {
-                    schema: form.schema,
-                },
-                request: elicitation(shown).map_err(bad)?,
-            })
+            elicitation(shown).map_err(bad)?
         }
         Ask::Confirm(confirm) => {
-            may(
-                plugin,
-                Grant::Form,
-                client.form,
-                json!({ "elicitation": { "form": {} } }),
-            )?;
-            Ok(Ready {
-                question: Question::Confirm,
-                request: elicitation(confirmation(plugin, &confirm)).map_err(bad)?,
-            })
+            possible(client.form, form)?;
+            elicitation(confirmation(plugin, &confirm)).map_err(bad)?
         }
         Ask::Visit(visit) => {
-            may(
-                plugin,
-                Grant::Visit,
-                client.visit,
-                json!({ "elicitation": { "url": {} } }),
-            )?;
-            let link = url::Url::parse(&visit.url)
-                .map_err(|error| malformed(plugin, format!("is not a link: {error}")))?;
-            if !plugin.may_send_to(&link) {
-                return Err(AskError::Link {
-                    plugin: plugin.name().to_string(),
-                });
-            }
+            possible(client.visit, json!({ "elicitation": { "url": {} } }))?;
             let shown = json!({
                 "mode": "url",
                 "message": signed(plugin, &visit.message),
                 "url": visit.url,
                 "elicitationId": crate::host::random_id(),
             });
-            Ok(Ready {
-                question: Question::Visit,
-                request: elicitation(shown).map_err(bad)?,
-            })
+            elicitation(shown).map_err(bad)?
         }
         Ask::Sample(text) => {
-            may(
-                plugin,
-                Grant::Sample,
-                client.sample,
-                json!({ "sampling": {} }),
-            )?;
+            possible(client.sample, json!({ "sampling": {} }))?;
             let params: CreateMessageRequestParams = serde_json::from_str(&text).map_err(bad)?;
-            if params.tools.is_some() && !client.sample_tools {
-                may(
-                    plugin,
-                    Grant::Sample,
-                    false,
-                    json!({ "sampling": { "tools": {} } }),
-                )?;
+            if params.tools.is_some() {
+                possible(client.sample_tools, json!({ "sampling": { "tools": {} } }))?;
             }
-            Ok(Ready {
-                question: Question::Sample,
-                request: InputRequest::CreateMessage(CreateMessageRequest::new(params)),
-            })
+            InputRequest::CreateMessage(CreateMessageRequest::new(params))
         }
         Ask::Roots => {
-            may(plugin, Grant::Roots, client.roots, json!({ "roots": {} }))?;
-            Ok(Ready {
-                question: Question::Roots,
-                request: InputRequest::ListRoots(ListRootsRequest::default()),
-            })
+            possible(client.roots, json!({ "roots": {} }))?;
+            InputRequest::ListRoots(ListRootsRequest::default())
         }
-        Ask::Other(_) => Err(malformed(plugin, "this host does not know")),
-    }
+        Ask::Other(_) => return Err(malformed(plugin, "this host does not know")),
+    };
+    Ok(Ready { question, request })
 }
 
-/// Granted, and possible?
-fn may(plugin: &Plugin, grant: Grant, possible: bool, needed: Value) -> Result<(), AskError> {
-    if !plugin.manifest.asks_for(grant) {
-        return Err(AskError::NotInManifest {
-            plugin: plugin.name().to_string(),
-            grant: grant.as_str(),
-        });
-    }
-    if !plugin.may_ask(grant) {
-        return Err(AskError::NotGranted {
-            plugin: plugin.name().to_string(),
-            grant: grant.as_str(),
-        });
-    }
+/// Whether the client can, by its own word.
+fn possible(possible: bool, needed: Value) -> Result<(), AskError> {
     if possible {
         return Ok(());
     }

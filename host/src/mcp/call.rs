@@ -2,29 +2,33 @@
 //!
 //! A plugin may answer with questions. Clients of the new era get them as an answer and repeat the request; clients of
 //! the old era are asked while they wait; nobody else can be asked. The plugin sees the same in all cases.
+//!
+//! A tool may answer with a job; what becomes of that is in `started`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rmcp::model::{
-    CallToolResult, ContentBlock, ErrorData, GetPromptResult, InputRequiredResult, InputResponses,
-    JsonObject, ReadResourceResult,
+    CallToolResult, ClientCapabilities, ContentBlock, ErrorData, GetPromptResult,
+    InputRequiredResult, InputResponses, JsonObject, ReadResourceResult,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::ask::{self, AskError, Question};
-use super::convert;
+use super::follow::{self, OwnCall};
 use super::seal::{Binding, Sealer};
 use super::session::Session;
+use super::{convert, started};
 use crate::catalog::{Catalog, Prompt, Tool};
 use crate::config::Ability;
-use crate::host::random_id;
+use crate::host::{Host, random_id};
+use crate::jobs::{Job, Start};
 use crate::plugin::wit::prompts::PromptOutcome;
 use crate::plugin::wit::resources::ReadOutcome;
-use crate::plugin::wit::tools::Outcome;
+use crate::plugin::wit::tools::{JobSupport, Outcome};
 use crate::plugin::wit::values::{Capability, Cause, Failure, InputNeeded, RequestError};
 use crate::plugin::{Abilities, Answer, Asked, CallError, CallInfo, Event, Plugin, Principal};
 use crate::policy::{self, Action};
@@ -47,6 +51,28 @@ pub struct Caller<'a> {
     pub abilities: Abilities,
     /// How.
     pub asking: Asking<'a>,
+    /// Who has the jobs, and the plugins that they are of.
+    pub host: &'a Host,
+    /// What becomes of a call that outlives its request.
+    pub follow: Follow,
+}
+
+/// How a caller follows a job.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Follow {
+    /// As a task.
+    Task,
+    /// It cannot: it waits a little, and then gets the job's id.
+    Briefly(Duration),
+    /// By waiting until it has ended.
+    ToTheEnd,
+}
+
+impl Caller<'_> {
+    /// Whether it can be handed a job instead of a result.
+    fn follows(&self) -> bool {
+        self.host.jobs().is_some() && !matches!(self.follow, Follow::Briefly(_))
+    }
 }
 
 /// How a client is asked.
@@ -70,6 +96,15 @@ pub enum Asking<'a> {
 /// What is to be done, looked up and checked.
 #[derive(Debug)]
 pub enum Target {
+    /// One of the host's own tools.
+    Own(OwnCall),
+    /// Something that a plugin serves.
+    Served(Served),
+}
+
+/// What a plugin is to do.
+#[derive(Debug)]
+pub enum Served {
     /// `tools/call`
     Tool {
         /// The tool.
@@ -104,6 +139,8 @@ pub enum Ended {
     Resource(ReadResourceResult),
     /// Questions, for the client to answer.
     InputRequired(InputRequiredResult),
+    /// A job, for a caller that follows it as a task.
+    Task(Box<Job>),
 }
 
 impl Target {
@@ -113,6 +150,9 @@ impl Target {
         name: &str,
         arguments: JsonObject,
     ) -> Result<Self, Result<CallToolResult, ErrorData>> {
+        if let Some(own) = OwnCall::of(name, &arguments) {
+            return own.map(Self::Own).map_err(|misfit| Ok(told(misfit)));
+        }
         let Some(tool) = catalog.tool(name) else {
             return Err(Err(unknown("tool", name)));
         };
@@ -123,10 +163,10 @@ impl Target {
                 tool.name
             ))));
         }
-        Ok(Self::Tool {
+        Ok(Self::Served(Served::Tool {
             tool: tool.clone(),
             arguments: arguments.to_string(),
-        })
+        }))
     }
 
     /// A prompt and its arguments, which must be texts; those that are required must be there.
@@ -156,23 +196,25 @@ impl Target {
         let arguments = arguments
             .collect::<Result<_, _>>()
             .map_err(|text| ErrorData::invalid_params(text, None))?;
-        Ok(Self::Prompt {
+        Ok(Self::Served(Served::Prompt {
             prompt: prompt.clone(),
             arguments,
-        })
+        }))
     }
 
     /// A resource that somebody reads.
     pub fn resource(catalog: &Catalog, uri: String) -> Result<Self, ErrorData> {
         match catalog.reader(&uri) {
-            Some(plugin) => Ok(Self::Resource {
+            Some(plugin) => Ok(Self::Served(Served::Resource {
                 plugin: plugin.clone(),
                 uri,
-            }),
+            })),
             None => Err(no_resource(&uri)),
         }
     }
+}
 
+impl Served {
     fn plugin(&self) -> &Arc<Plugin> {
         match self {
             Self::Tool { tool, .. } => &tool.plugin,
@@ -209,7 +251,7 @@ impl Target {
                 let run = tool
                     .plugin
                     .call_tool(info, tool.name.clone(), arguments.clone());
-                tool_round(tool, run.await)
+                tool_round(tool, arguments, run.await)
             }
             Self::Prompt { prompt, arguments } => {
                 let name = prompt.listed.name.clone();
@@ -257,12 +299,23 @@ impl Target {
 enum Round {
     Ended(Ended),
     Asks(InputNeeded),
+    Starts(Start),
 }
 
-/// Serves a request to its end, or to the client's next round.
+/// Serves a request to its end, to the client's next round, or to the job that it goes on as.
 pub async fn call(target: &Target, caller: Caller<'_>) -> Result<Ended, ErrorData> {
+    match target {
+        Target::Own(own) => follow::call(own, &caller).await,
+        Target::Served(served) => rounds(served, caller).await,
+    }
+}
+
+async fn rounds(target: &Served, caller: Caller<'_>) -> Result<Ended, ErrorData> {
     let plugin = target.plugin();
     allowed(&caller.principal, target.ability(), plugin)?;
+    if let Served::Tool { tool, .. } = target {
+        can_follow(tool, &caller)?;
+    }
     let mut asked = match &caller.asking {
         Asking::Answering {
             replies,
@@ -285,12 +338,16 @@ pub async fn call(target: &Target, caller: Caller<'_>) -> Result<Ended, ErrorDat
             idempotency_key: random_id(),
             meta: Vec::new(),
             traceparent: caller.traceparent.clone(),
-            abilities: ask::abilities(plugin, caller.abilities),
+            abilities: Abilities {
+                jobs: caller.follows(),
+                ..ask::abilities(plugin, caller.abilities)
+            },
             asked,
         };
         let needed = match target.run(info).await? {
             Round::Ended(ended) => return Ok(ended),
             Round::Asks(needed) => needed,
+            Round::Starts(start) => return started::answer(start, &caller).await,
         };
         let ready = match ask::questions(plugin, caller.abilities, needed.requests) {
             Ok(ready) => ready,
@@ -342,6 +399,15 @@ pub async fn call(target: &Target, caller: Caller<'_>) -> Result<Ended, ErrorDat
     target.refused(format!("the call asked more than {MAX_ROUNDS} times"))
 }
 
+/// A tool that always starts a job is of no use to who cannot follow one.
+pub(super) fn can_follow(tool: &Tool, caller: &Caller<'_>) -> Result<(), ErrorData> {
+    if tool.jobs != JobSupport::Required || !matches!(caller.follow, Follow::Briefly(_)) {
+        return Ok(());
+    }
+    let needed = ClientCapabilities::builder().enable_tasks().build();
+    Err(ErrorData::missing_required_client_capability(needed))
+}
+
 /// Whether the principal may do this with a plugin; the error names the scopes that are missing.
 pub(super) fn allowed(
     principal: &Principal,
@@ -379,7 +445,7 @@ impl Identity {
     }
 }
 
-fn binding(target: &Target, principal: &Principal) -> Identity {
+fn binding(target: &Served, principal: &Principal) -> Identity {
     let (method, name, arguments) = target.identity();
     Identity {
         tenant: principal.tenant.to_string(),
@@ -445,14 +511,29 @@ pub(super) fn judged(question: &Question, reply: &Value) -> Result<crate::plugin
 }
 
 /// What became of a tool's round.
-fn tool_round(tool: &Tool, ended: Result<Answer<Outcome>, CallError>) -> Result<Round, ErrorData> {
+fn tool_round(
+    tool: &Tool,
+    arguments: &str,
+    ended: Result<Answer<Outcome>, CallError>,
+) -> Result<Round, ErrorData> {
     let judged = match ended {
         Ok(Ok(Outcome::Done(output))) => convert::output(tool, output),
         Ok(Ok(Outcome::InputNeeded(needed))) => return Ok(Round::Asks(needed)),
-        Ok(Ok(Outcome::Started(_))) => Ok(told(format!(
-            "`{}` started a job, and this host runs no jobs",
-            tool.name
+        Ok(Ok(Outcome::Started(_))) if tool.jobs == JobSupport::Never => Ok(told(format!(
+            "`{}` started a job, and says that it never does; this is a defect of plugin `{}`",
+            tool.name,
+            tool.plugin.name()
         ))),
+        Ok(Ok(Outcome::Started(job))) => {
+            return Ok(Round::Starts(Start {
+                tool: tool.name.clone(),
+                arguments: serde_json::from_str(arguments).unwrap_or_default(),
+                plugin: tool.plugin.name().clone(),
+                version: tool.plugin.manifest.version.to_string(),
+                digest: tool.plugin.digest.clone(),
+                job,
+            }));
+        }
         Ok(Err(Failure::Tool(error))) => convert::tool_error(error),
         Ok(Err(Failure::Request(error))) => return Err(request_error(error)),
         Ok(Err(Failure::Cancelled)) => Ok(told("the call was cancelled")),
@@ -483,7 +564,7 @@ pub(super) fn protocol<T>(ended: Result<Answer<T>, CallError>) -> Result<T, Erro
 }
 
 /// A protocol error in the plugin's words.
-fn request_error(error: RequestError) -> ErrorData {
+pub(super) fn request_error(error: RequestError) -> ErrorData {
     let data = error.data.and_then(|text| serde_json::from_str(&text).ok());
     match error.cause {
         Cause::InvalidParams => ErrorData::invalid_params(error.message, data),

@@ -34,7 +34,11 @@ pub(super) fn tool(tool: &catalog::Tool) -> Tool {
     shown.title.clone_from(&tool.title);
     shown.description = Some(tool.description.clone().into());
     shown.input_schema = tool.input.json.clone();
-    shown.output_schema = tool.output.as_ref().map(|schema| schema.json.clone());
+    // A call that may be answered with a job's id instead of its result cannot promise the result's shape to every
+    // client: some refuse a result without the structured content. The host checks the job's result all the same.
+    if tool.jobs != tools::JobSupport::Optional {
+        shown.output_schema = tool.output.as_ref().map(|schema| schema.json.clone());
+    }
     shown.annotations = hints(tool.hints);
     shown.icons = icons(&tool.icons);
     shown.meta = shown_meta(&tool.meta);
@@ -69,14 +73,13 @@ fn icons(icons: &[values::Icon]) -> Option<Vec<Icon>> {
     (!icons.is_empty()).then(|| shown.collect())
 }
 
-/// What a tool returned. Structured content is checked against the tool's output schema and is also given as text
-/// when the plugin gave no content (MCP, «Structured Content»).
+/// What a tool returned. Structured content is checked against the tool's output schema.
 pub(super) fn output(
     tool: &catalog::Tool,
     output: values::Output,
 ) -> Result<CallToolResult, Defect> {
-    let structured = structured(output.structured)?;
-    match (&tool.output, &structured) {
+    let result = checked_output(output)?;
+    match (&tool.output, &result.structured_content) {
         (Some(schema), Some(value)) => schema.check(value).map_err(|text| {
             defect(format!(
                 "its structured content does not fit its output schema: {text}"
@@ -89,6 +92,13 @@ pub(super) fn output(
         }
         (None, _) => {}
     }
+    Ok(result)
+}
+
+/// A result whose structured content was checked before. It is also given as text when the plugin gave no content
+/// (MCP, «Structured Content»).
+pub(super) fn checked_output(output: values::Output) -> Result<CallToolResult, Defect> {
+    let structured = structured(output.structured)?;
     let mut blocks = contents(output.content)?;
     if let (true, Some(value)) = (blocks.is_empty(), &structured) {
         blocks.push(ContentBlock::text(value.to_string()));

@@ -10,6 +10,7 @@ use rmcp::model::{ErrorCode, JsonRpcError};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::follow::Own;
 use crate::catalog::Catalog;
 use crate::config::Ability;
 use crate::plugin::Principal;
@@ -141,7 +142,10 @@ pub fn may_send(
     envelope: &Envelope,
 ) -> Result<(), Missing> {
     let ability = match envelope.method.as_deref() {
-        Some("tools/call") => Ability::CallTools,
+        Some("tools/call") => {
+            let own = envelope.name.as_deref().and_then(Own::named);
+            own.map_or(Ability::CallTools, Own::ability)
+        }
         Some("resources/read" | "resources/subscribe") => Ability::ReadResources,
         Some("prompts/get") => Ability::GetPrompts,
         Some("tasks/get") => Ability::ReadJobs,

@@ -9,23 +9,27 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CompletionInfo,
-    DiscoverResult, GetPromptRequestParams, GetPromptResponse, Implementation,
-    InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult,
-    ListResourcesResult, ListToolsResult, LoggingLevel, MetaObject, PaginatedRequestParams,
-    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, Reference,
-    ServerCapabilities, ServerConfig, SetLevelRequestParams, SubscribeRequestParams,
-    SubscriptionFilter, Tool, UnsubscribeRequestParams,
+    CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams,
+    CompleteResult, CompletionInfo, CreateTaskResult, DiscoverResult, GetPromptRequestParams,
+    GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, InitializeRequestParams,
+    InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+    ListToolsResult, LoggingLevel, MetaObject, PaginatedRequestParams, ProtocolVersion,
+    ReadResourceRequestParams, ReadResourceResponse, Reference, ServerCapabilities, ServerConfig,
+    SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter, Tool,
+    UnsubscribeRequestParams, UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
+use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::catalog::{Catalog, List};
 use crate::config::Ability;
 use crate::host::{Host, Subscription, random_id};
+use crate::jobs::Details;
 use crate::plugin::wit::completions::Subject;
 use crate::plugin::{Abilities, Asked, CallInfo, Changed, Level, Plugin, Principal};
 
@@ -34,10 +38,13 @@ mod call;
 mod convert;
 pub mod envelope;
 mod events;
+mod follow;
 mod seal;
 mod session;
+mod started;
+mod tasks;
 
-pub use call::{Asking, Caller, Ended, Target, call};
+pub use call::{Asking, Caller, Ended, Follow, Target, call};
 pub use seal::Sealer;
 use session::Session;
 
@@ -63,6 +70,19 @@ impl Server {
             host,
             sealer: Sealer::new(),
         })
+    }
+}
+
+/// How a job ended, for those who see jobs without MCP: its result as `tools/call` gives it, and its error; each is
+/// null where there is none.
+#[must_use]
+pub fn job_result(details: Details) -> (Value, Value) {
+    if !details.job.status.is_terminal() || details.outcome.is_none() {
+        return (Value::Null, Value::Null);
+    }
+    match tasks::result(&details.job, details.outcome) {
+        Ok(result) => (json!(result), Value::Null),
+        Err(error) => (Value::Null, json!(error)),
     }
 }
 
@@ -158,7 +178,21 @@ impl Handler {
                 .as_ref()
                 .map_or_else(Abilities::default, ask::client_abilities),
             asking,
+            host: self.host(),
+            follow: self.follow(context),
         })
+    }
+
+    /// Tasks are of the new era, and only for requests that declare the extension.
+    fn follow(&self, context: &RequestContext<RoleServer>) -> Follow {
+        let declared = context
+            .client_capabilities()
+            .is_some_and(|capabilities| capabilities.supports_tasks());
+        match self.host().jobs() {
+            _ if declared && is_new_era(context) => Follow::Task,
+            Some(jobs) => Follow::Briefly(jobs.settings().answer_within),
+            None => Follow::Briefly(Duration::ZERO),
+        }
     }
 
     /// Serves a request, and tells the client meanwhile what it asked to be told.
@@ -180,7 +214,7 @@ impl Handler {
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
         let catalog = self.catalog();
-        let mut info = ServerConfig::new(capabilities(&catalog));
+        let mut info = ServerConfig::new(capabilities(&catalog, self.host().jobs().is_some()));
         info.server_info = server_info();
         info
     }
@@ -220,14 +254,22 @@ impl ServerHandler for Handler {
     ) -> Result<ListToolsResult, ErrorData> {
         one_page(request)?;
         let catalog = self.catalog();
-        let mut result =
-            ListToolsResult::with_all_items(convert::tools(&catalog, self.principal(&context)?));
+        let principal = self.principal(&context)?;
+        let mut tools = convert::tools(&catalog, principal);
+        if self.host().jobs().is_some() {
+            tools.extend(follow::tools(principal));
+            tools.sort_by(|a, b| a.name.cmp(&b.name));
+        }
+        let mut result = ListToolsResult::with_all_items(tools);
         (result.ttl_ms, result.cache_scope) = convert::cache(catalog.freshness(List::Tools));
         result.meta = stamp(result.meta, &context);
         Ok(result)
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
+        if let (Some(own), Some(_)) = (follow::Own::named(name), self.host().jobs()) {
+            return Some(own.tool());
+        }
         self.catalog().tool(name).map(|tool| convert::tool(tool))
     }
 
@@ -236,8 +278,15 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        let caller = self.caller(&context, request.input_responses, request.request_state)?;
+        let catalog = self.catalog();
+        if let Some(tool) = catalog.tool(&request.name) {
+            // Before its arguments are looked at: with others it could not be called either.
+            call::allowed(&caller.principal, Ability::CallTools, &tool.plugin)?;
+            call::can_follow(tool, &caller)?;
+        }
         let arguments = request.arguments.unwrap_or_default();
-        let target = match Target::tool(&self.catalog(), &request.name, arguments) {
+        let target = match Target::tool(&catalog, &request.name, arguments) {
             Ok(target) => target,
             Err(Ok(mut misfit)) => {
                 misfit.meta = stamp(misfit.meta, &context);
@@ -245,15 +294,48 @@ impl ServerHandler for Handler {
             }
             Err(Err(error)) => return Err(error),
         };
-        let caller = self.caller(&context, request.input_responses, request.request_state)?;
         match self.serve(&target, &context, caller).await? {
             Ended::Tool(mut result) => {
                 result.meta = stamp(result.meta, &context);
                 Ok(result.into())
             }
             Ended::InputRequired(result) => Ok(result.into()),
+            Ended::Task(job) => {
+                // A task is only answered where there are jobs.
+                let jobs = self.host().jobs().ok_or_else(mixed_up)?;
+                let mut result = CreateTaskResult::new(tasks::task(jobs, &job));
+                result.meta = stamp(None, &context);
+                Ok(result.into())
+            }
             Ended::Prompt(_) | Ended::Resource(_) => Err(mixed_up()),
         }
+    }
+
+    async fn get_task(
+        &self,
+        params: GetTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        let principal = self.principal(&context)?;
+        let mut result = tasks::get(self.host(), principal, &params, &context).await?;
+        result.meta = stamp(result.meta, &context);
+        Ok(result)
+    }
+
+    async fn update_task(
+        &self,
+        params: UpdateTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        tasks::update(self.host(), self.principal(&context)?, params).await
+    }
+
+    async fn cancel_task(
+        &self,
+        params: CancelTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        tasks::cancel(self.host(), self.principal(&context)?, &params).await
     }
 
     async fn list_prompts(
@@ -287,7 +369,7 @@ impl ServerHandler for Handler {
                 Ok(result.into())
             }
             Ended::InputRequired(result) => Ok(result.into()),
-            Ended::Tool(_) | Ended::Resource(_) => Err(mixed_up()),
+            Ended::Tool(_) | Ended::Resource(_) | Ended::Task(_) => Err(mixed_up()),
         }
     }
 
@@ -343,7 +425,7 @@ impl ServerHandler for Handler {
                 Ok(result.into())
             }
             Ended::InputRequired(result) => Ok(result.into()),
-            Ended::Tool(_) | Ended::Prompt(_) => Err(mixed_up()),
+            Ended::Tool(_) | Ended::Prompt(_) | Ended::Task(_) => Err(mixed_up()),
         }
     }
 
@@ -579,12 +661,16 @@ fn level(level: LoggingLevel) -> Level {
 }
 
 /// What this server can do, which is what its plugins can.
-fn capabilities(catalog: &Catalog) -> ServerCapabilities {
-    let mut capabilities = ServerCapabilities::builder()
+fn capabilities(catalog: &Catalog, tasks: bool) -> ServerCapabilities {
+    let usual = ServerCapabilities::builder()
         .enable_logging()
         .enable_tools()
-        .enable_tool_list_changed()
-        .build();
+        .enable_tool_list_changed();
+    let mut capabilities = if tasks {
+        usual.enable_tasks().build()
+    } else {
+        usual.build()
+    };
     let all = ServerCapabilities::builder()
         .enable_prompts()
         .enable_prompts_list_changed()

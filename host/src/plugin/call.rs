@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use wasmtime::component::{Instance, InstancePre, Resource};
 use wasmtime::{Store, UpdateDeadline};
@@ -33,6 +33,8 @@ pub struct Plugin {
     pub(super) engine: Arc<Engine>,
     pub(super) pre: InstancePre<State>,
     pub(super) exports: Exports,
+    /// `jobs.formats`, asked once.
+    pub(super) formats: OnceCell<Vec<u32>>,
     pub(super) grants: Vec<Grant>,
     pub(super) visit_urls: Vec<url::Url>,
     /// This plugin's calls at once.

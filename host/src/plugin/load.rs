@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::call::Plugin;
 use super::engine::Engine;
@@ -216,7 +216,7 @@ fn load_blocking(
     right::check(plugin, &manifest)?;
     let component = engine
         .cache
-        .load(&engine.wasmtime, &bytes)
+        .load(&engine.wasmtime, name, &bytes)
         .map_err(|source| LoadError::Compile {
             name: name.clone(),
             path: path.clone(),
@@ -233,13 +233,7 @@ fn load_blocking(
     let exports =
         Exports::of(&pre).ok_or_else(|| LoadError::NothingOffered { name: name.clone() })?;
     let facts = PluginFacts {
-        origin: Origin {
-            plugin: name.clone(),
-            tenant,
-            http_granted: plugin.grants.contains(&Grant::Http),
-            backends: Arc::new(plugin.backends.clone()),
-            wanted: right::wanted(&manifest),
-        },
+        origin: origin(plugin, &manifest, tenant),
         settings: serde_json::Value::Object(plugin.settings.clone()).to_string(),
         limits: plugin.limits.clone(),
     };
@@ -256,7 +250,20 @@ fn load_blocking(
         visit_urls: plugin.visit_urls.clone(),
         pre,
         exports,
+        formats: OnceCell::new(),
     })
+}
+
+/// The plugin as egress sees it: what is bound for it, and which requests its manifest asks for.
+#[must_use]
+pub fn origin(plugin: &config::Plugin, manifest: &Manifest, tenant: TenantName) -> Origin {
+    Origin {
+        plugin: plugin.name.clone(),
+        tenant,
+        http_granted: plugin.grants.contains(&Grant::Http),
+        backends: Arc::new(plugin.backends.clone()),
+        wanted: right::wanted(manifest),
+    }
 }
 
 /// A component whose origin was checked: what is loaded from here on are these bytes, never the file again.

@@ -20,7 +20,8 @@ pub mod trust;
 pub use call::{CallError, Plugin};
 pub use engine::{Engine, EngineError};
 pub use load::{
-    COMPONENT_BYTES, Checked, LoadError, load, read_signature, served, signature_path, verify,
+    COMPONENT_BYTES, Checked, LoadError, load, origin, read_signature, served, signature_path,
+    verify,
 };
 pub use trust::Signer;
 
@@ -32,7 +33,9 @@ pub use crate::capability::{
 
 /// The values that cross the boundary, as `wit/` defines them.
 pub mod wit {
-    pub use crate::capability::bindings::exports::{completions, prompts, resources, tools, watch};
+    pub use crate::capability::bindings::exports::{
+        completions, jobs, prompts, resources, tools, watch,
+    };
     pub use crate::capability::bindings::imports::values;
 }
 

@@ -6,7 +6,7 @@ use super::call::{CallError, Plugin};
 use super::size;
 use super::wit::completions::{Subject, Suggestions};
 use super::wit::values::Failure;
-use super::wit::{completions, prompts, resources, tools, watch};
+use super::wit::{completions, jobs, prompts, resources, tools, watch};
 use crate::capability::{CallInfo, State};
 
 /// Which interfaces a component exports. At least one of tools, prompts and resources.
@@ -17,6 +17,7 @@ pub(super) struct Exports {
     resources: Option<resources::GuestIndices>,
     watch: Option<watch::GuestIndices>,
     completions: Option<completions::GuestIndices>,
+    jobs: Option<jobs::GuestIndices>,
 }
 
 impl Exports {
@@ -28,6 +29,7 @@ impl Exports {
             resources: resources::GuestIndices::new(pre).ok(),
             watch: watch::GuestIndices::new(pre).ok(),
             completions: completions::GuestIndices::new(pre).ok(),
+            jobs: jobs::GuestIndices::new(pre).ok(),
         };
         let offers =
             exports.tools.is_some() || exports.prompts.is_some() || exports.resources.is_some();
@@ -67,6 +69,12 @@ impl Plugin {
     #[must_use]
     pub fn watches(&self) -> bool {
         self.exports.watch.is_some()
+    }
+
+    /// Whether it exports `jobs`.
+    #[must_use]
+    pub fn has_jobs(&self) -> bool {
+        self.exports.jobs.is_some()
     }
 
     /// `tools.list-tools`; nothing when it exports no tools.
@@ -221,6 +229,45 @@ impl Plugin {
             &value,
             &filled
         )
+    }
+
+    /// `jobs.formats`: the state formats that this build can advance; none without the export. Asked once.
+    pub async fn job_formats(&self, info: CallInfo) -> Result<&[u32], CallError> {
+        let Some(indices) = self.exports.jobs.clone() else {
+            return Ok(&[]);
+        };
+        let asked = self.formats.get_or_try_init(|| {
+            self.run(
+                info,
+                Box::new(move |store, instance, _context| {
+                    Box::pin(async move {
+                        let guest = indices.load(&mut *store, instance)?;
+                        guest.call_formats(store).await
+                    })
+                }),
+            )
+        });
+        Ok(asked.await?)
+    }
+
+    /// `jobs.advance`. Ask [`Plugin::has_jobs`] first.
+    pub async fn advance_job(
+        &self,
+        info: CallInfo,
+        job: jobs::Job,
+    ) -> Result<Answer<jobs::Step>, CallError> {
+        let answer = call!(self, info, jobs, Err(self.trap()), call_advance, &job)?;
+        self.within_size(answer, size::of_step)
+    }
+
+    /// `jobs.cancel`. Ask [`Plugin::has_jobs`] first.
+    pub async fn cancel_job(
+        &self,
+        info: CallInfo,
+        job: jobs::Job,
+    ) -> Result<Answer<jobs::Step>, CallError> {
+        let answer = call!(self, info, jobs, Err(self.trap()), call_cancel, &job)?;
+        self.within_size(answer, size::of_step)
     }
 
     /// Asked for what it never listed: only a catalog of another version could do that.

@@ -1,5 +1,6 @@
 //! How large an answer is: the bytes of its texts and media, which is what grows without end.
 
+use super::wit::jobs::{Progress, Step};
 use super::wit::prompts::PromptOutcome;
 use super::wit::resources::ReadOutcome;
 use super::wit::tools::Outcome;
@@ -51,6 +52,10 @@ pub(super) fn of_read_outcome(outcome: &ReadOutcome) -> usize {
 
 /// What is asked is held by the host, and travels to the client and back.
 fn of_input_needed(needed: &InputNeeded) -> usize {
+    needed.continuation.len() + of_requests(&needed.requests)
+}
+
+fn of_requests(requests: &[InputRequest]) -> usize {
     let asked = |request: &InputRequest| match &request.ask {
         Ask::Form(form) => form.message.len() + form.schema.len(),
         Ask::Visit(visit) => visit.message.len() + visit.url.len(),
@@ -58,7 +63,28 @@ fn of_input_needed(needed: &InputNeeded) -> usize {
         Ask::Sample(json) | Ask::Other(json) => json.len(),
         Ask::Roots => 0,
     };
-    needed.continuation.len() + needed.requests.iter().map(asked).sum::<usize>()
+    let keyed = |request: &InputRequest| request.key.len() + asked(request);
+    requests.iter().map(keyed).sum()
+}
+
+/// Of a job's step.
+pub(super) fn of_step(step: &Step) -> usize {
+    match step {
+        Step::Running(running) => running.state.len() + of_progress(&running.progress),
+        Step::Asking(asking) => {
+            asking.state.len() + of_progress(&asking.progress) + of_requests(&asking.requests)
+        }
+        Step::Done(output) => of_output(output),
+        Step::Cancelled => 0,
+    }
+}
+
+fn of_progress(progress: &Progress) -> usize {
+    let texts = [&progress.step, &progress.message];
+    let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
+    // A line without a text takes memory, too.
+    let lines = progress.log.iter().map(|line| line.text.len() + 32);
+    texts + lines.sum::<usize>()
 }
 
 fn of_document(document: &Document) -> usize {

@@ -1,8 +1,12 @@
-//! Who may do what: pure decisions over a principal's scopes. No I/O, no protocol.
+//! Who may do what: pure decisions over a principal's scopes, and over a plugin's grants (`ask`). No I/O, no protocol.
 //!
 //! A scope such as `tools:call` allows an ability with every plugin, `tools:call:backup-jobs` with that one. Scopes
 //! that are none of ours allow nothing. `admin` allows what operators do and nothing else: who looks after the host
 //! need not be able to start a vendor's jobs.
+
+mod ask;
+
+pub use ask::{AskRefused, may_ask};
 
 use crate::capability::Principal;
 use crate::config::{Ability, PluginName};
@@ -53,6 +57,18 @@ pub fn may(principal: &Principal, action: Action<'_>) -> Result<(), Missing> {
     Err(Missing {
         scopes: vec![needed],
     })
+}
+
+/// With which plugins the principal may; `None`: with all.
+#[must_use]
+pub fn plugins(principal: &Principal, ability: Ability) -> Option<Vec<PluginName>> {
+    let general = ability.scope();
+    if principal.scopes.iter().any(|scope| scope == general) {
+        return None;
+    }
+    let scopes = principal.scopes.iter();
+    let named = scopes.filter_map(|scope| scope.strip_prefix(general)?.strip_prefix(':'));
+    Some(named.filter_map(|name| name.parse().ok()).collect())
 }
 
 #[cfg(test)]

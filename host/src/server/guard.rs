@@ -1,4 +1,4 @@
-//! What every request to `/mcp` passes before the protocol sees it: who sends it, is it a message, may they.
+//! What every request passes before it is served: who sends it; and on `/mcp` besides: is it a message, may they.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,7 @@ use crate::auth::Authenticator;
 use crate::host::Host;
 use crate::mcp::envelope;
 use crate::plugin::Principal;
+use crate::policy::Missing;
 
 const SESSION: &str = "mcp-session-id";
 const VERSION: &str = "mcp-protocol-version";
@@ -109,6 +110,25 @@ pub(super) async fn guard(
         return refuse(StatusCode::BAD_REQUEST, "the body is no message of MCP");
     }
     response
+}
+
+/// The middleware of routes beside `/mcp`: who sends it. A refusal for want of scopes becomes a challenge.
+pub(super) async fn know(
+    State(guard): State<Arc<Guard>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let principal = match guard.callers.principal(request.headers()).await {
+        Ok(principal) => principal,
+        Err(refused) => return unread(refused),
+    };
+    request.headers_mut().remove(header::AUTHORIZATION);
+    request.extensions_mut().insert(principal);
+    let response = next.run(request).await;
+    match response.extensions().get::<Missing>() {
+        Some(missing) => challenge::insufficient(guard.callers.metadata(), missing),
+        None => response,
+    }
 }
 
 impl Guard {

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::door::{self, Door};
 use super::guard::{self, Callers, Guard};
 use super::sessions::{Owned, Owners};
-use super::{connections, metadata};
+use super::{connections, jobs, metadata};
 use crate::auth::{Authenticator, IssuerError};
 use crate::config::{self, Config};
 use crate::host::{Host, anonymous_principal, local_principal};
@@ -109,7 +109,12 @@ fn routes(
     );
     let mut routes = Router::new()
         .nest_service("/mcp", mcp)
-        .layer(from_fn_with_state(guard, guard::guard));
+        .layer(from_fn_with_state(guard.clone(), guard::guard))
+        .merge(
+            jobs::routes()
+                .layer(from_fn_with_state(guard.clone(), guard::know))
+                .with_state(guard),
+        );
     if let Some(oauth) = oauth {
         let document = metadata::document(oauth);
         let paths: BTreeSet<String> = [

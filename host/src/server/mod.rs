@@ -5,6 +5,7 @@ mod connections;
 mod door;
 mod guard;
 pub mod http;
+mod jobs;
 mod metadata;
 mod sessions;
 pub mod stdio;

@@ -21,7 +21,7 @@ pub enum StdioError {
 /// Serves until the input ends.
 pub async fn serve(host: Arc<Host>) -> Result<(), StdioError> {
     let handler = Handler::new(Server::new(host), local_principal());
-    let running = match handler.serve(rmcp::transport::stdio()).await {
+    let running = match Box::pin(handler.serve(rmcp::transport::stdio())).await {
         Ok(running) => running,
         // Closing the input without a word is a way to end, not an error.
         Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => return Ok(()),

@@ -10,6 +10,7 @@ pub struct Client {
     http: reqwest::Client,
     url: String,
     capabilities: Value,
+    token: Option<String>,
 }
 
 /// What the server answers to a request that it does not serve.
@@ -25,17 +26,11 @@ impl Client {
     /// Towards `http://127.0.0.1:PORT/mcp`.
     #[must_use]
     pub fn new(url: &str) -> Self {
-        // Wanted even for plain HTTP. An error says that another test of this process was first.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        // A proxy of the machine has no business between a test and its own host.
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .build()
-            .expect("a client without options can be built");
         Self {
-            http,
+            http: http(),
             url: url.to_owned(),
             capabilities: json!({}),
+            token: None,
         }
     }
 
@@ -46,9 +41,22 @@ impl Client {
         self
     }
 
+    /// The same, which sends a bearer token.
+    #[must_use]
+    pub fn with_token(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
+        self
+    }
+
     /// Sends one request and gives its result.
     pub async fn request(&self, method: &str, params: Value) -> Result<Value, ProtocolError> {
-        let mut params = params;
+        let response = self.send(method, params).await;
+        let text = response.text().await.expect("the answer is complete");
+        outcome(&message(&text))
+    }
+
+    /// Sends one request and gives what HTTP answers.
+    pub async fn send(&self, method: &str, mut params: Value) -> reqwest::Response {
         params["_meta"] = json!({
             "io.modelcontextprotocol/protocolVersion": VERSION,
             "io.modelcontextprotocol/clientCapabilities": self.capabilities,
@@ -60,13 +68,17 @@ impl Client {
             .header("accept", "application/json, text/event-stream")
             .header("mcp-protocol-version", VERSION)
             .header("mcp-method", method);
-        if let Some(name) = params["name"].as_str().or_else(|| params["uri"].as_str()) {
+        let name = ["name", "uri", "taskId"]
+            .iter()
+            .find_map(|key| params[key].as_str());
+        if let Some(name) = name {
             request = request.header("mcp-name", name);
         }
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-        let response = request.json(&body).send().await.expect("the host answers");
-        let text = response.text().await.expect("the answer is complete");
-        outcome(&message(&text))
+        request.json(&body).send().await.expect("the host answers")
     }
 
     /// The names of all tools, in the order of the list.
@@ -87,6 +99,18 @@ impl Client {
     }
 }
 
+/// A client for HTTP on this machine.
+#[must_use]
+pub fn http() -> reqwest::Client {
+    // Wanted even for plain HTTP. An error says that another test of this process was first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // A proxy of the machine has no business between a test and its own host.
+    reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .expect("a client without options can be built")
+}
+
 /// The texts of a tool's result, one after the other.
 #[must_use]
 pub fn text(result: &Value) -> String {
@@ -99,7 +123,7 @@ pub fn text(result: &Value) -> String {
 }
 
 /// The answer's message: the body itself, or the last event of a stream.
-fn message(text: &str) -> Value {
+pub(crate) fn message(text: &str) -> Value {
     let last = text
         .lines()
         .filter_map(|line| line.strip_prefix("data:"))
@@ -108,7 +132,7 @@ fn message(text: &str) -> Value {
     serde_json::from_str(body).unwrap_or_else(|error| panic!("not JSON ({error}): {text}"))
 }
 
-fn outcome(message: &Value) -> Result<Value, ProtocolError> {
+pub(crate) fn outcome(message: &Value) -> Result<Value, ProtocolError> {
     let error = &message["error"];
     if let Some(code) = error["code"].as_i64() {
         let message = error["message"].as_str().unwrap_or_default().to_owned();

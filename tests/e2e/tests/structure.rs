@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the host, each of which may use only those after it.
-const DOWNWARDS: [&str; 12] = [
+const DOWNWARDS: [&str; 13] = [
     "cli",
     "server",
     "auth",
@@ -13,6 +13,7 @@ const DOWNWARDS: [&str; 12] = [
     "host",
     "policy",
     "catalog",
+    "jobs",
     "plugin",
     "capability",
     "egress",

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::Said;
 use super::trial::Trial;
 use super::verify::{Candidate, words};
-use super::{Done, Global, PluginError, configuration_if_there};
+use super::{Global, PluginError, configuration_if_there};
 use crate::config::{Config, Grant};
 use crate::error::report;
 use crate::plugin::hex;
@@ -17,16 +18,17 @@ use crate::plugin::trust::Memory;
 
 /// Show who signed a plugin, what it offers, what it asks for, and what it would get here
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  toolward plugin inspect backup-jobs.wasm
+  toolward plugin inspect backup-jobs.wasm --json | jq -r .sha256")]
 pub(in crate::cli) struct Inspect {
     /// The plugin; its signature is beside it, in FILE.minisig
     file: PathBuf,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 impl Inspect {
-    pub(super) fn run(&self, global: &Global) -> Result<Done, PluginError> {
+    pub(super) fn run(&self, global: &Global) -> Result<Said, PluginError> {
         let config = configuration_if_there(global)?;
         let candidate = Candidate::read(&self.file)?;
         let trust = trust(config.as_ref(), &candidate)?;
@@ -62,7 +64,7 @@ impl Inspect {
         );
         text += &offers(&exports, tools.as_ref());
         text += &asks(&candidate.manifest, &here);
-        Ok(Done::new(text, json))
+        Ok(Said::new(text, json))
     }
 }
 

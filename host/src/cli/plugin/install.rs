@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use url::Url;
 
+use super::Said;
 use super::verify::{Candidate, words};
-use super::{Done, Global, PluginError, configuration, place, read_text, step};
+use super::{Audience, Global, PluginError, configuration, place, read_text, step};
 use crate::config::{Config, Tls};
 use crate::egress::fetch;
 use crate::plugin::manifest::Manifest;
@@ -16,6 +17,10 @@ use crate::plugin::{COMPONENT_BYTES, hex};
 
 /// Check a plugin and put it in its place: component, signature, and its digest in toolward.lock
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  toolward plugin install shop.wasm
+  toolward plugin install https://shop.example/shop-1.2.0.wasm")]
 pub(in crate::cli) struct Install {
     /// The plugin, or its https address; the signature is expected beside it, with `.minisig` at the end
     #[arg(value_name = "FILE|URL")]
@@ -26,17 +31,14 @@ pub(in crate::cli) struct Install {
     /// The authorities of the server's certificate, PEM [default: the operating system's]
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 impl Install {
-    pub(super) fn run(&self, global: &Global) -> Result<Done, PluginError> {
+    pub(super) fn run(&self, global: &Global) -> Result<Said, PluginError> {
         let config = configuration(global)?;
         let memory = Memory::open(&config.trust, &config.runtime.state_dir)?;
-        let candidate = self.candidate()?;
-        step("checking the signature");
+        let candidate = self.candidate(global.audience())?;
+        step(global.audience(), "checking the signature");
         let signer = candidate.signer(&config)?;
         candidate.check_version(&memory, &signer)?;
         let name = &candidate.manifest.name;
@@ -56,7 +58,7 @@ impl Install {
             text += "\n\nIt is not served yet. Look at what it asks for, grant what you agree with, and add to the configuration:\n\n";
             text += &table(&config, &candidate.manifest, &component);
         }
-        Ok(Done::new(
+        Ok(Said::new(
             text,
             json!({
                 "name": name.as_str(),
@@ -70,14 +72,14 @@ impl Install {
         ))
     }
 
-    fn candidate(&self) -> Result<Candidate, PluginError> {
+    fn candidate(&self, audience: Audience) -> Result<Candidate, PluginError> {
         match Url::parse(&self.from) {
-            Ok(url) if url.has_host() => self.download(&url),
+            Ok(url) if url.has_host() => self.download(&url, audience),
             _ => Candidate::read(Path::new(&self.from)),
         }
     }
 
-    fn download(&self, url: &Url) -> Result<Candidate, PluginError> {
+    fn download(&self, url: &Url, audience: Audience) -> Result<Candidate, PluginError> {
         match url.scheme() {
             "https" => {}
             "http" if self.plain_http => {}
@@ -101,21 +103,17 @@ impl Install {
         };
         let mut signature = url.clone();
         signature.set_path(&format!("{}.minisig", url.path()));
-        let runtime = super::super::runtime().map_err(|source| PluginError::Download {
-            url: shown(url),
-            problem: source.to_string(),
-        })?;
+        let runtime = super::runtime()?;
         runtime.block_on(async {
-            step(&format!("getting {}", shown(url)));
-            let component =
-                get(url, &tls, COMPONENT_BYTES)
-                    .await?
-                    .ok_or_else(|| PluginError::Download {
-                        url: shown(url),
-                        problem: "the answer is 404".to_owned(),
-                    })?;
+            step(audience, &format!("getting {}", shown(url)));
+            let component = get(url, &tls, COMPONENT_BYTES, audience)
+                .await?
+                .ok_or_else(|| PluginError::Download {
+                    url: shown(url),
+                    problem: "the answer is 404".to_owned(),
+                })?;
             // Whether a plugin without a signature is taken is judged with everything else.
-            let signature = get(&signature, &tls, SIGNATURE_BYTES).await?;
+            let signature = get(&signature, &tls, SIGNATURE_BYTES, audience).await?;
             let signature = signature.map(String::from_utf8).transpose().map_err(|_| {
                 PluginError::Download {
                     url: shown(url),
@@ -128,7 +126,12 @@ impl Install {
 }
 
 /// The file; `None`: there is none.
-async fn get(url: &Url, tls: &Tls, most: u64) -> Result<Option<Vec<u8>>, PluginError> {
+async fn get(
+    url: &Url,
+    tls: &Tls,
+    most: u64,
+    audience: Audience,
+) -> Result<Option<Vec<u8>>, PluginError> {
     const TOLD_EVERY: u64 = 4 << 20;
     let mut told = 0;
     let got = fetch(url, tls, most, |there, whole| {
@@ -137,7 +140,7 @@ async fn get(url: &Url, tls: &Tls, most: u64) -> Result<Option<Vec<u8>>, PluginE
             let of = whole
                 .map(|whole| format!(" of {} MiB", whole >> 20))
                 .unwrap_or_default();
-            step(&format!("{} MiB{of}", there >> 20));
+            step(audience, &format!("{} MiB{of}", there >> 20));
         }
     });
     match got.await {

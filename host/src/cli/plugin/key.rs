@@ -7,11 +7,16 @@ use minisign::{KeyPair, PublicKey, SecretKey, SecretKeyBox};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{Done, PluginError, read_text, step, write};
+use super::Said;
+use super::{Audience, Global, PluginError, read_text, step, write};
 use crate::config::KeyId;
 
 /// Make a key pair for signing plugins, as `minisign -G` does
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  toolward plugin keygen shop
+  toolward plugin keygen shop --password-file password")]
 pub(in crate::cli) struct Keygen {
     /// Name of the two files: NAME.key, which stays secret, and NAME.pub, which operators put into their configuration
     #[arg(value_name = "NAME")]
@@ -21,9 +26,6 @@ pub(in crate::cli) struct Keygen {
     /// Do not encrypt the secret key
     #[arg(long, conflicts_with = "password_file")]
     unencrypted: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 /// At the end of a secret key.
@@ -38,7 +40,7 @@ pub(in crate::cli) struct Password {
 }
 
 impl Keygen {
-    pub(super) fn run(&self) -> Result<Done, PluginError> {
+    pub(super) fn run(&self, global: &Global) -> Result<Said, PluginError> {
         let with = |ending: &str| {
             let mut path = self.name.as_os_str().to_owned();
             path.push(ending);
@@ -62,7 +64,10 @@ impl Keygen {
             KeyPair::generate_unencrypted_keypair()
         } else {
             let password = self.password.get(&secret, Ask::Twice)?;
-            step("deriving a key from the password (a few seconds)");
+            step(
+                global.audience(),
+                "deriving a key from the password (a few seconds)",
+            );
             KeyPair::generate_encrypted_keypair(Some(password.to_string()))
         };
         let pair = pair.map_err(failed)?;
@@ -76,7 +81,7 @@ impl Keygen {
         write(&secret, text.as_bytes(), 0o600)?;
         write(&public, public_text.as_bytes(), 0o644)?;
         let line = pair.pk.to_base64();
-        Ok(Done::new(
+        Ok(Said::new(
             format!(
                 "secret key: {}\npublic key: {}\n\nOperators who trust you add:\n\n[publishers.YOUR-NAME]\nkeys = [{{ key = \"{line}\" }}]\nplugins = [\"YOUR-PLUGIN\"]",
                 secret.display(),
@@ -130,7 +135,11 @@ impl Password {
 }
 
 /// A secret key, ready to sign.
-pub(super) fn secret(path: &Path, password: &Password) -> Result<SecretKey, PluginError> {
+pub(super) fn secret(
+    path: &Path,
+    password: &Password,
+    audience: Audience,
+) -> Result<SecretKey, PluginError> {
     let text = Zeroizing::new(read_text(path)?);
     let problem = |problem: String| PluginError::Key {
         path: path.to_owned(),
@@ -152,7 +161,7 @@ pub(super) fn secret(path: &Path, password: &Password) -> Result<SecretKey, Plug
         return key.map_err(|error| problem(format!("it is not a minisign secret key: {error}")));
     }
     let password = password.get(path, Ask::Once)?;
-    step("deriving a key from the password (a few seconds)");
+    step(audience, "deriving a key from the password (a few seconds)");
     parse()?
         .into_secret_key(Some(password.to_string()))
         .map_err(|error| problem(format!("it cannot be opened: {error}")))

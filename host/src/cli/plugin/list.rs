@@ -4,36 +4,24 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{Done, Global, PluginError, configuration};
+use super::{Global, PluginError, Said, configuration};
 use crate::config::{self, Config};
 use crate::error::{Exit, report};
 use crate::plugin::trust::Memory;
 use crate::plugin::{Signer, history, verify};
 
-/// List the configured plugins: version, signer, and whether each is taken
-#[derive(Debug, clap::Args)]
-pub(in crate::cli) struct List {
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-impl List {
-    pub(super) fn run(global: &Global) -> Result<Done, PluginError> {
-        let config = configuration(global)?;
-        let memory = Memory::open(&config.trust, &config.runtime.state_dir)?;
-        let rows: Vec<Row> = config
-            .plugins
-            .values()
-            .map(|plugin| row(&config, &memory, plugin))
-            .collect();
-        let refused = rows.iter().any(|row| row.problem.is_some());
-        Ok(Done {
-            text: table(&rows),
-            json: json!({ "plugins": rows.iter().map(|row| row.json.clone()).collect::<Vec<_>>() }),
-            exit: if refused { Exit::Plugin } else { Exit::Success },
-        })
-    }
+pub(super) fn run(global: &Global) -> Result<Said, PluginError> {
+    let config = configuration(global)?;
+    let memory = Memory::open(&config.trust, &config.runtime.state_dir)?;
+    let rows: Vec<Row> = config
+        .plugins
+        .values()
+        .map(|plugin| row(&config, &memory, plugin))
+        .collect();
+    let refused = rows.iter().any(|row| row.problem.is_some());
+    let plugins: Vec<&Value> = rows.iter().map(|row| &row.json).collect();
+    let exit = if refused { Exit::Plugin } else { Exit::Success };
+    Ok(Said::new(table(&rows), json!({ "plugins": plugins })).and_exit(exit))
 }
 
 struct Row {

@@ -3,11 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::json;
 
-use super::{Global, fail, print};
+use super::Global;
+use super::failure::Failure;
+use super::output::{Audience, Said, json_line, say};
 use crate::config::PluginName;
-use crate::error::{Exit, report};
+use crate::error::Exit;
 use crate::plugin::manifest::ManifestError;
 use crate::plugin::trust::{StateError, TrustError};
 use crate::plugin::{COMPONENT_BYTES, files};
@@ -16,93 +18,58 @@ mod inspect;
 mod install;
 mod key;
 mod list;
+mod new;
 mod pack;
 mod place;
 mod remove;
 mod rollback;
 mod sign;
+mod test;
 mod trial;
 mod verify;
 
 /// Make, sign, check, install and look at plugins
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Plugin {
-    /// Put a manifest into a component, which makes it a plugin
+    New(new::New),
     Pack(pack::Pack),
-    /// Make a key pair for signing plugins
+    Test(test::Test),
     Keygen(key::Keygen),
-    /// Sign a plugin: the signature goes beside it
     Sign(sign::Sign),
-    /// Check who signed a plugin, and whether this host would take it
     Verify(verify::Verify),
-    /// Show who signed a plugin, what it offers, what it asks for, and what it would get here
     Inspect(inspect::Inspect),
-    /// Check a plugin and put it in its place
     Install(install::Install),
     /// List the configured plugins: version, signer, and whether each is taken
-    List(list::List),
-    /// Take a plugin out of its place; older versions are kept
+    ///
+    /// Reads every component and checks its signature; compiles and runs nothing.
+    #[command(after_long_help = "\
+Examples:
+  toolward plugin list
+  toolward plugin list --json | jq -r '.plugins[] | select(.taken | not) | .name'")]
+    List,
     Remove(remove::Remove),
-    /// Go back to a version that was served before
     Rollback(rollback::Rollback),
 }
 
 impl Plugin {
-    pub(super) fn run(self, global: &Global) -> Exit {
-        match self {
-            Self::Pack(command) => end(command.json, command.run()),
-            Self::Keygen(command) => end(command.json, command.run()),
-            Self::Sign(command) => end(command.json, command.run()),
-            Self::Verify(command) => end(command.json, command.run(global)),
-            Self::Inspect(command) => end(command.json, command.run(global)),
-            Self::Install(command) => end(command.json, command.run(global)),
-            Self::List(command) => end(command.json, list::List::run(global)),
-            Self::Remove(command) => end(command.json, command.run(global)),
-            Self::Rollback(command) => end(command.json, command.run(global)),
-        }
-    }
-}
-
-/// What a command that did its work says: to people, to programs, and by its exit code.
-struct Done {
-    text: String,
-    json: Value,
-    exit: Exit,
-}
-
-impl Done {
-    fn new(text: impl Into<String>, json: Value) -> Self {
-        Self {
-            text: text.into(),
-            json,
-            exit: Exit::Success,
-        }
-    }
-}
-
-/// Prints the outcome; with `--json` a failure too is one JSON object on standard output.
-fn end(json: bool, done: Result<Done, PluginError>) -> Exit {
-    match done {
-        Ok(done) => {
-            let printed = if json {
-                print(&done.json.to_string())
-            } else {
-                print(&done.text)
-            };
-            if printed == Exit::Success {
-                done.exit
-            } else {
-                printed
-            }
-        }
-        // What is wrong with the configuration was shown.
-        Err(PluginError::Told(exit)) => exit,
-        Err(error) => {
-            if json {
-                print(&serde_json::json!({ "error": report(&error) }).to_string());
-            }
-            fail(error.exit(), &error)
-        }
+    pub(super) fn run(self, global: &Global) -> Result<Said, Failure> {
+        let done = match self {
+            Self::New(command) => command.run(),
+            Self::Pack(command) => command.run(),
+            Self::Test(command) => command.run(global),
+            Self::Keygen(command) => command.run(global),
+            Self::Sign(command) => command.run(global),
+            Self::Verify(command) => command.run(global),
+            Self::Inspect(command) => command.run(global),
+            Self::Install(command) => command.run(global),
+            Self::List => list::run(global),
+            Self::Remove(command) => command.run(global),
+            Self::Rollback(command) => command.run(global),
+        };
+        done.map_err(|error| match error {
+            PluginError::Failed(failure) => *failure,
+            error => Failure::of(error.exit(), &error),
+        })
     }
 }
 
@@ -143,9 +110,9 @@ enum PluginError {
     Download { url: String, problem: String },
     #[error("{0}")]
     Usage(String),
-    /// Printed already.
+    /// In words already.
     #[error("the command failed")]
-    Told(Exit),
+    Failed(Box<Failure>),
 }
 
 impl PluginError {
@@ -153,14 +120,14 @@ impl PluginError {
         match self {
             Self::Trust { .. } | Self::Component { .. } => Exit::Plugin,
             Self::Usage(_) => Exit::Usage,
-            Self::Told(exit) => *exit,
             Self::Read { .. }
             | Self::Write { .. }
             | Self::BadManifest { .. }
             | Self::Key { .. }
             | Self::State(_)
             | Self::Plugin { .. }
-            | Self::Download { .. } => Exit::Failure,
+            | Self::Download { .. }
+            | Self::Failed(_) => Exit::Failure,
         }
     }
 }
@@ -188,15 +155,24 @@ fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), PluginError> {
 
 /// The configuration of the commands that need one.
 fn configuration(global: &Global) -> Result<crate::config::Config, PluginError> {
-    super::config::load(global, &crate::config::Overrides::default()).map_err(PluginError::Told)
+    super::config::load(global, &crate::config::Overrides::default())
+        .map_err(|failure| PluginError::Failed(Box::new(failure)))
 }
 
 /// The configuration of the commands that can do without.
 fn configuration_if_there(global: &Global) -> Result<Option<crate::config::Config>, PluginError> {
-    super::config::load_if_there(global).map_err(PluginError::Told)
+    super::config::load_if_there(global).map_err(|failure| PluginError::Failed(Box::new(failure)))
+}
+
+/// The threads of the commands that wait for others.
+fn runtime() -> Result<tokio::runtime::Runtime, PluginError> {
+    super::runtime().map_err(|failure| PluginError::Failed(Box::new(failure)))
 }
 
 /// A step of a long command, for whoever waits.
-fn step(text: &str) {
-    eprintln!("{text}");
+fn step(audience: Audience, text: &str) {
+    match audience {
+        Audience::People => say(text),
+        Audience::Programs => say(&json_line(&json!({ "progress": { "message": text } }))),
+    }
 }

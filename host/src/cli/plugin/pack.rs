@@ -3,12 +3,19 @@
 use std::path::PathBuf;
 
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
-use super::{Done, PluginError, read, read_text, write};
+use super::Said;
+use super::{PluginError, read, read_text, write};
+use crate::plugin::hex;
 use crate::plugin::manifest::{self, Manifest};
 
 /// Put a manifest into a component, which makes it a plugin
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  cargo build --release --target wasm32-wasip2
+  toolward plugin pack target/wasm32-wasip2/release/hello.wasm -o hello.wasm")]
 pub(in crate::cli) struct Pack {
     /// The component, built for wasm32-wasip2
     component: PathBuf,
@@ -18,13 +25,10 @@ pub(in crate::cli) struct Pack {
     /// Where the plugin goes
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 impl Pack {
-    pub(super) fn run(&self) -> Result<Done, PluginError> {
+    pub(super) fn run(&self) -> Result<Said, PluginError> {
         let text = read_text(&self.manifest)?;
         let parsed: Manifest = text.parse().map_err(|problem| PluginError::BadManifest {
             path: self.manifest.clone(),
@@ -37,7 +41,7 @@ impl Pack {
             }
         })?;
         write(&self.output, &packed, 0o644)?;
-        Ok(Done::new(
+        Ok(Said::new(
             format!(
                 "{} {} → {} ({} bytes)",
                 parsed.name,
@@ -50,6 +54,7 @@ impl Pack {
                 "version": parsed.version.to_string(),
                 "file": self.output,
                 "bytes": packed.len(),
+                "sha256": hex(&Sha256::digest(&packed)),
             }),
         ))
     }

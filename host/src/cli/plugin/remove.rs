@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use super::{Done, Global, PluginError, configuration, place};
+use super::Said;
+use super::{Global, PluginError, configuration, place};
 use crate::config::PluginName;
 use crate::plugin::history::remove_if_there;
 use crate::plugin::signature_path;
@@ -12,16 +13,16 @@ use crate::plugin::trust::Memory;
 
 /// Take a plugin out of its place; older versions are kept
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  toolward plugin remove shop")]
 pub(in crate::cli) struct Remove {
     /// The plugin
     name: PluginName,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 impl Remove {
-    pub(super) fn run(&self, global: &Global) -> Result<Done, PluginError> {
+    pub(super) fn run(&self, global: &Global) -> Result<Said, PluginError> {
         let config = configuration(global)?;
         let memory = Memory::open(&config.trust, &config.runtime.state_dir)?;
         let name = &self.name;
@@ -54,7 +55,7 @@ impl Remove {
                 "\nhint: delete [plugins.{name}] from the configuration as well"
             );
         }
-        Ok(Done::new(
+        Ok(Said::new(
             text,
             json!({ "name": name.as_str(), "component": component, "configured": is_configured }),
         ))

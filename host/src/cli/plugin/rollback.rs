@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
+use super::Said;
 use super::verify::{Candidate, words};
-use super::{Done, Global, PluginError, configuration, place};
+use super::{Global, PluginError, configuration, place};
 use crate::config::PluginName;
 use crate::plugin::history::{self, Version};
 use crate::plugin::trust::Memory;
@@ -11,19 +12,20 @@ use crate::plugin::{COMPONENT_BYTES, files, hex};
 
 /// Go back to a version that was served before
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  toolward plugin rollback shop
+  toolward plugin rollback shop --to 1.1.0")]
 pub(in crate::cli) struct Rollback {
     /// The plugin
     name: PluginName,
     /// The version to go back to [default: the one before]
     #[arg(long, value_name = "VERSION")]
     to: Option<semver::Version>,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 impl Rollback {
-    pub(super) fn run(&self, global: &Global) -> Result<Done, PluginError> {
+    pub(super) fn run(&self, global: &Global) -> Result<Said, PluginError> {
         let config = configuration(global)?;
         let mut memory = Memory::open(&config.trust, &config.runtime.state_dir)?;
         let version = self.choose(&memory, &place::target(&config, &self.name))?;
@@ -36,7 +38,7 @@ impl Rollback {
         }
         memory.seen.roll_back(&self.name, &hex(&candidate.digest))?;
         let component = place::put(&config, &memory, &candidate, &signer)?;
-        Ok(Done::new(
+        Ok(Said::new(
             format!(
                 "{} is back at {}, {}\n{}",
                 self.name,

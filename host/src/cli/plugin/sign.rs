@@ -6,14 +6,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
+use super::Said;
 use super::key::{self, Password};
-use super::{Done, PluginError, read, write};
+use super::{Global, PluginError, read, write};
 use crate::plugin::manifest;
 use crate::plugin::signature_path;
 use crate::plugin::trust::signature::trusted_comment;
 
 /// Sign a plugin: the signature goes beside it, into FILE.minisig
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  toolward plugin sign shop.wasm --key shop.key")]
 pub(in crate::cli) struct Sign {
     /// The packed plugin
     file: PathBuf,
@@ -22,13 +26,10 @@ pub(in crate::cli) struct Sign {
     key: PathBuf,
     #[command(flatten)]
     password: Password,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 impl Sign {
-    pub(super) fn run(&self) -> Result<Done, PluginError> {
+    pub(super) fn run(&self, global: &Global) -> Result<Said, PluginError> {
         let component = read(&self.file)?;
         let unusable = |source| PluginError::Component {
             path: self.file.clone(),
@@ -36,7 +37,7 @@ impl Sign {
         };
         let manifest = manifest::read(&component).map_err(unusable)?;
         let manifest_digest = manifest::section_digest(&component).map_err(unusable)?;
-        let secret = key::secret(&self.key, &self.password)?;
+        let secret = key::secret(&self.key, &self.password, global.audience())?;
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs());
@@ -55,7 +56,7 @@ impl Sign {
         })?;
         let output = signature_path(&self.file);
         write(&output, signature.into_string().as_bytes(), 0o644)?;
-        Ok(Done::new(
+        Ok(Said::new(
             format!(
                 "{} {} is signed: {}",
                 manifest.name,

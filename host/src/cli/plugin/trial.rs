@@ -1,11 +1,10 @@
 //! A host for one plugin, apart from the operator's own: a configuration and a state folder that go away with it.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::verify::Candidate;
 use crate::config::{self, Config, Overrides};
@@ -15,6 +14,13 @@ use crate::host::Host;
 /// Where the trial compiles to.
 pub(super) struct Trial {
     cache_dir: Option<PathBuf>,
+}
+
+/// What a trial has besides the plugin: tables of the configuration, and keys of the plugin's own.
+#[derive(Default)]
+pub(super) struct Tables {
+    pub(super) root: Map<String, Value>,
+    pub(super) plugin: Map<String, Value>,
 }
 
 /// A running trial. The folder goes away with it.
@@ -34,9 +40,9 @@ impl Trial {
     /// The plugin's tools, each with the first line of its description. It is granted what it asks for, and bound to
     /// nothing.
     pub(super) fn tools(&self, candidate: &Candidate) -> Result<Vec<(String, String)>, String> {
-        let runtime = super::super::runtime().map_err(|error| error.to_string())?;
+        let runtime = super::runtime().map_err(|error| report(&error).to_string())?;
         runtime.block_on(async {
-            let running = self.start(candidate, "", "").await?;
+            let running = self.start(candidate, &Tables::default()).await?;
             let catalog = running.host.catalog();
             let tools = catalog.tools().map(|tool| {
                 let first = tool.description.lines().next().unwrap_or_default();
@@ -47,12 +53,11 @@ impl Trial {
         })
     }
 
-    /// Starts the host. `tables` stand before the plugin's own table, `lines` are lines of it.
+    /// Starts the host. The plugin is granted what it asks for.
     pub(super) async fn start(
         &self,
         candidate: &Candidate,
-        tables: &str,
-        lines: &str,
+        tables: &Tables,
     ) -> Result<Running, String> {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let name = &candidate.manifest.name;
@@ -62,17 +67,21 @@ impl Trial {
             .into_iter()
             .map(|(grant, _)| grant.as_str())
             .collect();
-        // The bytes that were judged, not the file that they came from.
-        let mut text = String::from("[runtime]\nstate-dir = \"state\"\n");
+        let mut plugin = json!({ "component": "plugin.wasm", "grant": wanted });
+        let mut root = json!({ "runtime": { "state-dir": "state" } });
         if let Some(cache_dir) = &self.cache_dir {
-            let _ = writeln!(text, "cache-dir = {}", json!(cache_dir));
+            root["runtime"]["cache-dir"] = json!(cache_dir);
         }
-        let _ = write!(
-            text,
-            "{tables}\n[plugins.{name}]\ncomponent = \"plugin.wasm\"\ngrant = {}\n{lines}\n",
-            json!(wanted)
-        );
+        for (key, value) in &tables.plugin {
+            plugin[key] = value.clone();
+        }
+        for (key, value) in &tables.root {
+            root[key] = value.clone();
+        }
+        root["plugins"] = json!({ name.as_str(): plugin });
+        let text = toml::to_string(&root).map_err(|error| error.to_string())?;
         let path = folder.path().join("toolward.toml");
+        // The bytes that were judged, not the file that they came from.
         fs::write(&path, text)
             .and_then(|()| fs::write(folder.path().join("plugin.wasm"), &candidate.component))
             .map_err(|error| error.to_string())?;

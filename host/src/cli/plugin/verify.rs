@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::{Done, Global, PluginError, configuration, read};
+use super::Said;
+use super::{Global, PluginError, configuration, read};
 use crate::config::Config;
 use crate::plugin::manifest::{self, Manifest};
 use crate::plugin::trust::{self, Evidence, Memory, TrustError};
@@ -13,16 +14,16 @@ use crate::plugin::{Signer, hex, read_signature};
 
 /// Check who signed a plugin, and whether this host would take it
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  toolward plugin verify shop.wasm")]
 pub(in crate::cli) struct Verify {
     /// The plugin; its signature is beside it, in FILE.minisig
     file: PathBuf,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 impl Verify {
-    pub(super) fn run(&self, global: &Global) -> Result<Done, PluginError> {
+    pub(super) fn run(&self, global: &Global) -> Result<Said, PluginError> {
         let config = configuration(global)?;
         let candidate = Candidate::read(&self.file)?;
         let memory = Memory::open(&config.trust, &config.runtime.state_dir)?;
@@ -31,7 +32,7 @@ impl Verify {
         let Candidate {
             manifest, digest, ..
         } = &candidate;
-        Ok(Done::new(
+        Ok(Said::new(
             format!(
                 "{} {} is {}\nsha256:{}",
                 manifest.name,

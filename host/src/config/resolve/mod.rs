@@ -10,10 +10,12 @@ use super::findings::Findings;
 use super::origin::Origins;
 use super::{Binding, BindingName, Config, Credential, Env, Overrides, raw};
 
+mod addresses;
 mod auth;
 mod binding;
 mod credential;
 mod header;
+mod jobs;
 mod limits;
 mod login;
 mod oauth2;
@@ -67,6 +69,7 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
     let auth = auth::resolve(cx, file.auth.as_ref(), &plugin_names);
     let server = server::resolve(cx, &file.server.unwrap_or_default(), file.auth.is_some());
     let runtime = runtime::resolve(cx, &file.runtime.unwrap_or_default());
+    let jobs = jobs::resolve(cx, &file.jobs.unwrap_or_default());
     let limits = limits::defaults(cx, &file.limits.unwrap_or_default());
     let mut credentials: Named<Credential> =
         entries(file.credentials.unwrap_or_default(), |name, raw| {
@@ -101,6 +104,7 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
         server,
         auth,
         runtime,
+        jobs,
         trust: Arc::new(trust),
         plugins,
         bindings,

@@ -44,7 +44,10 @@ fn a_component_that_is_replaced_between_check_and_load() {
         stop.store(true, Ordering::Relaxed);
     });
     assert!(swapped.load(Ordering::Relaxed));
-    assert!(answers[0] > 0 && answers[1] > 0, "served and refused: {answers:?}");
+    assert!(
+        answers[0] > 0 && answers[1] > 0,
+        "served and refused: {answers:?}"
+    );
 }
 
 /// Compiled code is trusted: what somebody puts into the cache is not executed.

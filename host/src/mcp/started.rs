@@ -1,0 +1,50 @@
+//! A call that goes on as a job: stored first, then told, in the form that the caller can take.
+
+use rmcp::model::{CallToolResult, ErrorData};
+
+use super::call::{Caller, Ended, Follow, told};
+use super::{follow, tasks};
+use crate::error;
+use crate::jobs::{Start, Status};
+
+/// Begins the job and answers the call that started it.
+pub(super) async fn answer(start: Start, caller: &Caller<'_>) -> Result<Ended, ErrorData> {
+    let tool = start.tool.clone();
+    let Some(jobs) = caller.host.jobs() else {
+        return Ok(Ended::Tool(told(format!(
+            "`{tool}` runs as a job, and this host cannot run jobs at the moment: its log says why"
+        ))));
+    };
+    let job = match jobs.start(&caller.principal, start).await {
+        Ok(job) => job,
+        Err(error) => {
+            tracing::warn!(tool, error = %error::report(&error), "a job was not kept");
+            let text = format!("`{tool}` started a job that cannot be kept: {error}");
+            return Ok(Ended::Tool(told(text)));
+        }
+    };
+    let limit = match caller.follow {
+        Follow::Task => return Ok(Ended::Task(Box::new(job))),
+        Follow::Briefly(limit) => limit,
+        Follow::ToTheEnd => jobs.settings().max_duration,
+    };
+    let details = tokio::select! {
+        biased;
+        () = caller.cancelled.cancelled() => {
+            // Nobody has heard of the job, so nobody could stop it later.
+            if let Err(error) = jobs.cancel_started(&job).await {
+                tracing::warn!(%error, job = %job.id, "a job of a cancelled call was not cancelled");
+            }
+            return Ok(Ended::Tool(told("the call was cancelled")));
+        }
+        waited = jobs.wait_started(&job, limit, caller.events.as_ref()) => {
+            waited.map_err(|problem| tasks::error(&problem))?
+        }
+    };
+    let result: CallToolResult = if details.job.status == Status::Failed {
+        tasks::result(&details.job, details.outcome)?
+    } else {
+        follow::show(details)
+    };
+    Ok(Ended::Tool(result))
+}
