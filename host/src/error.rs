@@ -124,11 +124,13 @@ pub fn report(error: &dyn Error) -> Report {
         {
             report.chain.push(message);
         }
-        report.hints.extend(
-            hints
-                .into_iter()
-                .map(|hint| hint["hint: ".len()..].to_owned()),
-        );
+        for hint in hints {
+            let hint = hint["hint: ".len()..].to_owned();
+            // An error that repeats its source repeats its hints.
+            if !report.hints.contains(&hint) {
+                report.hints.push(hint);
+            }
+        }
         next = error.source();
     }
     report

@@ -19,7 +19,7 @@ struct Greeting {
 #[tool(read_only, idempotent, open_world = false)]
 fn {{tool}}_greet(args: GreetArgs) -> Result<Greeting> {
     if args.name.trim().is_empty() {
-        return Err(ToolError::invalid_input("there is nobody to greet: give a name"));
+        return Err(ToolError::invalid_input("there is nobody to greet: give a name").into());
     }
     Ok(Greeting { text: format!("Hello, {}!", args.name) })
 }

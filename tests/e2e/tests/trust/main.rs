@@ -5,6 +5,8 @@
 mod commands;
 mod interop;
 mod manifest;
+mod new;
 mod race;
+mod recorded;
 mod support;
 mod table;

@@ -291,7 +291,7 @@ fn granted_more_than_the_publisher_may_have() {
     deployment.write("toolward.toml", &(text.clone() + "grant = [\"form\"]\n"));
     refused(
         &deployment,
-        "it is granted \"form\", more than plugins of publisher `ours`",
+        "more than plugins of publisher `ours` may ever be granted",
     );
 
     let bindings = "[bindings.a]\nkind = \"a\"\nurl = \"http://127.0.0.1:1\"\nallow = [\"GET /**\"]\n\
