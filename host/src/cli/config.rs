@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Global;
 use super::failure::Failure;
 use super::output::{Audience, Said, say};
-use crate::config::{self, Diagnostics, Overrides};
+use crate::config::{self, Diagnostics, Location, Overrides};
 use crate::error::Exit;
 use crate::telemetry;
 
@@ -95,7 +95,21 @@ fn env(name: &str) -> Option<OsString> {
 
 /// The checked configuration.
 pub(super) fn load(global: &Global, overrides: &Overrides) -> Result<config::Config, Failure> {
-    let config = config::load(&find(global)?, &env, overrides).map_err(wrong)?;
+    load_from(&location(global, overrides.clone())?)
+}
+
+/// Where the configuration is, for a command that reads it more than once.
+pub(super) fn location(global: &Global, overrides: Overrides) -> Result<Location, Failure> {
+    Ok(Location {
+        path: find(global)?,
+        env,
+        overrides,
+    })
+}
+
+/// The same from there.
+pub(super) fn load_from(location: &Location) -> Result<config::Config, Failure> {
+    let config = location.load().map_err(wrong)?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }

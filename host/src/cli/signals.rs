@@ -1,9 +1,12 @@
-//! The signals that end a command: Ctrl-C and SIGTERM.
+//! The signals that end a command, Ctrl-C and SIGTERM, and the one that reloads: SIGHUP.
+
+use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::failure::Failure;
 use crate::error::Exit;
+use crate::host::Host;
 
 /// Which one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,6 +31,18 @@ pub(super) async fn first() -> Signal {
         () = arrival(SignalKind::interrupt()) => Signal::Interrupt,
         () = arrival(SignalKind::terminate()) => Signal::Terminate,
     }
+}
+
+/// Takes up changes with every SIGHUP, for ever. The log tells what came of it.
+pub(super) async fn hang_ups(host: Arc<Host>) {
+    let Ok(mut hang_ups) = signal(SignalKind::hangup()) else {
+        tracing::warn!("cannot listen for SIGHUP");
+        return std::future::pending().await;
+    };
+    while hang_ups.recv().await.is_some() {
+        host.reload().await;
+    }
+    std::future::pending::<()>().await;
 }
 
 async fn arrival(kind: SignalKind) {

@@ -1,5 +1,6 @@
 //! From a path to a checked configuration.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -29,6 +30,24 @@ pub struct Overrides {
     pub max_waiting: Option<String>,
     /// `--guest-threads`, over `runtime.guest-threads` and `TOOLWARD_GUEST_THREADS`.
     pub guest_threads: Option<String>,
+}
+
+/// Where the configuration is, for those who read it again.
+#[derive(Clone, Debug)]
+pub struct Location {
+    /// The file.
+    pub path: PathBuf,
+    /// The environment.
+    pub env: fn(&str) -> Option<OsString>,
+    /// The flags that the host was started with.
+    pub overrides: Overrides,
+}
+
+impl Location {
+    /// Reads and checks it, as [`load`] does.
+    pub fn load(&self) -> Result<Config, Diagnostics> {
+        load(&self.path, &self.env, &self.overrides)
+    }
 }
 
 /// What `toolward config check` says of a configuration without errors.

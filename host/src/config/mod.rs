@@ -48,7 +48,7 @@ pub use address::{AddressKind, AddressRule, BadRule, judge as judge_address};
 pub use auth::{Algorithm, Auth, OAuthServer, StaticToken, TenantRule, token_table};
 pub use diagnostic::Diagnostics;
 pub use find::{FindError, find};
-pub use load::{Checked, Overrides, Shown, check, load, show_origin};
+pub use load::{Checked, Location, Overrides, Shown, check, load, show_origin};
 pub use name::{BackendName, BindingName, CredentialName, PluginName, TenantName};
 pub use pattern::{BadPattern, MethodPattern, RequestPattern, Segment};
 pub use placeholder::placeholders;
@@ -66,7 +66,7 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// The whole configuration, checked.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Where and how the host listens.
     pub server: Server,
@@ -76,6 +76,8 @@ pub struct Config {
     pub runtime: Runtime,
     /// Calls that outlive their requests.
     pub jobs: Jobs,
+    /// How changes of files are taken up.
+    pub reload: Reload,
     /// Every plugin to load, by name.
     pub plugins: BTreeMap<PluginName, Arc<Plugin>>,
     /// Every binding, by name. The binding's credential is resolved into it.
@@ -85,7 +87,7 @@ pub struct Config {
 }
 
 /// The transports.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Server {
     /// Default `127.0.0.1:8825`. Anything but loopback needs `[auth]`, or `allow-unauthenticated = true`.
     pub listen: SocketAddr,
@@ -104,7 +106,7 @@ pub struct Server {
 }
 
 /// The sandbox's engine.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Runtime {
     /// Where compiled components are kept; created with mode 0700.
     pub cache_dir: PathBuf,
@@ -119,7 +121,7 @@ pub struct Runtime {
 }
 
 /// Calls that outlive their requests.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Jobs {
     /// Jobs that run at once; more wait in order. Default 32.
     pub max_running: u32,
@@ -145,8 +147,19 @@ pub struct Jobs {
     pub max_duration: Duration,
 }
 
+/// How changes of components and of the configuration are taken up while the host serves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reload {
+    /// Whether the files are watched. Default `true`.
+    pub watch: bool,
+    /// How long files have to stay as they are before they are read. Default 300 ms.
+    pub settle_time: Duration,
+    /// How long calls in flight may go on in a version that was replaced or removed. Default 30 s.
+    pub drain_time: Duration,
+}
+
 /// One plugin and what it was granted.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Plugin {
     /// The key of its table: `[plugins.NAME]`.
     pub name: PluginName,
@@ -197,7 +210,7 @@ impl Grant {
 }
 
 /// Bounds on one call, and on how many there may be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
     /// Linear memory of the guest, bytes. Default 64 MiB.
     pub memory: usize,
@@ -214,7 +227,7 @@ pub struct Limits {
 }
 
 /// The operator's answer to a backend that a plugin asks for by name.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Binding {
     /// The key of its table: `[bindings.NAME]`.
     pub name: BindingName,
@@ -284,7 +297,7 @@ pub enum Tls {
 }
 
 /// How the host authenticates to a backend.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Credential {
     /// The key of its table: `[credentials.NAME]`.
     pub name: CredentialName,
@@ -293,7 +306,7 @@ pub struct Credential {
 }
 
 /// The kinds of DESIGN.md's «Credentials and the token cache».
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub enum CredentialKind {
     /// Nothing is added.
     None,
@@ -320,7 +333,7 @@ pub enum CredentialKind {
 }
 
 /// An OAuth 2.0 credential. The access token goes out as `Authorization: Bearer …`.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct OAuth2 {
     /// Path of the token endpoint below the binding's URL (`/api/oauth2/token`).
     pub token_path: String,
@@ -335,7 +348,7 @@ pub struct OAuth2 {
 }
 
 /// RFC 6749 section 4.3, 4.4 and 6.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub enum OAuth2Grant {
     /// Resource owner password.
     Password {
@@ -366,7 +379,7 @@ pub enum OAuth2Grant {
 
 /// A login declared as data. Texts may hold `{placeholders}`: the names of `values` (secrets) and, after the
 /// login, those of `answer`.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Login {
     /// Placeholder → secret.
     pub values: BTreeMap<String, SecretSource>,
@@ -385,7 +398,7 @@ pub struct Login {
 }
 
 /// One request of a login.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct LoginRequest {
     /// Method, `POST` by default.
     pub method: http::Method,
@@ -398,7 +411,7 @@ pub struct LoginRequest {
 }
 
 /// The body of a login request.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub enum LoginBody {
     /// No body.
     Empty,
@@ -409,7 +422,7 @@ pub enum LoginBody {
 }
 
 /// A header put on every later request.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct ApplyHeader {
     /// Header to set.
     pub header: http::HeaderName,

@@ -14,8 +14,10 @@ use super::at::At;
 use super::defaults;
 
 mod auth;
+mod reload;
 
 pub(super) use auth::{Algorithm, Auth, OAuth, Token};
+pub(super) use reload::Reload;
 
 /// Names and texts of the operator's choice.
 pub(super) type Texts = BTreeMap<At<String>, At<String>>;
@@ -34,6 +36,8 @@ pub(super) struct File {
     pub(super) limits: Option<Limits>,
     /// Calls that outlive their requests.
     pub(super) jobs: Option<Jobs>,
+    /// How changes of components and of this file are taken up while the host serves.
+    pub(super) reload: Option<Reload>,
     /// How the host logs in to backends, by name.
     pub(super) credentials: Option<BTreeMap<At<String>, Credential>>,
     /// What stands behind the backends that plugins ask for, by name.

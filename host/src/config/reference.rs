@@ -57,6 +57,7 @@ fn keys() -> String {
         "runtime",
         "limits",
         "jobs",
+        "reload",
         "credentials",
         "bindings",
         "plugins",

@@ -20,6 +20,8 @@ use crate::credential::{self, Endpoint};
 #[derive(Debug)]
 pub(super) struct Exit {
     pub(super) endpoint: Endpoint,
+    /// The logins of all tenants.
+    pub(super) tokens: credential::Cache,
     /// Where the credential logs in.
     own_paths: Vec<GuestPath>,
     /// What the credential sets.
@@ -58,6 +60,7 @@ impl Exit {
             gate: Gate::new(&binding.traffic),
             circuits: Circuits::new(&binding.traffic),
             endpoint: Endpoint { binding, client },
+            tokens: credential::Cache::new(),
             own_paths,
             reserved,
         })

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 
 use crate::config::{AddressKind, BackendName, Binding, BindingName, PluginName, TenantName, Tls};
-use crate::credential::Cache;
 
 mod address;
 mod answer;
@@ -145,8 +144,7 @@ pub fn own_client(tls: &Tls, timeout: Duration) -> Result<reqwest::Client, OwnCl
 /// The way out of the host: one HTTP client per binding, and the tokens of all of them.
 #[derive(Debug)]
 pub struct Egress {
-    exits: BTreeMap<BindingName, Exit>,
-    tokens: Cache,
+    exits: BTreeMap<BindingName, Arc<Exit>>,
 }
 
 impl Egress {
@@ -162,12 +160,34 @@ impl Egress {
     ) -> Result<Self, EgressError> {
         let system = tls::SystemRoots::default();
         let exits = bindings
-            .map(|binding| Ok((binding.name.clone(), Exit::new(binding, &system, lookup)?)))
+            .map(|binding| {
+                let exit = Exit::new(binding.clone(), &system, lookup)?;
+                Ok((binding.name.clone(), Arc::new(exit)))
+            })
             .collect::<Result<_, _>>()?;
-        Ok(Self {
-            exits,
-            tokens: Cache::new(),
-        })
+        Ok(Self { exits })
+    }
+
+    /// The way out for other bindings. What is bound as before keeps its connections, limits and logins; of what is bound
+    /// otherwise nothing is carried over.
+    pub fn rebound(
+        &self,
+        bindings: impl Iterator<Item = Arc<Binding>>,
+    ) -> Result<Self, EgressError> {
+        let (system, lookup) = (tls::SystemRoots::default(), address::system());
+        let exits = bindings
+            .map(|binding| {
+                let name = binding.name.clone();
+                let same = self.exits.get(&name);
+                let same = same.filter(|exit| **exit.binding() == *binding);
+                let exit = match same {
+                    Some(exit) => exit.clone(),
+                    None => Arc::new(Exit::new(binding, &system, &lookup)?),
+                };
+                Ok((name, exit))
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { exits })
     }
 
     /// Sends a guest's request to the backend that its authority names: `http://BACKEND/path?query`, with either
@@ -238,8 +258,8 @@ impl Egress {
                 ))
             })??;
         match prepared {
-            Prepared::Whole(body) => self.send_whole(&checked, body).await,
-            Prepared::Long(body) => self.send_long(&checked, *body).await,
+            Prepared::Whole(body) => Self::send_whole(&checked, body).await,
+            Prepared::Long(body) => Self::send_long(&checked, *body).await,
         }
     }
 
@@ -281,17 +301,16 @@ impl Egress {
 
     /// Sends a body that is at hand, and once more if the backend no longer takes the token.
     async fn send_whole(
-        &self,
         checked: &Checked<'_>,
         body: bytes::Bytes,
     ) -> Result<http::Response<Body>, Failed> {
         let endpoint = &checked.exit.endpoint;
         let tenant = &checked.origin.tenant;
-        let token = self.tokens.token(endpoint, tenant).await;
+        let token = checked.exit.tokens.token(endpoint, tenant).await;
         let mut token = token.map_err(|failure| cannot_log_in(checked, &failure))?;
         let mut sent = exchange(checked, &token, &body).await?;
         if sent.response.status() == StatusCode::UNAUTHORIZED {
-            let newer = self.tokens.replace(endpoint, tenant, &token).await;
+            let newer = checked.exit.tokens.replace(endpoint, tenant, &token).await;
             if let Some(newer) = newer.map_err(|failure| cannot_log_in(checked, &failure))? {
                 // The first answer is given up before the second request needs its connection.
                 drop(sent);
@@ -304,13 +323,12 @@ impl Egress {
 
     /// Sends a body that can be sent but once.
     async fn send_long(
-        &self,
         checked: &Checked<'_>,
         body: request_body::LongBody,
     ) -> Result<http::Response<Body>, Failed> {
         let endpoint = &checked.exit.endpoint;
         let tenant = &checked.origin.tenant;
-        let token = self.tokens.token(endpoint, tenant).await;
+        let token = checked.exit.tokens.token(endpoint, tenant).await;
         let token = token.map_err(|failure| cannot_log_in(checked, &failure))?;
         let fault = body.fault();
         let mut checked_headers = checked.headers.clone();
@@ -330,7 +348,7 @@ impl Egress {
         }
         let sent = sent?;
         if sent.response.status() == StatusCode::UNAUTHORIZED
-            && self.tokens.discard(endpoint, tenant, &token)
+            && checked.exit.tokens.discard(endpoint, tenant, &token)
         {
             return Err(Refusal::unavailable(format!(
                 "backend \"{}\" no longer took the host's token, and the request's body is too long to be sent again by itself (more than {} KiB): send the request again",

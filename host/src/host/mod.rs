@@ -1,7 +1,8 @@
 //! The host: everything put together, once. Reading [`Host::start`] tells what exists.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
 use futures::future::join_all;
@@ -9,19 +10,28 @@ use tokio::sync::{Mutex, broadcast, mpsc};
 use tokio::task::JoinSet;
 
 use crate::capability::{Changed, Principal};
-use crate::catalog::{Catalog, Offer, OfferError};
-use crate::config::{self, Ability, Config, PluginName, TenantName};
+use crate::catalog::{Catalog, OfferError};
+use crate::config::{Ability, Config, Location, PluginName, TenantName};
 use crate::egress::{Egress, EgressError};
 use crate::error::{self, Report};
 use crate::jobs::Jobs;
-use crate::plugin::{self, Engine, EngineError, Plugin};
+use crate::plugin::{self, Engine, EngineError};
 use crate::policy;
 
+mod candidate;
 mod changes;
+mod files;
 mod jobs;
 mod list;
+mod reload;
+mod standing;
 mod watch;
 
+use candidate::Candidate;
+use reload::Current;
+pub use reload::{ConfigurationChange, Outcome, Reloaded, Taken};
+use standing::Standing;
+pub use standing::Status;
 pub use watch::Subscription;
 
 /// News that may wait for a slow listener, who then hears that it missed some.
@@ -32,18 +42,24 @@ const NEWS: usize = 256;
 pub struct Host {
     catalog: Arc<ArcSwap<Catalog>>,
     jobs: OnceLock<Jobs>,
+    /// Whether jobs are run here, should a plugin bring some.
+    runs_jobs: AtomicBool,
     /// What each plugin offers, on offer or not.
-    offers: Mutex<BTreeMap<PluginName, (Arc<Plugin>, Offer)>>,
-    /// Plugins that are configured and not on offer, with the reason.
-    pub problems: Vec<Problem>,
+    offers: Mutex<BTreeMap<PluginName, Candidate>>,
+    /// What is served, and from where it is read again; locked while that is done.
+    current: Mutex<Current>,
+    standing: Standing,
+    /// Where the configuration is read again, if it is.
+    location: OnceLock<Location>,
+    engine: Arc<Engine>,
     news: broadcast::Sender<Changed>,
     watching: Arc<watch::Watching>,
-    /// Gathers changes and looks at watched resources; ends with the host.
-    _background: JoinSet<()>,
+    /// Gathers changes, looks at watched resources and at files; ends with the host.
+    background: std::sync::Mutex<JoinSet<()>>,
 }
 
-/// A plugin that is not on offer.
-#[derive(Debug)]
+/// A plugin that is not on offer, or not in the version that it should be.
+#[derive(Clone, Debug)]
 pub struct Problem {
     /// The plugin.
     pub plugin: PluginName,
@@ -109,26 +125,22 @@ impl Host {
         let egress = Arc::new(Egress::new(config.bindings.values().cloned())?);
         let (said, heard) = mpsc::channel(changes::QUEUE);
         let engine = Engine::new(&config.runtime, egress, said)?;
-        let loaded = join_all(config.plugins.values().map(|plugin| load(&engine, plugin))).await;
-        let mut problems = Vec::new();
+        let plugins = config.plugins.values();
+        let loaded = join_all(plugins.map(|plugin| candidate::load(&engine, plugin))).await;
+        let standing = Standing::new(config);
         let mut offers = BTreeMap::new();
         for (name, result) in config.plugins.keys().zip(loaded) {
             match result {
-                Ok(offer) => {
-                    offers.insert(name.clone(), offer);
+                Ok(candidate) => {
+                    offers.insert(name.clone(), candidate);
                 }
-                Err(report) => problems.push(Problem {
-                    plugin: name.clone(),
-                    report,
-                }),
+                Err(report) => standing.has_problem(name, report),
             }
         }
-        let (catalog, refused) =
-            Catalog::of(offers.values().map(|(plugin, offer)| (plugin, offer)));
-        problems.extend(refused.into_iter().map(|error| Problem {
-            plugin: error.plugin().clone(),
-            report: error::report(&error),
-        }));
+        let (catalog, refused) = catalog_of(&offers);
+        for error in refused {
+            standing.has_problem(error.plugin(), error::report(&error));
+        }
         tracing::info!(
             plugins = catalog.plugins().len(),
             tools = catalog.tools().len(),
@@ -144,25 +156,48 @@ impl Host {
             Self {
                 catalog: Arc::new(ArcSwap::from_pointee(catalog)),
                 jobs: OnceLock::new(),
+                runs_jobs: AtomicBool::new(false),
                 offers: Mutex::new(offers),
-                problems,
+                current: Mutex::new(Current {
+                    config: config.clone(),
+                    engine: engine.clone(),
+                }),
+                standing,
+                location: OnceLock::new(),
+                engine,
                 news: broadcast::Sender::new(NEWS),
                 watching,
-                _background: background,
+                background: std::sync::Mutex::new(background),
             }
         }))
     }
 
+    /// Takes up changes of the plugins' components and of the configuration from now on, which is read again from there.
+    pub fn keep_current(self: &Arc<Self>, location: Location) {
+        self.standing.follow(&location.path);
+        if self.location.set(location).is_ok() {
+            let mut background = self
+                .background
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            background.spawn(files::watch(Arc::downgrade(self)));
+        }
+    }
+
     /// Opens the job store, if a plugin has jobs, and lets unfinished ones go on. Where that fails everything else is
     /// served, and the log says why.
+    ///
+    /// A plugin that brings jobs later opens it then.
     pub async fn start_jobs(&self, config: &Config) {
+        self.runs_jobs.store(true, Ordering::Relaxed);
         let catalog = self.catalog();
-        if !catalog.plugins().iter().any(|plugin| plugin.has_jobs()) {
+        let needed = catalog.plugins().iter().any(|plugin| plugin.has_jobs());
+        if !needed || self.jobs.get().is_some() {
             return;
         }
         match jobs::open(config, self.catalog.clone()).await {
             Ok(jobs) => {
-                // A second call finds the store locked by the first.
+                // Two at once: the second finds the store locked by the first.
                 let _ = self.jobs.set(jobs);
             }
             Err(error) => {
@@ -194,7 +229,19 @@ impl Host {
     #[must_use]
     pub fn watch(&self, uri: &str) -> Option<Subscription> {
         let catalog = self.catalog();
-        self.watching.subscribe(uri, catalog.reader(uri)?)
+        let subscription = self.watching.subscribe(uri, catalog.reader(uri)?);
+        let now = self.catalog();
+        if !Arc::ptr_eq(&now, &catalog) {
+            // Exchanged meanwhile, perhaps after everything else was moved.
+            self.watching.moved(&now);
+        }
+        subscription
+    }
+
+    /// Plugins that are not on offer, or not in the version that they should be, with the reason.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        self.standing.problems()
     }
 
     fn tell(&self, changed: Changed) {
@@ -233,44 +280,60 @@ impl Host {
             .lock()
             .await
             .get(name)
-            .map(|(plugin, _)| plugin.clone())
+            .map(|candidate| candidate.plugin.clone())
         else {
             return;
         };
         // A plugin may take its time; the others' offers are not locked meanwhile.
-        let next = match list::offer(&plugin).await {
-            Ok(next) => next,
+        let offer = match list::offer(&plugin).await {
+            Ok(offer) => offer,
             Err(error) => {
                 tracing::warn!("{}", error::report(&error));
                 return;
             }
         };
         let mut offers = self.offers.lock().await;
+        let replaced = offers
+            .get(name)
+            .is_none_or(|now| !Arc::ptr_eq(&now.plugin, &plugin));
+        if replaced {
+            // What a version says that is no longer served changes nothing.
+            return;
+        }
         let mut tried = offers.clone();
-        tried.insert(name.clone(), (plugin, next));
-        let (catalog, refused) = Catalog::of(tried.values().map(|(plugin, offer)| (plugin, offer)));
-        let serving = self.catalog();
-        let serving = serving.plugins();
-        let pushed_out =
-            |error: &&OfferError| serving.iter().any(|one| one.name() == error.plugin());
-        if let Some(error) = refused.iter().find(pushed_out) {
+        tried.insert(name.clone(), Candidate { plugin, offer });
+        let (catalog, refused) = catalog_of(&tried);
+        if let Some(error) = self.pushed_out(&refused) {
             let problem = error::report(error);
             tracing::warn!(plugin = %name, "a changed list collides with what is on offer and is not taken: {problem}");
             return;
         }
         *offers = tried;
-        self.catalog.store(Arc::new(catalog));
+        self.exchange(catalog);
+    }
+
+    fn is_offered(&self, name: &PluginName) -> bool {
+        let catalog = self.catalog();
+        catalog.plugins().iter().any(|plugin| plugin.name() == name)
+    }
+
+    /// The first of these that is on offer.
+    fn pushed_out<'a>(&self, refused: &'a [OfferError]) -> Option<&'a OfferError> {
+        let catalog = self.catalog();
+        let serving = catalog.plugins();
+        refused
+            .iter()
+            .find(|error| serving.iter().any(|one| one.name() == error.plugin()))
+    }
+
+    /// The one place where another catalog takes effect.
+    fn exchange(&self, catalog: Catalog) {
+        let catalog = Arc::new(catalog);
+        self.catalog.store(catalog.clone());
+        self.watching.moved(&catalog);
     }
 }
 
-async fn load(
-    engine: &Arc<Engine>,
-    plugin: &Arc<config::Plugin>,
-) -> Result<(Arc<Plugin>, Offer), Report> {
-    let loaded = plugin::load(engine, plugin, local_tenant()).await;
-    let loaded = Arc::new(loaded.map_err(|error| error::report(&error))?);
-    let offer = list::offer(&loaded)
-        .await
-        .map_err(|error| error::report(&error))?;
-    Ok((loaded, offer))
+fn catalog_of(offers: &BTreeMap<PluginName, Candidate>) -> (Catalog, Vec<OfferError>) {
+    Catalog::of(offers.values().map(|one| (&one.plugin, &one.offer)))
 }

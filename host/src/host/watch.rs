@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::{Host, list};
 use crate::capability::Changed;
+use crate::catalog::Catalog;
 use crate::plugin::Plugin;
 use crate::plugin::wit::watch::Watched;
 
@@ -30,7 +31,8 @@ pub(super) struct Watching {
 #[derive(Debug)]
 struct Entry {
     subscribers: usize,
-    plugin: Arc<Plugin>,
+    /// Who looks. `None`: nobody reads it any more; somebody may again.
+    plugin: Option<Arc<Plugin>>,
     since: Option<String>,
     due: Instant,
 }
@@ -73,7 +75,7 @@ impl Watching {
             .entry(uri.to_owned())
             .or_insert_with(|| Entry {
                 subscribers: 0,
-                plugin: plugin.clone(),
+                plugin: Some(plugin.clone()),
                 since: None,
                 due: Instant::now(),
             })
@@ -86,18 +88,43 @@ impl Watching {
         })
     }
 
+    /// The catalog is another one: whoever reads a resource now looks at it from now on, at once. What was seen stays, so
+    /// that a change meanwhile is news.
+    pub(super) fn moved(&self, catalog: &Catalog) {
+        let mut watched = self.lock();
+        for (uri, entry) in watched.iter_mut() {
+            let reader = catalog.reader(uri);
+            let same = match (&entry.plugin, reader) {
+                (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+                (None, None) => true,
+                (Some(_), None) | (None, Some(_)) => false,
+            };
+            if !same {
+                entry.plugin = reader.cloned();
+                entry.due = Instant::now();
+            }
+        }
+        drop(watched);
+        self.changed.notify_one();
+    }
+
     /// One plugin whose turn it is, with its due resources; or when the next turn is.
     fn due(&self) -> Result<(Arc<Plugin>, Vec<Watched>), Option<Instant>> {
         let watched = self.lock();
-        let watchable = || watched.iter().filter(|(_, entry)| entry.plugin.watches());
-        let now = Instant::now();
-        let Some((_, first)) = watchable().find(|(_, entry)| entry.due <= now) else {
-            return Err(watchable().map(|(_, entry)| entry.due).min());
+        let watchable = || {
+            watched.iter().filter_map(|(uri, entry)| {
+                let plugin = entry.plugin.as_ref().filter(|plugin| plugin.watches())?;
+                Some((uri, entry, plugin))
+            })
         };
-        let plugin = first.plugin.clone();
+        let now = Instant::now();
+        let Some((_, _, plugin)) = watchable().find(|(_, entry, _)| entry.due <= now) else {
+            return Err(watchable().map(|(_, entry, _)| entry.due).min());
+        };
+        let plugin = plugin.clone();
         let due = watchable()
-            .filter(|(_, entry)| entry.due <= now && Arc::ptr_eq(&entry.plugin, &plugin))
-            .map(|(uri, entry)| Watched {
+            .filter(|(_, entry, owner)| entry.due <= now && Arc::ptr_eq(owner, &plugin))
+            .map(|(uri, entry, _)| Watched {
                 uri: uri.clone(),
                 since: entry.since.clone(),
             });

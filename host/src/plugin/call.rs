@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use wasmtime::component::{Instance, InstancePre, Resource};
 use wasmtime::{Store, UpdateDeadline};
 
@@ -32,6 +33,15 @@ pub struct Plugin {
     pub(super) visit_urls: Vec<url::Url>,
     /// This plugin's calls at once.
     pub(super) slots: Arc<Semaphore>,
+    /// When its last calls are stopped, once it was replaced or removed.
+    pub(super) end: watch::Sender<Option<End>>,
+}
+
+/// The end of a version that is no longer on offer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End {
+    at: Instant,
+    drain_time: Duration,
 }
 
 impl std::fmt::Debug for Plugin {
@@ -108,6 +118,16 @@ pub enum CallError {
         /// The plugin.
         plugin: PluginName,
     },
+    /// `reload.drain-time`.
+    #[error(
+        "plugin `{plugin}` was replaced or removed, and the call did not end within the drain-time of {limit:?}: it was stopped, and what it did until then may have taken effect"
+    )]
+    Drained {
+        /// The plugin.
+        plugin: PluginName,
+        /// The limit.
+        limit: Duration,
+    },
     /// A trap: a bug in the plugin, ended here.
     #[error("plugin `{plugin}` failed inside its sandbox; this is a defect of the plugin")]
     Trap {
@@ -162,6 +182,29 @@ impl Plugin {
         self.grants.contains(&grant)
     }
 
+    /// It is no longer on offer: calls that have found it may go on for `drain_time`, and are stopped then.
+    pub fn retire(&self, drain_time: Duration) {
+        let at = Instant::now() + drain_time;
+        self.end.send_replace(Some(End { at, drain_time }));
+    }
+
+    /// Waits for the end of a retired plugin; for ever with others.
+    async fn drained(&self) -> CallError {
+        let mut end = self.end.subscribe();
+        let end = match end.wait_for(Option::is_some).await {
+            Ok(end) => *end,
+            Err(_) => None,
+        };
+        let Some(End { at, drain_time }) = end else {
+            return std::future::pending().await;
+        };
+        tokio::time::sleep_until(at).await;
+        CallError::Drained {
+            plugin: self.name().clone(),
+            limit: drain_time,
+        }
+    }
+
     /// Whether people may be asked to open this link.
     #[must_use]
     pub fn may_send_to(&self, link: &url::Url) -> bool {
@@ -187,11 +230,14 @@ impl Plugin {
             limit: self.limits().wall_time,
         };
 
+        let drained = self.drained();
+        tokio::pin!(drained);
         let permits = tokio::select! {
             biased;
             () = info.cancelled.cancelled() => return Err(CallError::Cancelled),
             permits = self.admit() => permits?,
             () = &mut deadline => return Err(late()),
+            error = &mut drained => return Err(error),
         };
         let mut call = AbortOnDrop(self.spawn(permits, &info, operation));
         tokio::select! {
@@ -199,6 +245,7 @@ impl Plugin {
             ended = &mut call.0 => ended.unwrap_or_else(|_| Err(CallError::Trap { plugin: self.name().clone() })),
             () = info.cancelled.cancelled() => Err(CallError::Cancelled),
             () = &mut deadline => Err(late()),
+            error = &mut drained => Err(error),
         }
     }
 

@@ -29,19 +29,19 @@ const EPOCH: Duration = Duration::from_millis(1);
 pub struct Engine {
     pub(super) wasmtime: wasmtime::Engine,
     pub(super) linker: Linker<State>,
-    pub(super) cache: Cache,
+    pub(super) cache: Arc<Cache>,
     pub(super) egress: Arc<Egress>,
     /// Where plugins say that something changed.
     pub(super) changes: Changes,
     /// The runtime whose threads serve I/O.
     pub(super) io: Handle,
     /// The runtime whose threads run guests, at lower priority.
-    pub(super) guests: Guests,
+    pub(super) guests: Arc<Guests>,
     /// Free instances of the pool: an exhausted pool would be an error, so calls wait here.
     pub(super) instances: Arc<Semaphore>,
     /// Calls that may wait for an instance.
     pub(super) waiting: Arc<Semaphore>,
-    pub(super) epochs: Epochs,
+    pub(super) epochs: Arc<Epochs>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -86,19 +86,48 @@ impl Engine {
         let wasmtime = wasmtime::Engine::new(&settings(runtime.max_instances)).map_err(failed)?;
         let mut linker = Linker::new(&wasmtime);
         capability::link(&mut linker).map_err(failed)?;
-        let cache = Cache::open(&runtime.cache_dir, &wasmtime)?;
+        let cache = Arc::new(Cache::open(&runtime.cache_dir, &wasmtime)?);
         Ok(Arc::new(Self {
             linker,
             cache,
             egress,
             changes,
             io: Handle::current(),
-            guests: Guests::start(runtime.guest_threads).map_err(EngineError::Threads)?,
+            guests: Arc::new(Guests::start(runtime.guest_threads).map_err(EngineError::Threads)?),
             instances: Arc::new(Semaphore::new(runtime.max_instances as usize)),
             waiting: Arc::new(Semaphore::new(runtime.max_waiting as usize)),
-            epochs: Epochs::start(wasmtime.clone()).map_err(EngineError::Threads)?,
+            epochs: Arc::new(Epochs::start(wasmtime.clone()).map_err(EngineError::Threads)?),
             wasmtime,
         }))
+    }
+
+    /// The same engine with another way out, for plugins that are loaded from now on. Everything else is shared.
+    #[must_use]
+    pub fn rebound(&self, egress: Arc<Egress>) -> Arc<Self> {
+        Arc::new(Self {
+            wasmtime: self.wasmtime.clone(),
+            linker: self.linker.clone(),
+            cache: self.cache.clone(),
+            egress,
+            changes: self.changes.clone(),
+            io: self.io.clone(),
+            guests: self.guests.clone(),
+            instances: self.instances.clone(),
+            waiting: self.waiting.clone(),
+            epochs: self.epochs.clone(),
+        })
+    }
+
+    /// The way out.
+    #[must_use]
+    pub fn egress(&self) -> &Egress {
+        &self.egress
+    }
+
+    /// Instances that are free: all of them while nothing is called.
+    #[must_use]
+    pub fn free_instances(&self) -> usize {
+        self.instances.available_permits()
     }
 }
 

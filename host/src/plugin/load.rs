@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{OnceCell, Semaphore, watch};
 use wasmtime::component::Component;
 
 use super::call::Plugin;
@@ -121,6 +121,14 @@ pub enum LoadError {
     },
 }
 
+impl LoadError {
+    /// Whether there is no file at all.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Self::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
+    }
+}
+
 /// Loads one plugin for a tenant. Compiling happens on a thread of its own.
 pub async fn load(
     engine: &Arc<Engine>,
@@ -130,6 +138,22 @@ pub async fn load(
     let task = tokio::task::spawn_blocking({
         let (engine, plugin) = (engine.clone(), plugin.clone());
         move || load_blocking(&engine, &plugin, tenant)
+    });
+    task.await.unwrap_or_else(|_| {
+        Err(LoadError::Abandoned {
+            name: plugin.name.clone(),
+        })
+    })
+}
+
+/// The digest of a plugin's component as it is now: whether it has to be loaded again.
+pub async fn digest(plugin: &Arc<config::Plugin>) -> Result<String, LoadError> {
+    let task = tokio::task::spawn_blocking({
+        let plugin = plugin.clone();
+        move || {
+            let bytes = read(&plugin.name, &plugin.component)?;
+            Ok(super::hex(&Sha256::digest(&bytes)))
+        }
     });
     task.await.unwrap_or_else(|_| {
         Err(LoadError::Abandoned {
@@ -185,6 +209,7 @@ fn load_blocking(
         pre,
         exports,
         formats: OnceCell::new(),
+        end: watch::Sender::new(None),
     })
 }
 

@@ -39,6 +39,9 @@ pub struct Manifest {
     /// How a model should use the tools together; part of the server's instructions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instructions: Option<String>,
+    /// A tool that changes nothing and takes no arguments, run before the version is served: one that fails is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub self_check: Option<String>,
     /// The backends it asks for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub backends: Vec<WantedBackend>,

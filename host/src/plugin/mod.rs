@@ -14,7 +14,7 @@ mod size;
 
 pub use call::{CallError, Plugin};
 pub use engine::{Engine, EngineError};
-pub use load::{LoadError, load};
+pub use load::{LoadError, digest, load};
 
 pub use offers::Answer;
 

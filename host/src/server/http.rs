@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::door::{self, Door};
 use super::guard::{self, Callers, Guard};
 use super::sessions::{Owned, Owners};
-use super::{connections, jobs, metadata};
+use super::{admin, connections, jobs, metadata};
 use crate::auth::{Authenticator, IssuerError};
 use crate::config::{self, Config};
 use crate::host::{Host, anonymous_principal, local_principal};
@@ -112,8 +112,9 @@ fn routes(
         .layer(from_fn_with_state(guard.clone(), guard::guard))
         .merge(
             jobs::routes()
+                .merge(admin::routes())
                 .layer(from_fn_with_state(guard.clone(), guard::know))
-                .with_state(guard),
+                .with_state(guard.clone()),
         );
     if let Some(oauth) = oauth {
         let document = metadata::document(oauth);
@@ -132,7 +133,7 @@ fn routes(
     Ok(routes
         .layer(from_fn_with_state(door, come_in))
         // Whoever looks after the process asks by whatever name it has there.
-        .route("/health", get(async || "ok\n")))
+        .route("/health", get(admin::health).with_state(guard)))
 }
 
 fn callers(auth: Option<&config::Auth>, address: SocketAddr) -> Result<Callers, HttpError> {

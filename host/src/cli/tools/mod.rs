@@ -44,9 +44,10 @@ impl Tools {
             return Ok(Said::new(describe::tool(tool), as_json(tool)));
         }
         let tools: Vec<Value> = catalog.tools().map(|tool| as_json(tool)).collect();
-        let problems = host.problems.iter().map(problem).collect::<Vec<_>>();
+        let found = host.problems();
+        let problems = found.iter().map(problem).collect::<Vec<_>>();
         if global.audience() == Audience::People {
-            for problem in &host.problems {
+            for problem in &found {
                 warn(&problem.report);
             }
         }
@@ -77,7 +78,7 @@ pub(super) fn find<'a>(
         names => failure.hint(format!("did you mean `{}`?", names.join("` or `"))),
     };
     // It may be one of a plugin that is not there.
-    for problem in &host.problems {
+    for problem in host.problems() {
         failure = failure.hint(format!(
             "plugin `{}` is not on offer: `toolward tools` says why",
             problem.plugin

@@ -22,6 +22,7 @@ mod oauth2;
 mod oauth_server;
 mod outside;
 mod plugin;
+mod reload;
 mod runtime;
 mod secret;
 mod server;
@@ -67,6 +68,7 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
     let server = server::resolve(cx, &file.server.unwrap_or_default(), file.auth.is_some());
     let runtime = runtime::resolve(cx, &file.runtime.unwrap_or_default());
     let jobs = jobs::resolve(cx, &file.jobs.unwrap_or_default());
+    let reload = reload::resolve(cx, &file.reload.unwrap_or_default());
     let limits = limits::defaults(cx, &file.limits.unwrap_or_default());
     let mut credentials: Named<Credential> =
         entries(file.credentials.unwrap_or_default(), |name, raw| {
@@ -96,6 +98,7 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
         auth,
         runtime,
         jobs,
+        reload,
         plugins,
         bindings,
         warnings: Vec::new(),
