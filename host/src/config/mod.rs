@@ -395,6 +395,28 @@ pub struct Login {
     pub apply: Vec<ApplyHeader>,
     /// How a login is renewed before it ends; without it the login is repeated.
     pub renewal: Option<LoginRequest>,
+    /// Placeholder → one-time password.
+    pub totp: BTreeMap<String, Totp>,
+    /// What follows when an answer asks for more.
+    pub challenge: Option<Challenge>,
+}
+
+/// A one-time password that changes with time.
+#[derive(Debug)]
+pub struct Totp {
+    /// The shared secret, in Base32 or as an `otpauth://` link.
+    pub secret: SecretSource,
+    /// Text before the code.
+    pub prefix: String,
+}
+
+/// The second request of a login.
+#[derive(Debug)]
+pub struct Challenge {
+    /// JSON pointer to what an answer has when it asks for more.
+    pub pointer: String,
+    /// The request.
+    pub request: LoginRequest,
 }
 
 /// One request of a login.

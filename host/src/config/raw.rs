@@ -240,6 +240,28 @@ pub(super) struct Credential {
     /// Kind `login`: the request that renews a login before it ends. Its texts may hold the names of `values` and
     /// `answer`. Default: `request` is sent again.
     pub(super) renewal: Option<At<LoginRequest>>,
+    /// Kind `login`: one-time passwords as authenticators show them (RFC 6238), each under a name that texts of
+    /// requests may hold.
+    pub(super) totp: Option<BTreeMap<At<String>, Totp>>,
+    /// Kind `login`: the request that follows when the answer to `request` asks for more, such as a second factor. Its
+    /// texts may hold the names of `values`, `totp` and of what `answer` found so far.
+    pub(super) challenge: Option<At<LoginRequest>>,
+    /// Kind `login`: JSON pointer to what an answer has when it asks for more: anything but `null`, `false`, `0` and an
+    /// empty text.
+    #[schemars(extend("examples" = ["/data/NeedTFA"]))]
+    pub(super) challenge_pointer: Option<At<String>>,
+}
+
+/// A one-time password that changes with time.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Totp {
+    /// The shared secret: in Base32, as it is typed into an authenticator, or the whole `otpauth://` link.
+    #[schemars(required, extend("examples" = ["file:pve-totp"]))]
+    pub(super) secret: Option<At<SecretText>>,
+    /// Text before the code.
+    #[schemars(extend("default" = "", "examples" = ["totp:"]))]
+    pub(super) prefix: Option<At<String>>,
 }
 
 /// A kind of credential.
