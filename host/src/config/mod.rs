@@ -402,7 +402,7 @@ pub struct Login {
 }
 
 /// A one-time password that changes with time.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Totp {
     /// The shared secret, in Base32 or as an `otpauth://` link.
     pub secret: SecretSource,
@@ -411,7 +411,7 @@ pub struct Totp {
 }
 
 /// The second request of a login.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Challenge {
     /// JSON pointer to what an answer has when it asks for more.
     pub pointer: String,

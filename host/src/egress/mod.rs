@@ -420,4 +420,28 @@ mod tests {
         assert_eq!(head(Some(seconds(600)), Some(seconds(600))), seconds(30));
         assert_eq!(head(Some(Duration::MAX), Some(seconds(1))), seconds(30));
     }
+
+    #[test]
+    fn what_is_bound_as_before_is_carried_over_and_nothing_else() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let named = |name: &str, url: &str| {
+            let name = name.parse().unwrap();
+            Arc::new(Binding {
+                name,
+                ..binding(url)
+            })
+        };
+        let before = [named("a", "http://one"), named("b", "http://one")];
+        let before = Egress::new(before.into_iter()).unwrap();
+        let after = [named("a", "http://one"), named("b", "http://two")];
+        let after = before.rebound(after.into_iter()).unwrap();
+        let same = |name: &str| {
+            let name: BindingName = name.parse().unwrap();
+            Arc::ptr_eq(&before.exits[&name], &after.exits[&name])
+        };
+        assert!(same("a"), "the same binding keeps its logins and limits");
+        assert!(!same("b"), "a login at one server is not sent to another");
+        let none = after.rebound(std::iter::empty()).unwrap();
+        assert!(none.exits.is_empty());
+    }
 }

@@ -184,15 +184,19 @@ impl Host {
         }
     }
 
-    /// Opens the job store, if a plugin has jobs, and lets unfinished ones go on. Where that fails everything else is
-    /// served, and the log says why.
-    ///
-    /// A plugin that brings jobs later opens it then.
+    /// Runs jobs: those that are unfinished go on, if a plugin has any, and a plugin that comes later can bring some. Where
+    /// their store cannot be opened everything else is served, and the log says why.
     pub async fn start_jobs(&self, config: &Config) {
         self.runs_jobs.store(true, Ordering::Relaxed);
         let catalog = self.catalog();
-        let needed = catalog.plugins().iter().any(|plugin| plugin.has_jobs());
-        if !needed || self.jobs.get().is_some() {
+        if catalog.plugins().iter().any(|plugin| plugin.has_jobs()) {
+            self.open_jobs(config).await;
+        }
+    }
+
+    /// Opens the job store, unless it is open.
+    async fn open_jobs(&self, config: &Config) {
+        if self.jobs.get().is_some() {
             return;
         }
         match jobs::open(config, self.catalog.clone()).await {

@@ -124,14 +124,9 @@ impl Host {
         };
         let configuration = self.reconfigure(&mut current, &mut progress).await;
         self.refresh(&current, &mut progress).await;
-        if !progress.lists.is_empty() {
-            if self.runs_jobs.load(Ordering::Relaxed) {
-                self.start_jobs(&current.config).await;
-            }
-            // Once for each list, however many plugins changed it.
-            for changed in progress.lists {
-                self.tell(changed);
-            }
+        // Once for each list, however many plugins changed it.
+        for changed in progress.lists {
+            self.tell(changed);
         }
         let reloaded = self.told(&current, configuration, progress.outcomes).await;
         log(&reloaded);
@@ -304,6 +299,11 @@ impl Host {
         config: &Config,
         progress: &mut Progress,
     ) -> Result<(), OfferError> {
+        let brings_jobs = step.put.values().any(|one| one.plugin.has_jobs());
+        if brings_jobs && self.runs_jobs.load(Ordering::Relaxed) {
+            // Before anybody can start one.
+            self.open_jobs(config).await;
+        }
         let mut offers = self.offers.lock().await;
         let mut tried = offers.clone();
         let mut replaced: Vec<(PluginName, Outcome, Candidate)> = Vec::new();

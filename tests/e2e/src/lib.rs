@@ -9,6 +9,9 @@
 //! | `echo` | what every echo plugin does, in whatever language |
 //! | `session` | the same for a session of the old protocol |
 //! | `terminal` | the binary at a terminal, with somebody who types |
+//! | `listen` | somebody who listens to a stream of notifications |
+//! | `versions` | versions of one plugin |
+//! | `operator` | what an operator sees and does over HTTP |
 //! | `mcp` | requests as bytes on the wire, without a client library in between |
 //!
 //! Helpers panic when they cannot do their work: a test that cannot be set up is a failed test.
@@ -22,13 +25,17 @@ mod deployment;
 pub mod echo;
 mod host;
 pub mod issuer;
+mod listen;
 pub mod mcp;
+pub mod operator;
 mod paths;
 mod session;
 pub mod terminal;
+pub mod versions;
 
 pub use deployment::{Binding, Deployment};
 pub use host::Host;
+pub use listen::Listener;
 pub use paths::{Tools, binary, plugin, repository, target};
 pub use session::Session;
 pub use terminal::Terminal;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::listen::Listener;
 use crate::mcp::{ProtocolError, message, outcome};
 
 const VERSION: &str = "2025-11-25";
@@ -67,6 +68,26 @@ impl Session {
     pub async fn call(&self, tool: &str, arguments: Value) -> Result<Value, ProtocolError> {
         let params = json!({ "name": tool, "arguments": arguments });
         self.request("tools/call", params).await.0
+    }
+
+    /// Listens to what the server tells without being asked.
+    pub async fn listen(&self) -> Listener {
+        let request = self
+            .http
+            .get(&self.url)
+            .header("accept", "text/event-stream")
+            .header("mcp-protocol-version", VERSION)
+            .header("mcp-session-id", &self.id);
+        Listener::new(request.send().await.expect("the host answers"))
+    }
+
+    /// The names of all tools.
+    pub async fn tools(&self) -> Vec<String> {
+        let (result, _) = self.request("tools/list", json!({})).await;
+        let result = result.expect("tools can be listed");
+        let tools = result["tools"].as_array().cloned().unwrap_or_default();
+        let names = tools.iter().filter_map(|tool| tool["name"].as_str());
+        names.map(str::to_owned).collect()
     }
 
     /// Sends one request, replies to what the server asks meanwhile, and gives the result.
