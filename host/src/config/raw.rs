@@ -64,6 +64,14 @@ pub(super) struct Server {
     /// `host[:port]`.
     #[schemars(extend("default" = [], "examples" = [["toolward.example:8825"]]))]
     pub(super) allowed_hosts: Option<Vec<At<String>>>,
+    /// Where clients reach this host, when that is another address than the one it listens on: what `/openapi.json` names as
+    /// its server. Its host is one of the `allowed-hosts` and its origin one of the `allowed-origins`. Default: what stands
+    /// before `/mcp` in `auth.oauth.resource`, else what each request says in `Host`.
+    #[schemars(extend("examples" = ["https://tools.example"]))]
+    pub(super) public_url: Option<At<String>>,
+    /// Who may read `/metrics`.
+    #[schemars(extend("default" = defaults::METRICS, "examples" = ["everybody"]))]
+    pub(super) metrics: Option<At<MetricsReaders>>,
     /// Largest request body.
     #[schemars(extend("default" = defaults::MAX_REQUEST_SIZE, "examples" = ["4 MiB"]))]
     pub(super) max_request_size: Option<At<Size>>,
@@ -76,6 +84,17 @@ pub(super) struct Server {
     /// How long a client may take to send the body of a request.
     #[schemars(extend("default" = defaults::BODY_TIMEOUT, "examples" = ["30 s"]))]
     pub(super) body_timeout: Option<At<Duration>>,
+}
+
+/// Who may read `/metrics`: whoever has the scope `metrics:read` or `admin`, everybody who reaches the address (whatever
+/// name he has for it), or nobody.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum MetricsReaders {
+    Scoped,
+    Everybody,
+    Nobody,
 }
 
 /// The sandbox's engine.

@@ -1,12 +1,11 @@
 //! One call in a fresh instance: admitted, bounded, and gone afterwards.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 use wasmtime::component::{Instance, InstancePre, Resource};
 use wasmtime::{Store, UpdateDeadline};
 
@@ -16,6 +15,7 @@ use super::manifest::Manifest;
 use super::offers::Exports;
 use crate::capability::{CallInfo, Context, PluginFacts, State, Stderr};
 use crate::config::{Grant, Limits, PluginName};
+use crate::telemetry::metrics;
 
 /// A loaded plugin. Cheap to share; every call gets an instance of its own.
 pub struct Plugin {
@@ -136,6 +136,25 @@ pub enum CallError {
     },
 }
 
+impl CallError {
+    /// Which limit or end it is, in one word for programs.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::Busy => "busy",
+            Self::WallTime { .. } => "wall_time",
+            Self::CpuTime { .. } => "cpu_time",
+            Self::Memory { .. } => "memory",
+            Self::HostMemory { .. } => "host_memory",
+            Self::ResultSize { .. } => "result_size",
+            Self::Stack { .. } => "stack",
+            Self::Drained { .. } => "drained",
+            Self::Trap { .. } => "trap",
+        }
+    }
+}
+
 /// Whether `link` is `allowed` or below it: the same server, and the path goes on at a slash.
 fn is_below(link: &url::Url, allowed: &url::Url) -> bool {
     let path = allowed.path().trim_end_matches('/');
@@ -198,7 +217,7 @@ impl Plugin {
         let Some(End { at, drain_time }) = end else {
             return std::future::pending().await;
         };
-        tokio::time::sleep_until(at).await;
+        tokio::time::sleep_until(at.into()).await;
         CallError::Drained {
             plugin: self.name().clone(),
             limit: drain_time,
@@ -218,6 +237,17 @@ impl Plugin {
     /// Runs `operation` in a fresh instance, on the guests' threads. Whatever ends the wait (the answer, a limit,
     /// the client), the instance is gone when the permits are free again.
     pub(super) async fn run<T: Send + 'static>(
+        &self,
+        info: CallInfo,
+        operation: Operation<T>,
+    ) -> Result<T, CallError> {
+        let run = metrics().run(self.name().as_str());
+        let ended = self.run_within(info, operation).await;
+        run.ended(ended.as_ref().err().map_or("answered", CallError::word));
+        ended
+    }
+
+    async fn run_within<T: Send + 'static>(
         &self,
         info: CallInfo,
         operation: Operation<T>,
@@ -256,6 +286,8 @@ impl Plugin {
             .waiting
             .try_acquire()
             .map_err(|_| CallError::Busy)?;
+        let _one_more_waits = metrics().waiting();
+        let begun = Instant::now();
         // The plugin's own slot first: one plugin's queue must not hold the pool's instances.
         let slot = self
             .slots
@@ -270,6 +302,7 @@ impl Plugin {
             .acquire_owned()
             .await
             .expect(NEVER_CLOSED);
+        metrics().waited(self.name().as_str(), begun.elapsed());
         Ok([slot, instance])
     }
 
@@ -288,6 +321,7 @@ impl Plugin {
             // Dropped in reverse order: the instance goes before the permits that stand for it.
             let _permits = permits;
             let _epochs = epochs;
+            let _one_more_lives = metrics().instance();
             let ended = async {
                 let instance = pre.instantiate_async(&mut store).await?;
                 let context = store.data_mut().context()?;
