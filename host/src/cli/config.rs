@@ -84,7 +84,9 @@ fn env(name: &str) -> Option<OsString> {
 
 /// The checked configuration; what is wrong with it has been printed otherwise.
 pub(super) fn load(global: &Global, overrides: &Overrides) -> Result<config::Config, Exit> {
-    let config = with_file(global, |path| config::load(path, &env, overrides))?;
+    let mut config = with_file(global, |path| config::load(path, &env, overrides))?;
+    // Whatever the file of this program is called by now, and whatever it has been replaced by since.
+    config.runtime.compile.program = Some(PathBuf::from("/proc/self/exe"));
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }

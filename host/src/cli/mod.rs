@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::error::Exit;
+use crate::plugin::COMPILE_COMMAND;
 use crate::telemetry::{self, LogFormat};
 
 mod audit;
 mod call;
+mod compile;
 mod completions;
 mod config;
 mod plugin;
@@ -78,6 +80,8 @@ enum Command {
     /// Look after the audit log
     #[command(subcommand)]
     Audit(audit::Audit),
+    #[command(name = COMPILE_COMMAND, hide = true)]
+    Compile(compile::Compile),
     /// Print a completion script for a shell
     Completions(completions::Completions),
 }
@@ -103,6 +107,7 @@ impl Cli {
             Command::Token(command) => command.run(),
             Command::Config(command) => command.run(&self.global),
             Command::Audit(command) => command.run(&self.global),
+            Command::Compile(command) => command.run(),
             Command::Completions(command) => command.run(),
         }
     }

@@ -15,6 +15,8 @@ pub(super) const CLOCK_LEEWAY: &str = "30 s";
 
 pub(super) const MAX_INSTANCES: u32 = 64;
 pub(super) const MAX_WAITING: u32 = 1024;
+pub(super) const COMPILE_MEMORY: &str = "4 GiB";
+pub(super) const COMPILE_TIME: &str = "5 min";
 
 pub(super) const MEMORY: &str = "64 MiB";
 pub(super) const HOST_MEMORY: &str = "16 MiB";

@@ -120,6 +120,20 @@ pub struct Runtime {
     pub max_waiting: u32,
     /// Threads that run guests. Default: the number of cores.
     pub guest_threads: usize,
+    /// How components are compiled.
+    pub compile: Compile,
+}
+
+/// How components are compiled.
+#[derive(Clone, Debug)]
+pub struct Compile {
+    /// The `toolward` program, which is started to compile. `None`: it is done in this process, without limits. Not a key
+    /// of the file: the program sets it to itself.
+    pub program: Option<PathBuf>,
+    /// Address space of that process, bytes. Default 4 GiB.
+    pub memory: u64,
+    /// Its time, by the clock and of the CPU. Default 5 min.
+    pub time: Duration,
 }
 
 /// Calls that outlive their requests.

@@ -97,6 +97,12 @@ pub(super) struct Runtime {
     /// Calls that may wait for an instance, over all plugins, before new ones are refused.
     #[schemars(extend("default" = defaults::MAX_WAITING, "minimum" = 1, "examples" = [1024]))]
     pub(super) max_waiting: Option<At<i64>>,
+    /// Address space of the process that compiles a component. What needs more is not loaded.
+    #[schemars(extend("default" = defaults::COMPILE_MEMORY, "examples" = ["4 GiB"]))]
+    pub(super) compile_memory: Option<At<Size>>,
+    /// Time for compiling a component, by the clock and over all cores. What takes longer is not loaded.
+    #[schemars(extend("default" = defaults::COMPILE_TIME, "examples" = ["2 min"]))]
+    pub(super) compile_time: Option<At<Duration>>,
     /// Threads that run guests. Default: the number of cores.
     #[schemars(extend("minimum" = 1, "examples" = [2]))]
     pub(super) guest_threads: Option<At<i64>>,

@@ -23,6 +23,8 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 use zeroize::Zeroizing;
 
+use super::compile::{CompileError, Compiler};
+
 const TAG_BYTES: usize = 32;
 const KEY_BYTES: usize = 32;
 const KEY_FILE: &str = "key";
@@ -86,7 +88,12 @@ impl Cache {
 
     /// The compiled form of `component`, from the cache or compiled now. Blocks: compiling takes from 0.1 s to
     /// several seconds.
-    pub(super) fn load(&self, engine: &Engine, component: &[u8]) -> wasmtime::Result<Component> {
+    pub(super) fn load(
+        &self,
+        engine: &Engine,
+        component: &[u8],
+        compiler: &Compiler,
+    ) -> Result<Component, CompileError> {
         let name = self.entry_name(component);
         let path = self.folder.join(format!("{name}.cwasm"));
         if let Some(code) = self.checked(&name, &path) {
@@ -99,13 +106,15 @@ impl Cache {
                 }
             }
         }
-        let code = engine.precompile_component(component)?;
+        let code = compiler.compile(component)?;
         if let Err(error) = self.store(&name, &path, &code) {
             // Without the entry the next start compiles again; nothing else is lost.
             tracing::warn!(%error, entry = name, "cannot keep a compiled component");
         }
-        // SAFETY: made by `precompile_component` in the line above, never outside this process.
-        unsafe { Component::deserialize(engine, &code) }
+        // SAFETY: made by `precompile_component`, in this process or in one that this process started from its own
+        // program and whose output came by a pipe; it has been in no file since.
+        let loaded = unsafe { Component::deserialize(engine, &code) };
+        loaded.map_err(|error| CompileError::Component(format!("{error:#}")))
     }
 
     fn entry_name(&self, component: &[u8]) -> String {
@@ -215,6 +224,7 @@ fn key(folder: &Path) -> Result<Zeroizing<[u8; KEY_BYTES]>, CacheError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config;
 
     const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
@@ -233,9 +243,16 @@ mod tests {
     fn a_planted_or_damaged_entry_is_compiled_anew() {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = folder.path().join("cache");
-        let engine = Engine::default();
+        let engine = Engine::new(&crate::plugin::engine::code_settings()).expect("an engine");
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let here = config::Compile {
+            program: None,
+            memory: 1 << 30,
+            time: std::time::Duration::from_mins(1),
+        };
+        let compiler = Compiler::new(here, runtime.handle().clone());
         let cache = Cache::open(&folder, &engine).expect("opens");
-        cache.load(&engine, COMPONENT).expect("compiles");
+        cache.load(&engine, COMPONENT, &compiler).expect("compiles");
         let path = entry(&folder);
         let good = fs::read(&path).expect("the entry");
 
@@ -252,7 +269,9 @@ mod tests {
                 cache.checked(&name, &path).is_none(),
                 "byte {spoil} was changed"
             );
-            cache.load(&engine, COMPONENT).expect("compiles anew");
+            cache
+                .load(&engine, COMPONENT, &compiler)
+                .expect("compiles anew");
             assert_eq!(fs::read(&path).expect("the entry").len(), good.len());
         }
         // An entry of the same folder under another component's name.

@@ -11,6 +11,7 @@ use wasmtime::component::Linker;
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use super::cache::Cache;
+use super::compile::Compiler;
 use crate::audit::Audit;
 use crate::capability::{self, Changes, State};
 use crate::config;
@@ -31,6 +32,7 @@ pub struct Engine {
     pub(super) wasmtime: wasmtime::Engine,
     pub(super) linker: Linker<State>,
     pub(super) cache: Cache,
+    pub(super) compiler: Compiler,
     pub(super) egress: Arc<Egress>,
     /// Where calls are recorded.
     pub(super) audit: Audit,
@@ -94,6 +96,7 @@ impl Engine {
         Ok(Arc::new(Self {
             linker,
             cache,
+            compiler: Compiler::new(runtime.compile.clone(), Handle::current()),
             egress,
             audit,
             changes,
@@ -120,13 +123,20 @@ fn settings(max_instances: u32) -> Config {
         .max_tables_per_component(TABLES)
         .table_elements(TABLE_ELEMENTS)
         .linear_memory_keep_resident(32 * 1024);
+    let mut settings = code_settings();
+    settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    settings
+}
+
+/// Those settings that the code depends on. A process that only compiles has no others: the pool takes more address
+/// space than it may have.
+pub(super) fn code_settings() -> Config {
     let mut settings = Config::new();
     settings
         .wasm_component_model(true)
         .concurrency_support(false)
         .epoch_interruption(true)
-        .memory_init_cow(true)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        .memory_init_cow(true);
     settings
 }
 

@@ -9,6 +9,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use wasmtime::component::Component;
 
 use super::call::Plugin;
+use super::compile::CompileError;
 use super::engine::Engine;
 use super::manifest::{self, Manifest, ManifestError};
 use super::offers::Exports;
@@ -18,7 +19,7 @@ use crate::config::{self, Grant, PluginName, TenantName};
 use crate::egress::Origin;
 
 /// Largest component file. A Python or JavaScript component has 12 to 18 MB.
-const COMPONENT_BYTES: u64 = 256 * 1024 * 1024;
+pub(super) const COMPONENT_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Why a plugin did not load. The host keeps serving the others.
 #[derive(Debug, thiserror::Error)]
@@ -73,9 +74,9 @@ pub enum LoadError {
         name: PluginName,
         /// The file.
         path: PathBuf,
-        /// wasmtime's reason.
+        /// Why not.
         #[source]
-        source: wasmtime::Error,
+        source: CompileError,
     },
     /// An import that the configuration may grant, and does not.
     #[error(
@@ -149,7 +150,7 @@ fn load_blocking(
     let manifest = read_manifest(name, path, &bytes)?;
     let component = engine
         .cache
-        .load(&engine.wasmtime, &bytes)
+        .load(&engine.wasmtime, &bytes, &engine.compiler)
         .map_err(|source| LoadError::Compile {
             name: name.clone(),
             path: path.clone(),

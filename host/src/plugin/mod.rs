@@ -5,6 +5,8 @@
 
 mod cache;
 mod call;
+mod compile;
+mod compile_child;
 mod cpu;
 mod engine;
 mod load;
@@ -13,6 +15,8 @@ mod offers;
 mod size;
 
 pub use call::{CallError, Plugin};
+pub use compile::{COMMAND as COMPILE_COMMAND, CompileError, Compiler};
+pub use compile_child::{ChildError, ChildLimits, child};
 pub use engine::{Engine, EngineError};
 pub use load::{LoadError, load};
 
