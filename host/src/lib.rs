@@ -17,8 +17,9 @@
 //! | [`egress`] | the only way out |
 //! | [`credential`] | logins and tokens |
 //! | [`config`] | `toolward.toml`, checked as a whole |
-//! | [`error`], [`telemetry`] | for all |
+//! | [`audit`], [`error`], [`telemetry`] | for all |
 
+pub mod audit;
 pub mod auth;
 pub mod capability;
 pub mod catalog;

@@ -1,6 +1,7 @@
 //! `wasi:http`: the only way out. Every request goes to `egress`, on the threads that serve I/O.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use http_body_util::BodyExt as _;
 use tokio::runtime::Handle;
@@ -21,17 +22,20 @@ pub(super) struct Hooks {
     egress: Arc<Egress>,
     origin: Origin,
     io: Handle,
+    /// The end of the call.
+    until: Instant,
     under_way: Arc<Semaphore>,
     last_refusal: Arc<Mutex<Option<Refusal>>>,
 }
 
 impl Hooks {
-    pub(super) fn new(egress: Arc<Egress>, origin: Origin, io: Handle) -> Self {
+    pub(super) fn new(egress: Arc<Egress>, origin: Origin, io: Handle, until: Instant) -> Self {
         let under_way = Arc::new(Semaphore::new(REQUESTS_AT_ONCE));
         Self {
             egress,
             origin,
             io,
+            until,
             under_way,
             last_refusal: Arc::default(),
         }
@@ -90,11 +94,13 @@ impl WasiHttpHooks for Hooks {
             return Box::new(std::future::ready(Err(error)));
         };
         let (egress, origin) = (self.egress.clone(), self.origin.clone());
-        let deadlines = options.map_or_else(Deadlines::default, |asked| Deadlines {
-            connect: asked.connect_timeout,
-            first_byte: asked.first_byte_timeout,
-            between_bytes: asked.between_bytes_timeout,
-        });
+        let asked = options.as_ref();
+        let deadlines = Deadlines {
+            connect: asked.and_then(|asked| asked.connect_timeout),
+            first_byte: asked.and_then(|asked| asked.first_byte_timeout),
+            between_bytes: asked.and_then(|asked| asked.between_bytes_timeout),
+            call: Some(self.until),
+        };
         // Connections belong to the runtime that opened them: the I/O runtime, never the guests'.
         let mut task = tokio::task::JoinSet::new();
         task.spawn_on(

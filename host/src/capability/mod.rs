@@ -100,7 +100,7 @@ impl State {
             table,
             wasi,
             http,
-            hooks: http::Hooks::new(egress, origin, io),
+            hooks: http::Hooks::new(egress, origin, io, call.deadline),
             log: log::Budget::default(),
             changes,
             call,

@@ -3,6 +3,7 @@
 pub(super) const LISTEN: &str = "127.0.0.1:8825";
 pub(super) const MAX_REQUEST_SIZE: &str = "4 MiB";
 
+pub(super) const METRICS: &str = "scoped";
 pub(super) const MAX_CONNECTIONS: u32 = 4096;
 pub(super) const HEADER_TIMEOUT: &str = "30 s";
 pub(super) const BODY_TIMEOUT: &str = "30 s";
@@ -38,6 +39,10 @@ pub(super) const CONNECT_TIMEOUT: &str = "5 s";
 pub(super) const TIMEOUT: &str = "30 s";
 pub(super) const BINDING_MAX_REQUEST_SIZE: &str = "4 MiB";
 pub(super) const BINDING_MAX_RESPONSE_SIZE: &str = "32 MiB";
+pub(super) const BINDING_CONCURRENCY: u32 = 32;
+pub(super) const RETRIES: u32 = 2;
+pub(super) const CIRCUIT_FAILURES: u32 = 5;
+pub(super) const CIRCUIT_PAUSE: &str = "10 s";
 
 /// Short, because it only counts where the server tells no lifetime: too short costs a login, too long costs calls.
 pub(super) const TOKEN_LIFETIME: &str = "5 min";

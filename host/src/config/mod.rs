@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod address;
 mod at;
 mod auth;
 mod defaults;
@@ -37,28 +38,23 @@ mod source;
 mod syntax;
 
 #[cfg(test)]
-mod golden;
+pub(crate) mod golden;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
 mod tests;
 
+pub use address::{AddressKind, AddressRule, BadRule, judge as judge_address};
 pub use auth::{Algorithm, Auth, OAuthServer, StaticToken, TenantRule, token_table};
 pub use diagnostic::Diagnostics;
 pub use find::{FindError, find};
-pub use load::{Checked, Overrides, check, load, show_origin};
+pub use load::{Checked, Overrides, Shown, check, load, show_origin};
 pub use name::{BackendName, BindingName, CredentialName, PluginName, TenantName};
 pub use pattern::{BadPattern, MethodPattern, RequestPattern, Segment};
 pub use placeholder::placeholders;
 pub use schema::schema;
 pub use scope::Ability;
 pub use secret::{Secret, SecretSource};
-
-/// A span of time as it is written in the file: a number and `ms`, `s`, `min`, `h` or `d`.
-#[must_use]
-pub fn parse_duration(text: &str) -> Option<Duration> {
-    quantity::duration(text).ok()
-}
 
 /// The environment, as a parameter so that tests are pure. The real one: `&|name| std::env::var_os(name)`.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -91,6 +87,10 @@ pub struct Server {
     pub allowed_origins: Vec<String>,
     /// `Host` values accepted besides loopback names and the listening address.
     pub allowed_hosts: Vec<String>,
+    /// Where clients reach this host; paths are appended. `None`: where each request says it goes.
+    pub public_url: Option<url::Url>,
+    /// Who may read `/metrics`.
+    pub metrics: MetricsReaders,
     /// Largest request body, bytes. Default 4 MiB.
     pub max_request_bytes: usize,
     /// Connections at once. Default 4096.
@@ -99,6 +99,17 @@ pub struct Server {
     pub header_timeout: Duration,
     /// Time for the body of a request. Default 30 s.
     pub body_timeout: Duration,
+}
+
+/// Who may read `/metrics`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum MetricsReaders {
+    /// Whoever has the scope for it.
+    Scoped,
+    /// Everybody who reaches the address.
+    Everybody,
+    /// Nobody.
+    Nobody,
 }
 
 /// The sandbox's engine.
@@ -265,6 +276,25 @@ pub struct Binding {
     pub max_request_bytes: u64,
     /// Largest response body, bytes. Default 32 MiB.
     pub max_response_bytes: u64,
+    /// Which addresses the host name may lead to besides public ones. An address in the URL allows itself.
+    pub addresses: Vec<AddressRule>,
+    /// How much is asked of the backend, and what happens when it does not answer.
+    pub traffic: Traffic,
+}
+
+/// How much is asked of a backend, and what happens when it does not answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Traffic {
+    /// Requests at once, answers being read included; more wait. Default 32.
+    pub concurrency: u32,
+    /// Requests a second, as a token bucket of one second. Default: as many as come.
+    pub requests_per_second: Option<u32>,
+    /// How often an idempotent request is sent again. Default 2.
+    pub retries: u32,
+    /// Failures in a row after which the backend is left alone. Default 5.
+    pub circuit_failures: u32,
+    /// For how long. Default 10 s.
+    pub circuit_pause: Duration,
 }
 
 /// How the backend's certificate is judged.
@@ -384,6 +414,28 @@ pub struct Login {
     pub apply: Vec<ApplyHeader>,
     /// How a login is renewed before it ends; without it the login is repeated.
     pub renewal: Option<LoginRequest>,
+    /// Placeholder → one-time password.
+    pub totp: BTreeMap<String, Totp>,
+    /// What follows when an answer asks for more.
+    pub challenge: Option<Challenge>,
+}
+
+/// A one-time password that changes with time.
+#[derive(Debug)]
+pub struct Totp {
+    /// The shared secret, in Base32 or as an `otpauth://` link.
+    pub secret: SecretSource,
+    /// Text before the code.
+    pub prefix: String,
+}
+
+/// The second request of a login.
+#[derive(Debug)]
+pub struct Challenge {
+    /// JSON pointer to what an answer has when it asks for more.
+    pub pointer: String,
+    /// The request.
+    pub request: LoginRequest,
 }
 
 /// One request of a login.

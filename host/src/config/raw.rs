@@ -60,6 +60,14 @@ pub(super) struct Server {
     /// `host[:port]`.
     #[schemars(extend("default" = [], "examples" = [["toolward.example:8825"]]))]
     pub(super) allowed_hosts: Option<Vec<At<String>>>,
+    /// Where clients reach this host, when that is another address than the one it listens on: what `/openapi.json` names as
+    /// its server. Its host is one of the `allowed-hosts` and its origin one of the `allowed-origins`. Default: what stands
+    /// before `/mcp` in `auth.oauth.resource`, else what each request says in `Host`.
+    #[schemars(extend("examples" = ["https://tools.example"]))]
+    pub(super) public_url: Option<At<String>>,
+    /// Who may read `/metrics`.
+    #[schemars(extend("default" = defaults::METRICS, "examples" = ["everybody"]))]
+    pub(super) metrics: Option<At<MetricsReaders>>,
     /// Largest request body.
     #[schemars(extend("default" = defaults::MAX_REQUEST_SIZE, "examples" = ["4 MiB"]))]
     pub(super) max_request_size: Option<At<Size>>,
@@ -72,6 +80,17 @@ pub(super) struct Server {
     /// How long a client may take to send the body of a request.
     #[schemars(extend("default" = defaults::BODY_TIMEOUT, "examples" = ["30 s"]))]
     pub(super) body_timeout: Option<At<Duration>>,
+}
+
+/// Who may read `/metrics`: whoever has the scope `metrics:read` or `admin`, everybody who reaches the address (whatever
+/// name he has for it), or nobody.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum MetricsReaders {
+    Scoped,
+    Everybody,
+    Nobody,
 }
 
 /// The sandbox's engine.
@@ -236,6 +255,28 @@ pub(super) struct Credential {
     /// Kind `login`: the request that renews a login before it ends. Its texts may hold the names of `values` and
     /// `answer`. Default: `request` is sent again.
     pub(super) renewal: Option<At<LoginRequest>>,
+    /// Kind `login`: one-time passwords as authenticators show them (RFC 6238), each under a name that texts of
+    /// requests may hold.
+    pub(super) totp: Option<BTreeMap<At<String>, Totp>>,
+    /// Kind `login`: the request that follows when the answer to `request` asks for more, such as a second factor. Its
+    /// texts may hold the names of `values`, `totp` and of what `answer` found so far.
+    pub(super) challenge: Option<At<LoginRequest>>,
+    /// Kind `login`: JSON pointer to what an answer has when it asks for more: anything but `null`, `false`, `0` and an
+    /// empty text.
+    #[schemars(extend("examples" = ["/data/NeedTFA"]))]
+    pub(super) challenge_pointer: Option<At<String>>,
+}
+
+/// A one-time password that changes with time.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Totp {
+    /// The shared secret: in Base32, as it is typed into an authenticator, or the whole `otpauth://` link.
+    #[schemars(required, extend("examples" = ["file:pve-totp"]))]
+    pub(super) secret: Option<At<SecretText>>,
+    /// Text before the code.
+    #[schemars(extend("default" = "", "examples" = ["totp:"]))]
+    pub(super) prefix: Option<At<String>>,
 }
 
 /// A kind of credential.
@@ -344,7 +385,7 @@ pub(super) struct Binding {
     /// Time to connect, TLS included.
     #[schemars(extend("default" = defaults::CONNECT_TIMEOUT, "examples" = ["5 s"]))]
     pub(super) connect_timeout: Option<At<Duration>>,
-    /// Time from sending a request to the end of its answer.
+    /// Time for a request: waiting for its turn, sending it as often as `retries` allows, reading the answer.
     #[schemars(extend("default" = defaults::TIMEOUT, "examples" = ["30 s"]))]
     pub(super) timeout: Option<At<Duration>>,
     /// Largest request body.
@@ -353,6 +394,30 @@ pub(super) struct Binding {
     /// Largest answer body.
     #[schemars(extend("default" = defaults::BINDING_MAX_RESPONSE_SIZE, "examples" = ["32 MiB"]))]
     pub(super) max_response_size: Option<At<Size>>,
+    /// Addresses that the host name in `url` may lead to besides public ones: `loopback`, `private`, `link-local`,
+    /// `metadata`, `multicast`, `reserved`, an address, or a network such as `10.1.0.0/16`. A private or loopback
+    /// address in `url`, or `localhost`, allows itself. A metadata address is only allowed by its kind or by itself.
+    #[schemars(extend("default" = [], "examples" = [["private"], ["10.1.0.0/16"]]))]
+    pub(super) addresses: Option<Vec<At<String>>>,
+    /// Requests at once, answers being read included; more wait. One plugin's calls for one tenant take up to three
+    /// quarters of them.
+    #[schemars(extend("default" = defaults::BINDING_CONCURRENCY, "minimum" = 1, "examples" = [8]))]
+    pub(super) concurrency: Option<At<i64>>,
+    /// Requests a second, on average over a second; more wait. Default: as many as come.
+    #[schemars(extend("minimum" = 1, "examples" = [50]))]
+    pub(super) requests_per_second: Option<At<i64>>,
+    /// How often a `GET`, `HEAD`, `OPTIONS`, `PUT` or `DELETE` is sent again after a failed connection or an answer
+    /// 429, 502, 503 or 504: after the time of its `Retry-After`, or after a short one that doubles. 0: never.
+    #[schemars(extend("default" = defaults::RETRIES, "minimum" = 0, "examples" = [0]))]
+    pub(super) retries: Option<At<i64>>,
+    /// Failures in a row after which the backend is left alone: requests then fail at once and say when it is tried
+    /// again. Failed connections count for everybody; answers 502, 503 and 504, broken ones and time-outs for the
+    /// plugin and the tenant that had them.
+    #[schemars(extend("default" = defaults::CIRCUIT_FAILURES, "minimum" = 1, "examples" = [5]))]
+    pub(super) circuit_failures: Option<At<i64>>,
+    /// For how long it is left alone before one request tries it.
+    #[schemars(extend("default" = defaults::CIRCUIT_PAUSE, "examples" = ["10 s"]))]
+    pub(super) circuit_pause: Option<At<Duration>>,
 }
 
 /// How the server's certificate is judged: one of the three.

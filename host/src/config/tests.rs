@@ -192,6 +192,16 @@ fn a_binding_is_a_server_and_what_may_be_asked_of_it() {
         (64_000, 3 << 19)
     );
     assert!(!vbr.read_only);
+    let rules = ["private", "fd12:3456::/32"].map(|rule| rule.parse().unwrap());
+    assert_eq!(vbr.addresses, rules);
+    let traffic = Traffic {
+        concurrency: 8,
+        requests_per_second: Some(50),
+        retries: 0,
+        circuit_failures: 3,
+        circuit_pause: Duration::from_secs(30),
+    };
+    assert_eq!(vbr.traffic, traffic);
 
     let pve = binding("pve01");
     assert_eq!(pve.tls, Tls::Fingerprint([0xab; 32]));
@@ -200,6 +210,13 @@ fn a_binding_is_a_server_and_what_may_be_asked_of_it() {
     let plain = binding("plain");
     assert_eq!(plain.tls, Tls::SystemRoots);
     assert!(matches!(plain.credential.kind, CredentialKind::None));
+    // The address in the URL allows itself, and no other.
+    assert!(judge_address(&plain.addresses, [127, 0, 0, 1].into()).is_ok());
+    assert!(judge_address(&plain.addresses, [127, 0, 0, 2].into()).is_err());
+    assert_eq!(
+        (plain.traffic.retries, plain.traffic.requests_per_second),
+        (2, None)
+    );
 }
 
 /// Whoever could send the login would hold a token of its own.
@@ -353,8 +370,16 @@ fn every_value_has_an_origin() {
     assert_eq!(config.runtime.guest_threads, 3);
 
     let shown = show_origin(&path, &environment, &overrides).unwrap();
-    assert!(!shown.contains("hunter2"), "{shown}");
-    let shown = shown.replace(&format!("{}/", cases().display()), "");
+    for told in [&shown.text, &shown.json.to_string()] {
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+    let listen = shown.json.as_array().and_then(|all| {
+        let mut all = all.iter();
+        all.find(|one| one["key"] == "server.listen")
+    });
+    let expected = serde_json::json!({ "key": "server.listen", "value": "127.0.0.1:2", "from": "flag --listen" });
+    assert_eq!(listen, Some(&expected));
+    let shown = shown.text.replace(&format!("{}/", cases().display()), "");
     golden::check(&cases().join("full.origin.txt"), &shown);
 }
 

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, LOCATION};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body::{Body as HttpBody, Frame};
 use tokio::time::{Instant, Sleep};
 use url::Url;
 
+use super::gate::Place;
 use super::refusal::Refusal;
 use super::{Body, BodyError, failure, headers};
 use crate::config::Binding;
@@ -35,8 +36,11 @@ pub(super) struct Asked<'a> {
 }
 
 /// The answer as the guest gets it.
+///
+/// The place at the backend is free when the answer has been read or given up.
 pub(super) fn deliver(
     response: reqwest::Response,
+    place: Place,
     asked: &Asked<'_>,
 ) -> Result<http::Response<Body>, Refusal> {
     let backend = asked.backend;
@@ -60,10 +64,11 @@ pub(super) fn deliver(
     parts
         .headers
         .extend(location.map(|value| (LOCATION, value)));
+    tell_reason(&mut parts);
     headers::clean(&mut parts.headers, asked.patterns, backend)?;
 
     let body = AnswerBody {
-        inner: Some(body),
+        inner: Some((body, place)),
         scrubber: Scrubber::new(Arc::clone(asked.patterns)),
         backend: backend.to_owned(),
         binding: Arc::clone(asked.binding),
@@ -78,6 +83,19 @@ pub(super) fn deliver(
     *answer.status_mut() = parts.status;
     *answer.headers_mut() = parts.headers;
     Ok(answer)
+}
+
+/// Where an error's own reason phrase is told. The interface for guests has no place for one, and some backends say
+/// there, and nowhere else, what went wrong.
+const REASON: HeaderName = HeaderName::from_static("x-reason-phrase");
+
+fn tell_reason(parts: &mut http::response::Parts) {
+    parts.headers.remove(REASON);
+    let phrase = parts.extensions.get::<hyper::ext::ReasonPhrase>();
+    let text = phrase.and_then(|phrase| HeaderValue::from_bytes(phrase.as_bytes()).ok());
+    if let (Some(text), 400..) = (text, parts.status.as_u16()) {
+        parts.headers.insert(REASON, text);
+    }
 }
 
 fn check_encoding(headers: &HeaderMap, backend: &str) -> Result<(), Refusal> {
@@ -137,7 +155,7 @@ fn as_guests_see_it(location: &HeaderValue, asked: &Asked<'_>) -> Option<HeaderV
 /// The body of an answer.
 struct AnswerBody {
     /// Absent after the end. Dropping it closes a connection that still sends.
-    inner: Option<reqwest::Body>,
+    inner: Option<(reqwest::Body, Place)>,
     scrubber: Scrubber,
     backend: String,
     binding: Arc<Binding>,
@@ -191,7 +209,7 @@ impl HttpBody for AnswerBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
         loop {
-            let Some(inner) = &mut this.inner else {
+            let Some((inner, _)) = &mut this.inner else {
                 return Poll::Ready(None);
             };
             let mut detail = None;

@@ -1,12 +1,17 @@
 //! A checked request on the wire, and what its failure is called.
 
-use http::{HeaderMap, Method};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
 use url::Url;
 
+use super::circuit::Fate;
 use super::destination::Exit;
+use super::gate::{self, Full, Place, Who};
 use super::refusal::Refusal;
-use super::{Body, Deadlines, Origin, answer, failure};
+use super::{Body, Deadlines, Origin, answer, failure, retry};
 use crate::config::{BackendName, Binding};
 use crate::credential::{LoginError, LoginFailure, Token, chain};
 
@@ -21,6 +26,19 @@ pub(super) struct Checked<'a> {
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
     pub(super) deadlines: Deadlines,
+}
+
+impl Checked<'_> {
+    /// The end of a request that is sent now.
+    fn until(&self) -> Instant {
+        let own = Instant::now() + self.exit.binding().timeout;
+        let call = self.deadlines.call.map(Instant::from_std);
+        call.map_or(own, |call| own.min(call))
+    }
+
+    fn who(&self) -> Who {
+        gate::who(self.origin)
+    }
 }
 
 /// A refusal, and what only the log may know about it.
@@ -54,65 +72,198 @@ pub(super) fn address(binding: &Binding, path: &str, query: Option<&str>) -> Res
     Ok(url)
 }
 
-/// Sends a body that is at hand; gives the head of the answer, and when the answer must have ended.
+/// An answer whose head is there.
+pub(super) struct Sent {
+    pub(super) response: reqwest::Response,
+    /// When the whole answer must be there.
+    until: Instant,
+    /// Held while the answer is read.
+    place: Place,
+}
+
+/// A request that did not come to an answer.
+struct Broken {
+    failed: Failed,
+    fate: Option<Fate>,
+}
+
+/// Sends a body that is at hand, again if need be; gives the head of the answer.
 pub(super) async fn exchange(
     checked: &Checked<'_>,
     token: &Token,
-    body: reqwest::Body,
-) -> Result<(reqwest::Response, Instant), Failed> {
+    body: &Bytes,
+) -> Result<Sent, Failed> {
     let mut headers = checked.headers.clone();
-    let is_empty = body.as_bytes().is_some_and(<[u8]>::is_empty);
-    if is_empty && matches!(checked.method, Method::POST | Method::PUT | Method::PATCH) {
+    if body.is_empty() && matches!(checked.method, Method::POST | Method::PUT | Method::PATCH) {
         // Some servers answer 411 without it.
         headers.insert(http::header::CONTENT_LENGTH, 0.into());
     }
-    exchange_with(checked, headers, token, body).await
+    let until = checked.until();
+    let traffic = &checked.exit.binding().traffic;
+    let most = if retry::is_idempotent(&checked.method) {
+        1 + traffic.retries
+    } else {
+        1
+    };
+    let mut sent = 0;
+    loop {
+        sent += 1;
+        let outcome = once(checked, headers.clone(), token, body.clone().into(), until).await;
+        let asked = match &outcome {
+            Ok(sent) if retry::is_passing(sent.response.status()) => {
+                retry::retry_after(sent.response.headers(), SystemTime::now())
+            }
+            Err(Broken {
+                fate: Some(Fate::Unconnected(_)),
+                ..
+            }) => None,
+            Ok(_) | Err(_) => return outcome.map_err(|broken| broken.failed),
+        };
+        let wait = (sent < most && !checked.exit.circuits.is_open(&checked.who()))
+            .then(|| retry::delay(sent, asked, until))
+            .flatten();
+        let Some(wait) = wait else {
+            return outcome.map_err(|broken| broken.failed);
+        };
+        tracing::debug!(sent, wait_ms = wait.as_millis(), "sending again");
+        // The place is free while nothing is under way.
+        drop(outcome);
+        tokio::time::sleep(wait).await;
+    }
 }
 
-/// Like [`exchange`], with these headers and any body.
-pub(super) async fn exchange_with(
+/// Sends a body that can be sent but once, with these headers.
+pub(super) async fn exchange_once(
+    checked: &Checked<'_>,
+    headers: HeaderMap,
+    token: &Token,
+    body: reqwest::Body,
+) -> Result<Sent, Failed> {
+    once(checked, headers, token, body, checked.until())
+        .await
+        .map_err(|broken| broken.failed)
+}
+
+/// One request on the wire, when the backend is not left alone and it is this request's turn.
+async fn once(
     checked: &Checked<'_>,
     mut headers: HeaderMap,
     token: &Token,
     body: reqwest::Body,
-) -> Result<(reqwest::Response, Instant), Failed> {
-    let binding = checked.exit.binding();
+    until: Instant,
+) -> Result<Sent, Broken> {
+    let exit = checked.exit;
+    let silent = |refusal: Refusal| Broken {
+        failed: refusal.into(),
+        fate: None,
+    };
+    let who = checked.who();
+    let pass = exit.circuits.pass(&who);
+    let pass = pass.map_err(|open| {
+        silent(Refusal::unavailable(format!(
+            "backend \"{}\" {open}",
+            checked.backend
+        )))
+    })?;
+    let place = exit.gate.enter(&who, until).await;
+    let place = place.map_err(|full| silent(busy(checked, full)))?;
+
     let mut request = reqwest::Request::new(checked.method.clone(), checked.url.clone());
     token.apply(&checked.method, &mut headers);
     *request.headers_mut() = headers;
     *request.body_mut() = Some(body);
-
-    let started = Instant::now();
-    let limit = checked.deadlines.head(binding);
-    let sent = tokio::time::timeout(limit, checked.exit.endpoint.client.execute(request)).await;
-    match sent {
-        Ok(Ok(response)) => Ok((response, started + binding.timeout)),
-        Ok(Err(error)) => {
-            let error = error.without_url();
-            Err(Failed {
-                refusal: Refusal::unavailable(format!(
-                    "backend \"{}\" {}",
-                    checked.backend,
-                    failure::cause(&error, binding)
-                )),
-                detail: Some(chain(&error)),
-            })
-        }
-        Err(_) => Err(Refusal::timed_out(format!(
-            "backend \"{}\" did not answer within {} s",
-            checked.backend,
-            limit.as_secs_f64()
-        ))
-        .into()),
+    let sent = execute(checked, request, until).await;
+    let fate = match &sent {
+        Ok(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => Some(Fate::Answered),
+        Ok(response) if retry::is_passing(response.status()) => Some(Fate::Failed(format!(
+            "it answered {}",
+            response.status().as_u16()
+        ))),
+        Ok(_) => Some(Fate::Answered),
+        Err(broken) => broken.fate.clone(),
+    };
+    if let Some(fate) = fate {
+        pass.tell(fate);
     }
+    Ok(Sent {
+        response: sent?,
+        until,
+        place,
+    })
+}
+
+async fn execute(
+    checked: &Checked<'_>,
+    request: reqwest::Request,
+    until: Instant,
+) -> Result<reqwest::Response, Broken> {
+    let binding = checked.exit.binding();
+    let patience = checked.deadlines.head(binding);
+    let own = Instant::now() + patience;
+    let request = checked.exit.endpoint.client.execute(request);
+    let Ok(sent) = tokio::time::timeout_at(until.min(own), request).await else {
+        let call = checked.deadlines.call.map(Instant::from_std);
+        let within = if until < own && call.is_some_and(|call| call <= until) {
+            "before the end of the call".to_owned()
+        } else if until < own {
+            format!("within {} s", binding.timeout.as_secs_f64())
+        } else {
+            format!("within {} s", patience.as_secs_f64())
+        };
+        let refusal = Refusal::timed_out(format!(
+            "backend \"{}\" did not answer {within}",
+            checked.backend
+        ));
+        return Err(Broken {
+            failed: refusal.into(),
+            // A guest that has little patience says nothing about the backend.
+            fate: (until <= own).then(|| Fate::Failed("it did not answer in time".to_owned())),
+        });
+    };
+    sent.map_err(|error| {
+        let error = error.without_url();
+        let cause = failure::cause(&error, binding);
+        let text = format!("backend \"{}\" {cause}", checked.backend);
+        let (refusal, fate) = if failure::is_denied(&error) {
+            (Refusal::denied(text), None)
+        } else if error.is_connect() {
+            let fate = Fate::Unconnected(format!("it {}", cause.what));
+            (Refusal::unavailable(text), Some(fate))
+        } else {
+            let fate = Fate::Failed(format!("it {}", cause.what));
+            (Refusal::unavailable(text), Some(fate))
+        };
+        Broken {
+            failed: Failed {
+                refusal,
+                detail: Some(chain(&error)),
+            },
+            fate,
+        }
+    })
+}
+
+fn busy(checked: &Checked<'_>, full: Full) -> Refusal {
+    let binding = checked.exit.binding();
+    let (backend, name) = (checked.backend, &binding.name);
+    let traffic = &binding.traffic;
+    Refusal::unavailable(match full {
+        Full::Places => format!(
+            "backend \"{backend}\" is busy: its turn did not come among its limit of {} requests at once\nhint: raise bindings.{name}.concurrency, or send fewer requests",
+            traffic.concurrency
+        ),
+        Full::Rate => format!(
+            "backend \"{backend}\" is busy: its turn did not come among its limit of {} requests a second\nhint: raise bindings.{name}.requests-per-second, or send fewer requests",
+            traffic.requests_per_second.unwrap_or_default()
+        ),
+    })
 }
 
 /// The answer as the guest gets it.
 pub(super) fn deliver(
     checked: &Checked<'_>,
     token: &Token,
-    response: reqwest::Response,
-    until: Instant,
+    sent: Sent,
 ) -> Result<http::Response<Body>, Failed> {
     let asked = answer::Asked {
         backend: checked.backend.as_str(),
@@ -121,10 +272,10 @@ pub(super) fn deliver(
         scheme: &checked.scheme,
         url: &checked.url,
         patterns: token.patterns(),
-        until,
+        until: sent.until,
         between: checked.deadlines.between_bytes,
     };
-    Ok(answer::deliver(response, &asked)?)
+    Ok(answer::deliver(sent.response, sent.place, &asked)?)
 }
 
 /// What a guest is told about a failed login. The login itself was logged where it failed.

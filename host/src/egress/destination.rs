@@ -1,10 +1,14 @@
 //! From what the guest wrote to where it goes: which backend, and may this request go there?
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::HeaderName;
 use http::{Method, Uri};
 
+use super::address::{self, Lookup, Resolver};
+use super::circuit::Circuits;
+use super::gate::Gate;
 use super::matcher::{self, Denial};
 use super::path::{self, GuestPath};
 use super::refusal::Refusal;
@@ -20,13 +24,22 @@ pub(super) struct Exit {
     own_paths: Vec<GuestPath>,
     /// What the credential sets.
     pub(super) reserved: Vec<HeaderName>,
+    /// How much is asked of the backend.
+    pub(super) gate: Gate,
+    /// Whether anything is.
+    pub(super) circuits: Circuits,
 }
 
 impl Exit {
     pub(super) fn new(
-        binding: std::sync::Arc<Binding>,
+        binding: Arc<Binding>,
         system: &tls::SystemRoots,
+        lookup: &Lookup,
     ) -> Result<Self, EgressError> {
+        address::check_literal(&binding).map_err(|kind| EgressError::Address {
+            binding: binding.name.clone(),
+            kind,
+        })?;
         let credential = &binding.credential;
         let own_paths = credential::own_paths(credential)
             .into_iter()
@@ -40,21 +53,27 @@ impl Exit {
             })
             .collect::<Result<_, _>>()?;
         let reserved = credential::header_names(credential);
-        let client = client(&binding, system)?;
+        let client = client(&binding, system, lookup)?;
         Ok(Self {
+            gate: Gate::new(&binding.traffic),
+            circuits: Circuits::new(&binding.traffic),
             endpoint: Endpoint { binding, client },
             own_paths,
             reserved,
         })
     }
 
-    pub(super) fn binding(&self) -> &std::sync::Arc<Binding> {
+    pub(super) fn binding(&self) -> &Arc<Binding> {
         &self.endpoint.binding
     }
 }
 
 /// Connections towards a backend.
-fn client(binding: &Binding, system: &tls::SystemRoots) -> Result<reqwest::Client, EgressError> {
+fn client(
+    binding: &Arc<Binding>,
+    system: &tls::SystemRoots,
+    lookup: &Lookup,
+) -> Result<reqwest::Client, EgressError> {
     let tls = match (binding.url.scheme(), &binding.tls) {
         ("https", tls) => tls::client(tls, system),
         _ => tls::unused_client(),
@@ -68,6 +87,10 @@ fn client(binding: &Binding, system: &tls::SystemRoots) -> Result<reqwest::Clien
     }
     builder(tls)
         .connect_timeout(binding.connect_timeout)
+        .dns_resolver(Arc::new(Resolver {
+            lookup: Arc::clone(lookup),
+            binding: Arc::clone(binding),
+        }))
         .build()
         .map_err(|source| EgressError::Client {
             binding: binding.name.clone(),

@@ -6,6 +6,7 @@ use std::io;
 
 use rustls::CertificateError;
 
+use super::address::AddressError;
 use crate::config::{Binding, Tls};
 
 /// A failed connection or exchange, said so that a guest may read it.
@@ -32,6 +33,9 @@ pub(super) fn cause(error: &reqwest::Error, binding: &Binding) -> Cause {
     let name = &binding.name;
     if let Some(tls) = find::<rustls::Error>(error) {
         return tls_cause(tls, binding);
+    }
+    if let Some(address) = find::<AddressError>(error) {
+        return address_cause(*address, binding);
     }
     let plain = |what: &str, hint: String| Cause {
         what: what.to_owned(),
@@ -80,6 +84,32 @@ pub(super) fn cause(error: &reqwest::Error, binding: &Binding) -> Cause {
         _ => Cause {
             what: "broke the connection or did not answer in HTTP".to_owned(),
             hint: None,
+        },
+    }
+}
+
+/// Whether the binding, not the network, is why there is no connection.
+pub(super) fn is_denied(error: &reqwest::Error) -> bool {
+    matches!(
+        find::<AddressError>(error),
+        Some(AddressError::NotAllowed(_))
+    )
+}
+
+fn address_cause(error: AddressError, binding: &Binding) -> Cause {
+    let name = &binding.name;
+    match error {
+        AddressError::NotAllowed(kind) => Cause {
+            what: format!(
+                "has a host name that leads to a {kind} address, which binding \"{name}\" does not allow"
+            ),
+            hint: Some(format!(
+                "if that is where it belongs, add \"{kind}\" or its network to bindings.{name}.addresses"
+            )),
+        },
+        AddressError::None => Cause {
+            what: "has a host name without an address".to_owned(),
+            hint: Some(format!("check the host name in bindings.{name}.url")),
         },
     }
 }

@@ -6,27 +6,35 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::StatusCode;
 
-use crate::config::{BackendName, Binding, BindingName, PluginName, TenantName, Tls};
+use crate::config::{AddressKind, BackendName, Binding, BindingName, PluginName, TenantName, Tls};
 use crate::credential::Cache;
+use crate::telemetry::{NONE, metrics};
 
+mod address;
 mod answer;
 mod attempt;
+mod circuit;
 mod destination;
 mod failure;
+mod gate;
 mod headers;
 mod matcher;
+#[cfg(any(test, fuzzing))]
+pub mod oracle;
 mod path;
 mod refusal;
 mod request_body;
+mod retry;
 mod tls;
 
+pub use address::Lookup;
 pub use refusal::{Refusal, Trouble};
 
-use attempt::{Checked, Failed, address, cannot_log_in, deliver, exchange, exchange_with};
+use attempt::{Checked, Failed, address, cannot_log_in, deliver, exchange, exchange_once};
 use destination::Exit;
 use request_body::{Bounds, Prepared};
 
@@ -58,6 +66,8 @@ pub struct Deadlines {
     pub first_byte: Option<Duration>,
     /// Between two pieces of the answer's body.
     pub between_bytes: Option<Duration>,
+    /// The end of the call that the request is part of: nothing is waited for beyond it.
+    pub call: Option<Instant>,
 }
 
 impl Deadlines {
@@ -86,6 +96,16 @@ pub enum EgressError {
         path: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The URL has an address that the binding does not allow.
+    #[error(
+        "the URL of binding `{binding}` has a {kind} address, which the binding does not allow\nhint: add \"{kind}\" to bindings.{binding}.addresses"
+    )]
+    Address {
+        /// The binding.
+        binding: BindingName,
+        /// What the address is.
+        kind: AddressKind,
     },
     /// The TLS settings do not give a client.
     #[error("cannot set up TLS for binding `{binding}`: {reason}")]
@@ -133,9 +153,17 @@ pub struct Egress {
 impl Egress {
     /// Sets up a client for each binding. Connects to nothing and reads no secret.
     pub fn new(bindings: impl Iterator<Item = Arc<Binding>>) -> Result<Self, EgressError> {
+        Self::with_lookup(bindings, &address::system())
+    }
+
+    /// The same with another way of looking names up.
+    pub fn with_lookup(
+        bindings: impl Iterator<Item = Arc<Binding>>,
+        lookup: &Lookup,
+    ) -> Result<Self, EgressError> {
         let system = tls::SystemRoots::default();
         let exits = bindings
-            .map(|binding| Ok((binding.name.clone(), Exit::new(binding, &system)?)))
+            .map(|binding| Ok((binding.name.clone(), Exit::new(binding, &system, lookup)?)))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             exits,
@@ -162,7 +190,12 @@ impl Egress {
         request: http::Request<Body>,
         deadlines: Deadlines,
     ) -> Result<http::Response<Body>, Refusal> {
+        let measured = metrics().backend_request(binding_name(origin, &request));
         let outcome = self.try_send(origin, request, deadlines).await;
+        measured.ended(match &outcome {
+            Ok(answer) => class(answer.status()),
+            Err(failed) => failed.refusal.trouble.as_str(),
+        });
         match outcome {
             Ok(answer) => {
                 tracing::Span::current().record("status", answer.status().as_u16());
@@ -262,17 +295,17 @@ impl Egress {
         let tenant = &checked.origin.tenant;
         let token = self.tokens.token(endpoint, tenant).await;
         let mut token = token.map_err(|failure| cannot_log_in(checked, &failure))?;
-        let (mut response, mut until) = exchange(checked, &token, body.clone().into()).await?;
-        if response.status() == StatusCode::UNAUTHORIZED {
+        let mut sent = exchange(checked, &token, &body).await?;
+        if sent.response.status() == StatusCode::UNAUTHORIZED {
             let newer = self.tokens.replace(endpoint, tenant, &token).await;
             if let Some(newer) = newer.map_err(|failure| cannot_log_in(checked, &failure))? {
                 // The first answer is given up before the second request needs its connection.
-                drop(response);
+                drop(sent);
                 token = newer;
-                (response, until) = exchange(checked, &token, body.into()).await?;
+                sent = exchange(checked, &token, &body).await?;
             }
         }
-        deliver(checked, &token, response, until)
+        deliver(checked, &token, sent)
     }
 
     /// Sends a body that can be sent but once.
@@ -290,7 +323,7 @@ impl Egress {
         if let Some(declared) = body.declared() {
             checked_headers.insert(http::header::CONTENT_LENGTH, declared.into());
         }
-        let sent = exchange_with(
+        let sent = exchange_once(
             checked,
             checked_headers,
             &token,
@@ -301,8 +334,8 @@ impl Egress {
         if let Some(refusal) = fault.get() {
             return Err(refusal.into());
         }
-        let (response, until) = sent?;
-        if response.status() == StatusCode::UNAUTHORIZED
+        let sent = sent?;
+        if sent.response.status() == StatusCode::UNAUTHORIZED
             && self.tokens.discard(endpoint, tenant, &token)
         {
             return Err(Refusal::unavailable(format!(
@@ -312,14 +345,32 @@ impl Egress {
             ))
             .into());
         }
-        deliver(checked, &token, response, until)
+        deliver(checked, &token, sent)
+    }
+}
+
+/// The binding that a request is for; guests may write anything there.
+fn binding_name<'a>(origin: &'a Origin, request: &http::Request<Body>) -> &'a str {
+    let backend = request.uri().host().and_then(|host| host.parse().ok());
+    backend
+        .and_then(|name: BackendName| origin.backends.get(&name))
+        .map_or(NONE, |binding| binding.name.as_str())
+}
+
+fn class(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        200..300 => "2xx",
+        300..400 => "3xx",
+        400..500 => "4xx",
+        500.. => "5xx",
+        _ => "1xx",
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Credential, CredentialKind, Tls};
+    use crate::config::{Credential, CredentialKind, Tls, Traffic};
 
     /// A binding that allows nothing and has no credential.
     pub(super) fn binding(url: &str) -> Binding {
@@ -342,6 +393,18 @@ mod tests {
             timeout: Duration::from_secs(30),
             max_request_bytes: 4 << 20,
             max_response_bytes: 32 << 20,
+            addresses: Vec::new(),
+            traffic: traffic(),
+        }
+    }
+
+    pub(super) fn traffic() -> Traffic {
+        Traffic {
+            concurrency: 32,
+            requests_per_second: None,
+            retries: 2,
+            circuit_failures: 5,
+            circuit_pause: Duration::from_secs(10),
         }
     }
 
@@ -353,6 +416,7 @@ mod tests {
                 connect,
                 first_byte,
                 between_bytes: None,
+                call: None,
             };
             deadlines.head(&binding("http://host"))
         };

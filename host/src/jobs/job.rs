@@ -243,11 +243,14 @@ impl Job {
         }
     }
 
-    /// Progress for people: 0 to 100 where a share is known, and 100 when it is completed.
+    /// Progress for people: 0 to 100 where a share is known, 0 before the first step, and 100 when it is completed.
     #[must_use]
     pub fn percent(&self) -> Option<f64> {
         if self.status == Status::Completed {
             return Some(100.0);
+        }
+        if self.step == 0 {
+            return Some(0.0);
         }
         // One digit after the point is as exact as anybody wants it.
         let share = self.progress.share()?;

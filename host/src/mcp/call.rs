@@ -24,8 +24,8 @@ use super::session::Session;
 use super::{convert, started};
 use crate::catalog::{Catalog, Prompt, Tool};
 use crate::config::Ability;
-use crate::host::random_id;
-use crate::jobs::{Job, Jobs, Start};
+use crate::host::{Host, random_id};
+use crate::jobs::{Job, Start};
 use crate::plugin::wit::prompts::PromptOutcome;
 use crate::plugin::wit::resources::ReadOutcome;
 use crate::plugin::wit::tools::{JobSupport, Outcome};
@@ -36,6 +36,7 @@ use crate::plugin::{
     Abilities, Answer, Asked, CallError, CallInfo, Event, Plugin, Principal, Reply,
 };
 use crate::policy::{self, Action};
+use crate::telemetry::metrics;
 
 /// Rounds of questions that one request of the old era may take.
 const MAX_ROUNDS: usize = 10;
@@ -55,8 +56,8 @@ pub struct Caller<'a> {
     pub abilities: Abilities,
     /// How.
     pub asking: Asking<'a>,
-    /// The host's jobs, when it runs any.
-    pub jobs: Option<&'a Jobs>,
+    /// Who has the jobs, and the plugins that they are of.
+    pub host: &'a Host,
     /// What becomes of a call that outlives its request.
     pub follow: Follow,
 }
@@ -68,6 +69,8 @@ pub enum Follow {
     Task,
     /// It cannot: it waits a little, and then gets the job's id.
     Briefly(Duration),
+    /// In its own way: it waits a little, and then gets the job.
+    Elsewhere(Duration),
     /// By waiting until it has ended.
     ToTheEnd,
 }
@@ -75,7 +78,7 @@ pub enum Follow {
 impl Caller<'_> {
     /// Whether it can be handed a job instead of a result.
     fn follows(&self) -> bool {
-        self.jobs.is_some() && !matches!(self.follow, Follow::Briefly(_))
+        self.host.jobs().is_some() && !matches!(self.follow, Follow::Briefly(_))
     }
 }
 
@@ -137,13 +140,15 @@ pub enum Served {
 pub enum Ended {
     /// A tool's result; a call that failed is a result with `isError`, which the model reads.
     Tool(CallToolResult),
+    /// The same where the host ended it and not the tool: what for, in one word.
+    Broken(&'static str, CallToolResult),
     /// A prompt.
     Prompt(GetPromptResult),
     /// What was read.
     Resource(ReadResourceResult),
     /// Questions, for the client to answer.
     InputRequired(InputRequiredResult),
-    /// A job, for a caller that follows it as a task.
+    /// A job, for a caller that follows it.
     Task(Box<Job>),
 }
 
@@ -162,6 +167,9 @@ impl Target {
         };
         let arguments = Value::Object(arguments);
         if let Err(violations) = tool.input.check(&arguments) {
+            metrics()
+                .call(tool.plugin.name().as_str(), &tool.name)
+                .ended("invalid_arguments");
             return Err(Ok(told(format!(
                 "the arguments do not fit the input schema of `{}`: {violations}",
                 tool.name
@@ -291,7 +299,7 @@ impl Served {
     /// A failure in the form that fits: a tool's is read by the model.
     fn refused(&self, text: String) -> Result<Ended, ErrorData> {
         match self {
-            Self::Tool { .. } => Ok(Ended::Tool(told(text))),
+            Self::Tool { .. } => Ok(Ended::Broken("not_asked", told(text))),
             Self::Prompt { .. } | Self::Resource { .. } => {
                 Err(ErrorData::internal_error(text, None))
             }
@@ -309,8 +317,26 @@ enum Round {
 /// Serves a request to its end, to the client's next round, or to the job that it goes on as.
 pub async fn call(target: &Target, caller: Caller<'_>) -> Result<Ended, ErrorData> {
     match target {
-        Target::Own(own) => follow::call(own, &caller).await.map(Ended::Tool),
+        Target::Own(own) => follow::call(own, &caller).await,
+        Target::Served(served @ Served::Tool { tool, .. }) => {
+            let measured = metrics().call(tool.plugin.name().as_str(), &tool.name);
+            let ended = rounds(served, caller).await;
+            measured.ended(word(&ended));
+            ended
+        }
         Target::Served(served) => rounds(served, caller).await,
+    }
+}
+
+/// How a call of a tool ended, for metrics.
+fn word(ended: &Result<Ended, ErrorData>) -> &'static str {
+    match ended {
+        Ok(Ended::Tool(result)) if result.is_error == Some(true) => "tool_error",
+        Ok(Ended::Tool(_) | Ended::Prompt(_) | Ended::Resource(_)) => "success",
+        Ok(Ended::Broken(why, _)) => why,
+        Ok(Ended::InputRequired(_)) => "input_required",
+        Ok(Ended::Task(_)) => "job",
+        Err(_) => "request_error",
     }
 }
 
@@ -569,14 +595,17 @@ fn tool_round(
     arguments: &str,
     ended: Result<Answer<Outcome>, CallError>,
 ) -> Result<Round, ErrorData> {
+    let broken = |why, text: String| Ok(Round::Ended(Ended::Broken(why, told(text))));
     let judged = match ended {
         Ok(Ok(Outcome::Done(output))) => convert::output(tool, output),
         Ok(Ok(Outcome::InputNeeded(needed))) => return Ok(Round::Asks(needed)),
-        Ok(Ok(Outcome::Started(_))) if tool.jobs == JobSupport::Never => Ok(told(format!(
-            "`{}` started a job, and says that it never does; this is a defect of plugin `{}`",
-            tool.name,
-            tool.plugin.name()
-        ))),
+        Ok(Ok(Outcome::Started(_))) if tool.jobs == JobSupport::Never => {
+            let (name, plugin) = (&tool.name, tool.plugin.name());
+            let text = format!(
+                "`{name}` started a job, and says that it never does; this is a defect of plugin `{plugin}`"
+            );
+            return broken("defect", text);
+        }
         Ok(Ok(Outcome::Started(job))) => {
             return Ok(Round::Starts(Start {
                 tool: tool.name.clone(),
@@ -589,17 +618,20 @@ fn tool_round(
         }
         Ok(Err(Failure::Tool(error))) => convert::tool_error(error),
         Ok(Err(Failure::Request(error))) => return Err(request_error(error)),
-        Ok(Err(Failure::Cancelled)) => Ok(told("the call was cancelled")),
-        Err(error) => Ok(told(error.to_string())),
+        Ok(Err(Failure::Cancelled)) => return broken("cancelled", "the call was cancelled".into()),
+        Err(error) => return broken(error.word(), error.to_string()),
     };
-    let result = judged.unwrap_or_else(|defect| {
-        let (plugin, name) = (tool.plugin.name(), &tool.name);
-        tracing::warn!(%plugin, tool = name, %defect, "a plugin's result was not passed on");
-        told(format!(
-            "the result of `{name}` cannot be used: {defect}; this is a defect of plugin `{plugin}`"
-        ))
-    });
-    Ok(Round::Ended(Ended::Tool(result)))
+    match judged {
+        Ok(result) => Ok(Round::Ended(Ended::Tool(result))),
+        Err(defect) => {
+            let (plugin, name) = (tool.plugin.name(), &tool.name);
+            tracing::warn!(%plugin, tool = name, %defect, "a plugin's result was not passed on");
+            let text = format!(
+                "the result of `{name}` cannot be used: {defect}; this is a defect of plugin `{plugin}`"
+            );
+            broken("defect", text)
+        }
+    }
 }
 
 /// For prompts, resources and completions: every failure is a protocol error.

@@ -16,12 +16,15 @@ use std::os::unix::fs::{
     DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
 };
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 use zeroize::Zeroizing;
+
+use crate::config::PluginName;
 
 const TAG_BYTES: usize = 32;
 const KEY_BYTES: usize = 32;
@@ -86,7 +89,12 @@ impl Cache {
 
     /// The compiled form of `component`, from the cache or compiled now. Blocks: compiling takes from 0.1 s to
     /// several seconds.
-    pub(super) fn load(&self, engine: &Engine, component: &[u8]) -> wasmtime::Result<Component> {
+    pub(super) fn load(
+        &self,
+        engine: &Engine,
+        plugin: &PluginName,
+        component: &[u8],
+    ) -> wasmtime::Result<Component> {
         let name = self.entry_name(component);
         let path = self.folder.join(format!("{name}.cwasm"));
         if let Some(code) = self.checked(&name, &path) {
@@ -99,7 +107,11 @@ impl Cache {
                 }
             }
         }
+        // These two lines are what a person at a terminal is told from, too (`cli/loading.rs`).
+        tracing::info!(%plugin, "compiling; the result is kept");
+        let begun = Instant::now();
         let code = engine.precompile_component(component)?;
+        tracing::info!(%plugin, elapsed = ?begun.elapsed(), "compiled");
         if let Err(error) = self.store(&name, &path, &code) {
             // Without the entry the next start compiles again; nothing else is lost.
             tracing::warn!(%error, entry = name, "cannot keep a compiled component");
@@ -218,6 +230,10 @@ mod tests {
 
     const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
+    fn plugin() -> PluginName {
+        "smallest".parse().expect("a name")
+    }
+
     fn entry(folder: &Path) -> PathBuf {
         fs::read_dir(folder)
             .expect("the folder")
@@ -235,7 +251,7 @@ mod tests {
         let folder = folder.path().join("cache");
         let engine = Engine::default();
         let cache = Cache::open(&folder, &engine).expect("opens");
-        cache.load(&engine, COMPONENT).expect("compiles");
+        cache.load(&engine, &plugin(), COMPONENT).expect("compiles");
         let path = entry(&folder);
         let good = fs::read(&path).expect("the entry");
 
@@ -252,7 +268,9 @@ mod tests {
                 cache.checked(&name, &path).is_none(),
                 "byte {spoil} was changed"
             );
-            cache.load(&engine, COMPONENT).expect("compiles anew");
+            cache
+                .load(&engine, &plugin(), COMPONENT)
+                .expect("compiles anew");
             assert_eq!(fs::read(&path).expect("the entry").len(), good.len());
         }
         // An entry of the same folder under another component's name.

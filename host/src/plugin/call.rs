@@ -1,7 +1,7 @@
 //! One call in a fresh instance: admitted, bounded, and gone afterwards.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
@@ -15,6 +15,7 @@ use super::manifest::Manifest;
 use super::offers::Exports;
 use crate::capability::{CallInfo, Context, PluginFacts, State, Stderr};
 use crate::config::{Binding, Grant, Limits, PluginName};
+use crate::telemetry::metrics;
 
 /// A loaded plugin. Cheap to share; every call gets an instance of its own.
 pub struct Plugin {
@@ -116,6 +117,24 @@ pub enum CallError {
     },
 }
 
+impl CallError {
+    /// Which limit or end it is, in one word for programs.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::Busy => "busy",
+            Self::WallTime { .. } => "wall_time",
+            Self::CpuTime { .. } => "cpu_time",
+            Self::Memory { .. } => "memory",
+            Self::HostMemory { .. } => "host_memory",
+            Self::ResultSize { .. } => "result_size",
+            Self::Stack { .. } => "stack",
+            Self::Trap { .. } => "trap",
+        }
+    }
+}
+
 /// Whether `link` is `allowed` or below it: the same server, and the path goes on at a slash.
 fn is_below(link: &url::Url, allowed: &url::Url) -> bool {
     let path = allowed.path().trim_end_matches('/');
@@ -186,6 +205,17 @@ impl Plugin {
         info: CallInfo,
         operation: Operation<T>,
     ) -> Result<T, CallError> {
+        let run = metrics().run(self.name().as_str());
+        let ended = self.run_within(info, operation).await;
+        run.ended(ended.as_ref().err().map_or("answered", CallError::word));
+        ended
+    }
+
+    async fn run_within<T: Send + 'static>(
+        &self,
+        info: CallInfo,
+        operation: Operation<T>,
+    ) -> Result<T, CallError> {
         let info = Arc::new(info);
         let deadline = tokio::time::sleep_until(info.deadline.into());
         tokio::pin!(deadline);
@@ -216,6 +246,8 @@ impl Plugin {
             .waiting
             .try_acquire()
             .map_err(|_| CallError::Busy)?;
+        let _one_more_waits = metrics().waiting();
+        let begun = Instant::now();
         // The plugin's own slot first: one plugin's queue must not hold the pool's instances.
         let slot = self
             .slots
@@ -230,6 +262,7 @@ impl Plugin {
             .acquire_owned()
             .await
             .expect(NEVER_CLOSED);
+        metrics().waited(self.name().as_str(), begun.elapsed());
         Ok([slot, instance])
     }
 
@@ -248,6 +281,7 @@ impl Plugin {
             // Dropped in reverse order: the instance goes before the permits that stand for it.
             let _permits = permits;
             let _epochs = epochs;
+            let _one_more_lives = metrics().instance();
             let ended = async {
                 let instance = pre.instantiate_async(&mut store).await?;
                 let context = store.data_mut().context()?;

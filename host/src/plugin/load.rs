@@ -148,7 +148,7 @@ fn load_blocking(
     let manifest = read_manifest(name, path, &bytes)?;
     let component = engine
         .cache
-        .load(&engine.wasmtime, &bytes)
+        .load(&engine.wasmtime, name, &bytes)
         .map_err(|source| LoadError::Compile {
             name: name.clone(),
             path: path.clone(),

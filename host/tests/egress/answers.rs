@@ -246,7 +246,7 @@ async fn a_guests_time_limit_shortens_the_bindings() {
     let deadlines = Deadlines {
         connect: Some(Duration::ZERO),
         first_byte: Some(Duration::from_millis(1)),
-        between_bytes: None,
+        ..Deadlines::default()
     };
     let refusal = plugin
         .egress

@@ -2,9 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod addresses;
 mod answers;
+mod proxies;
 mod requests;
 mod secrecy;
+mod smuggling;
 mod support;
 mod tls;
 mod tokens;
+mod traffic;

@@ -17,8 +17,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use toolward::config::{
-    Binding, Credential, CredentialKind, OAuth2, OAuth2Grant, RequestPattern, Secret, SecretSource,
-    Tls,
+    AddressKind, AddressRule, Binding, Credential, CredentialKind, OAuth2, OAuth2Grant,
+    RequestPattern, Secret, SecretSource, Tls, Traffic,
 };
 use toolward::egress::{Body, Deadlines, Egress, Origin, Refusal};
 
@@ -229,6 +229,14 @@ pub(crate) fn binding(url: &str) -> Binding {
         timeout: Duration::from_secs(30),
         max_request_bytes: 4 << 20,
         max_response_bytes: 1 << 20,
+        addresses: vec![AddressRule::Kind(AddressKind::Loopback)],
+        traffic: Traffic {
+            concurrency: 256,
+            requests_per_second: None,
+            retries: 0,
+            circuit_failures: 1000,
+            circuit_pause: Duration::from_secs(10),
+        },
     }
 }
 

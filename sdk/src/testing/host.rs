@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::call::{Asked, Called};
 use super::flat;
 use super::script::{Answer, Exchange, Sent};
-use super::world::{Call, Otherwise, Round, Shared, Traces};
+use super::world::{Call, Round, Server, Shared, Traces};
 use crate::ask::Reply;
 use crate::call::{Backend, Capability, Principal, RawReply};
 use crate::completion::{Blank, Suggestions};
@@ -66,7 +66,7 @@ impl Host {
             },
             backends: Vec::new(),
             script: RefCell::default(),
-            otherwise: Otherwise::default(),
+            servers: Vec::new(),
             in_order: false,
             cancelled: Cell::new(false),
             time_left: Cell::new(Duration::from_mins(1)),
@@ -100,19 +100,40 @@ impl Host {
         })
     }
 
+    /// Answers every request to a backend that no [`Exchange`] is for: a simulator in place of a script.
+    ///
+    /// ```
+    /// # use toolward_sdk::prelude::*;
+    /// # /// Asks for the time.
+    /// # #[tool]
+    /// # fn time(cx: &Context) -> Result<String> {
+    /// #     Ok(cx.http("clock").get("/time").send()?.text()?)
+    /// # }
+    /// # plugin!(time);
+    /// use toolward_sdk::testing::{Answer, Host};
+    ///
+    /// let host = Host::new(&PLUGIN).serve("clock", |sent| Answer::status(200).body(sent.path.as_str()));
+    /// assert_eq!(host.call("time", json!({})).text(), "/time");
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn serve(self, backend: &str, answer: impl Fn(&Sent) -> Answer + 'static) -> Self {
+        self.set(|shared| {
+            if !shared.backends.iter().any(|known| known.name == backend) {
+                shared.backends.push(Backend::named(backend));
+            }
+            shared.servers.push(Server {
+                backend: backend.to_owned(),
+                answer: Box::new(answer),
+            });
+        })
+    }
+
     /// Takes requests only in the order in which they are expected.
     #[must_use]
     #[track_caller]
     pub fn in_order(self) -> Self {
         self.set(|shared| shared.in_order = true)
-    }
-
-    /// Answers every request that is not expected, as a simulator of the backend would. Bind the backends with
-    /// [`backend`](Self::backend).
-    #[must_use]
-    #[track_caller]
-    pub fn otherwise(self, answer: impl Fn(&Sent) -> Answer + 'static) -> Self {
-        self.set(|shared| shared.otherwise = Otherwise(Some(Box::new(answer))))
     }
 
     /// Binds a backend, in place of one of the same name.

@@ -22,7 +22,7 @@ pub(super) struct Shared {
     pub(super) principal: Principal,
     pub(super) backends: Vec<Backend>,
     pub(super) script: RefCell<Vec<Exchange>>,
-    pub(super) otherwise: Otherwise,
+    pub(super) servers: Vec<Server>,
     pub(super) in_order: bool,
     pub(super) cancelled: Cell<bool>,
     pub(super) time_left: Cell<Duration>,
@@ -35,15 +35,17 @@ pub(super) struct Shared {
     pub(super) volunteered: Vec<(String, RawReply)>,
 }
 
-/// What answers requests that the script does not expect.
-#[derive(Default)]
-pub(super) struct Otherwise(pub(super) Option<Box<Answering>>);
+/// Answers in place of a script.
+pub(super) struct Server {
+    pub(super) backend: String,
+    pub(super) answer: Box<dyn Fn(&Sent) -> super::Answer>,
+}
 
-type Answering = dyn Fn(&Sent) -> super::Answer;
-
-impl fmt::Debug for Otherwise {
+impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Otherwise").field(&self.0.is_some()).finish()
+        f.debug_struct("Server")
+            .field("backend", &self.backend)
+            .finish_non_exhaustive()
     }
 }
 
@@ -219,9 +221,9 @@ impl Shared {
             .iter()
             .position(|exchange| exchange.matches(sent))
         else {
-            if let Some(otherwise) = &self.otherwise.0 {
-                drop(script);
-                return otherwise(sent);
+            let server = self.servers.iter().find(|one| one.backend == sent.backend);
+            if let Some(server) = server {
+                return (server.answer)(sent);
             }
             let message = unexpected(sent, &script, self.in_order);
             // A panic with the script borrowed would be followed by another one when the host is dropped.

@@ -3,16 +3,21 @@
 use std::sync::Arc;
 
 use super::value::Key;
-use super::{Cx, Named, tls, url};
+use super::{Cx, Named, addresses, tls, url};
 use crate::config::at::At;
 use crate::config::nearest::nearest;
 use crate::config::{
-    Binding, Confirm, Credential, CredentialKind, LoginRequest, RequestPattern, Tls, defaults,
-    inline, name, raw,
+    Binding, Confirm, Credential, CredentialKind, LoginRequest, RequestPattern, Tls, Traffic,
+    defaults, inline, name, raw,
 };
 
 /// More than this in one body is a mistake in the unit.
 const MOST_BODY: u64 = 16 << 30;
+const MOST_AT_ONCE: u32 = 10_000;
+const MOST_PER_SECOND: u32 = 1_000_000;
+const EXAMPLE_RATE: u32 = 50;
+const MOST_RETRIES: u32 = 10;
+const MOST_FAILURES: u32 = 1_000;
 
 pub(super) fn resolve(
     cx: &mut Cx<'_>,
@@ -71,6 +76,8 @@ pub(super) fn resolve(
         defaults::BINDING_MAX_RESPONSE_SIZE,
         MOST_BODY,
     );
+    let addresses = addresses::resolve(cx, &path, &raw, server.as_ref());
+    let traffic = traffic(cx, &path, &raw);
     Some(Binding {
         name: parsed?,
         kind: kind?,
@@ -90,7 +97,56 @@ pub(super) fn resolve(
         timeout,
         max_request_bytes,
         max_response_bytes,
+        addresses: addresses?,
+        traffic,
     })
+}
+
+fn traffic(cx: &mut Cx<'_>, path: &str, raw: &raw::Binding) -> Traffic {
+    let key = |name| Key { table: path, name };
+    for (name, default) in [
+        ("concurrency", defaults::BINDING_CONCURRENCY),
+        ("retries", defaults::RETRIES),
+        ("circuit-failures", defaults::CIRCUIT_FAILURES),
+    ] {
+        cx.origins.default(&key(name).path(), default.to_string());
+    }
+    Traffic {
+        concurrency: cx.count_or(
+            key("concurrency"),
+            raw.concurrency.as_ref(),
+            defaults::BINDING_CONCURRENCY,
+            MOST_AT_ONCE,
+        ),
+        requests_per_second: raw.requests_per_second.as_ref().map(|at| {
+            cx.count_or(
+                key("requests-per-second"),
+                Some(at),
+                EXAMPLE_RATE,
+                MOST_PER_SECOND,
+            )
+        }),
+        retries: match &raw.retries {
+            Some(at) if at.value == 0 => 0,
+            retries => cx.count_or(
+                key("retries"),
+                retries.as_ref(),
+                defaults::RETRIES,
+                MOST_RETRIES,
+            ),
+        },
+        circuit_failures: cx.count_or(
+            key("circuit-failures"),
+            raw.circuit_failures.as_ref(),
+            defaults::CIRCUIT_FAILURES,
+            MOST_FAILURES,
+        ),
+        circuit_pause: cx.duration(
+            key("circuit-pause"),
+            raw.circuit_pause.as_ref(),
+            defaults::CIRCUIT_PAUSE,
+        ),
+    }
 }
 
 fn kind(cx: &mut Cx<'_>, at: &At<String>) -> Option<String> {

@@ -29,6 +29,8 @@ enum BadUrl {
     Segments,
     #[error("port 0 is no port")]
     Port,
+    #[error("an address has one spelling: four decimal numbers with dots between")]
+    Spelling,
 }
 
 impl BadUrl {
@@ -43,6 +45,7 @@ impl BadUrl {
             | Self::Scheme
             | Self::Characters
             | Self::Segments
+            | Self::Spelling
             | Self::Port => "url = \"https://vbr01.example:9419\"",
         }
     }
@@ -93,6 +96,13 @@ fn parse(text: &str) -> Result<Url, BadUrl> {
     }
     if url.port() == Some(0) {
         return Err(BadUrl::Port);
+    }
+    // `127.1`, `0x7f.0.0.1`, `2130706433`: the URL standard knows them all, and whoever reads the file may not.
+    if let Some(Host::Ipv4(address)) = url.host() {
+        let host = authority.split(':').next().unwrap_or_default();
+        if host != address.to_string() {
+            return Err(BadUrl::Spelling);
+        }
     }
     let path = rest.find('/').map_or("", |slash| &rest[slash..]);
     let prefix = path.trim_end_matches('/');
@@ -184,6 +194,12 @@ mod tests {
             ("https://a?", BadUrl::Query),
             ("https://a#", BadUrl::Fragment),
             ("https://a:0", BadUrl::Port),
+            ("https://127.1", BadUrl::Spelling),
+            ("https://127.0.0.1.", BadUrl::Spelling),
+            ("https://0x7f.0.0.1:9419", BadUrl::Spelling),
+            ("https://0177.0.0.1/a", BadUrl::Spelling),
+            ("https://2130706433", BadUrl::Spelling),
+            ("https://%31%32%37.0.0.1", BadUrl::Spelling),
             ("https://a/b/../c", BadUrl::Segments),
             ("https://a/%2e%2e/c", BadUrl::Segments),
             ("https://a//b", BadUrl::Segments),

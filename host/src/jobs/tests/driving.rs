@@ -1,6 +1,7 @@
 //! Steps: their order, their ends, who waits for what.
 
 use super::*;
+use crate::plugin::CallError;
 
 #[tokio::test(start_paused = true)]
 async fn a_job_is_a_chain_of_steps() {
@@ -51,7 +52,9 @@ async fn so_many_jobs_run_at_once_and_the_rest_in_order() {
 async fn what_may_pass_is_tried_again_with_the_same_key() {
     let script = |call: &StepCall| match call.job.attempt {
         0 => Ok(Err(passing())),
-        1 => Err(StepError::Absent(call.plugin.clone())),
+        1 => Err(StepError::Call(CallError::Trap {
+            plugin: call.plugin.clone(),
+        })),
         _ => three(call),
     };
     let setup = setup(Scripted::new(script)).await;
@@ -344,4 +347,25 @@ async fn a_job_that_hoards_is_ended() {
     assert_eq!(ended.status, Status::Failed);
     let error = ended.error.unwrap_or_default();
     assert!(error.contains("jobs.max-kept-size"), "{error}");
+}
+
+/// Neither a busy host nor a plugin that does not load at the moment is a failed try.
+#[tokio::test(start_paused = true)]
+async fn a_step_that_was_not_tried_is_taken_later() {
+    let later = Mutex::new(30);
+    let runner = Scripted::new(move |call| {
+        let mut left = lock(&later);
+        *left -= 1;
+        match *left {
+            1.. if *left % 2 == 0 => Err(StepError::Absent(call.plugin.clone())),
+            1.. => Err(StepError::Call(CallError::Busy)),
+            _ => {
+                assert_eq!(call.job.attempt, 0);
+                three(call)
+            }
+        }
+    });
+    let setup = setup(runner).await;
+    let job = setup.start().await;
+    assert_eq!(setup.ended(&job).await.job.status, Status::Completed);
 }

@@ -114,7 +114,7 @@ async fn what_is_deleted_meanwhile_costs_nobody_else_a_place() {
     let gone: Vec<_> = jobs[..40].iter().map(|(id, _)| *id).collect();
     let host = Host::new(&backup_jobs::PLUGIN)
         .backend(Backend::named("vbr"))
-        .otherwise(move |sent| {
+        .serve("vbr", move |sent| {
             let answer = of.ask(sent);
             // The first request is the server's own filter, which finds nothing.
             asked.set(asked.get() + u32::from(sent.query("nameFilter").is_none()));

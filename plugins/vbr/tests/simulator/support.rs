@@ -1,7 +1,6 @@
 //! A backup server, and the plugins on it: every request of a tool goes to the simulator, and is held against the vendor's
 //! document of its revision on the way.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -157,19 +156,10 @@ pub(crate) fn hosted(plugin: &'static Plugin, servers: Vec<(&str, Rc<Server>)>) 
         backend.default = at == 0;
         host = host.backend(backend);
     }
-    let servers: Vec<(String, Rc<Server>)> = servers
-        .into_iter()
-        .map(|(name, server)| (name.to_owned(), server))
-        .collect();
-    let servers = RefCell::new(servers);
-    host.otherwise(move |sent| {
-        let servers = servers.borrow();
-        let (_, server) = servers
-            .iter()
-            .find(|(name, _)| *name == sent.backend)
-            .unwrap();
-        server.ask(sent)
-    })
+    for (name, server) in servers {
+        host = host.serve(name, move |sent| server.ask(sent));
+    }
+    host
 }
 
 pub(crate) fn up_to(newest: Revision) -> Vec<Revision> {
