@@ -120,6 +120,10 @@ enum Command {
     Man(man::Man),
 }
 
+/// What `serve` logs unless asked otherwise. rmcp warns of every answer that is an error and of every client that hangs up:
+/// neither is news for an operator.
+const QUIET_LIBRARIES: &str = "info,rmcp=warn,rmcp::service=off";
+
 /// Runs the command of this command line. Everything that the user reads has been written when this returns.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
@@ -173,7 +177,7 @@ fn wants_json(arguments: &[OsString]) -> bool {
 impl Cli {
     fn run(self) -> Result<Option<Said>, Failure> {
         let serves = matches!(self.command, Command::Serve(_));
-        let usual = if serves { "info,rmcp=warn" } else { "error" };
+        let usual = if serves { QUIET_LIBRARIES } else { "error" };
         let filter = self.global.log.as_deref().unwrap_or(usual);
         let format = match (self.global.log_format, self.global.audience()) {
             (Some(format), _) => format,

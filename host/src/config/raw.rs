@@ -375,6 +375,10 @@ pub(super) struct Binding {
     /// Whether only `GET`, `HEAD` and `OPTIONS` leave, whatever `allow` says.
     #[schemars(extend("default" = false, "examples" = [true]))]
     pub(super) read_only: Option<At<bool>>,
+    /// Who may confirm what changes something there. `person`: somebody at the client, who is asked. `model`: the caller's
+    /// own word in the tool's arguments, with a reason, is enough.
+    #[schemars(extend("default" = "person", "examples" = ["model"]))]
+    pub(super) confirm: Option<At<Confirm>>,
     /// Facts for the plugin, not secret: a revision, a site.
     #[schemars(extend("default" = {}, "examples" = [{"revision": "1.2-rev1"}]))]
     pub(super) facts: Option<Map<String, Value>>,
@@ -449,6 +453,10 @@ pub(super) struct Plugin {
     /// The plugin's name for a backend, and which of `[bindings]` answers it.
     #[schemars(extend("default" = {}, "examples" = [{"vbr": "vbr01"}]))]
     pub(super) backends: Option<At<Texts>>,
+    /// More of `[bindings]` that answer a backend of `backends`, which stays the one to take where nobody says which. The
+    /// plugin reaches each of them under the binding's own name.
+    #[schemars(extend("default" = {}, "examples" = [{"vbr": ["vbr02", "vbr03"]}]))]
+    pub(super) more_backends: Option<At<BTreeMap<At<String>, Vec<At<String>>>>>,
     /// Settings, handed to the plugin as they are. Not for secrets: the plugin reads them.
     #[schemars(extend("default" = {}, "examples" = [{"page-size": 200}]))]
     pub(super) settings: Option<Map<String, Value>>,
@@ -470,6 +478,15 @@ pub(super) enum Grant {
     Visit,
     Sample,
     Roots,
+}
+
+/// Who may confirm.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum Confirm {
+    Person,
+    Model,
 }
 
 // A number and a unit, `64 MiB`.

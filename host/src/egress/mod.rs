@@ -379,6 +379,7 @@ mod tests {
             kind: "vbr".to_owned(),
             title: None,
             read_only: false,
+            confirm: crate::config::Confirm::Person,
             facts: serde_json::Map::new(),
             url: url.parse().unwrap(),
             tls: Tls::SystemRoots,

@@ -29,8 +29,12 @@ use crate::jobs::{Job, Start};
 use crate::plugin::wit::prompts::PromptOutcome;
 use crate::plugin::wit::resources::ReadOutcome;
 use crate::plugin::wit::tools::{JobSupport, Outcome};
-use crate::plugin::wit::values::{Capability, Cause, Failure, InputNeeded, RequestError};
-use crate::plugin::{Abilities, Answer, Asked, CallError, CallInfo, Event, Plugin, Principal};
+use crate::plugin::wit::values::{
+    Ask, Capability, Cause, Failure, InputNeeded, InputRequest, RequestError,
+};
+use crate::plugin::{
+    Abilities, Answer, Asked, CallError, CallInfo, Event, Plugin, Principal, Reply,
+};
 use crate::policy::{self, Action};
 use crate::telemetry::metrics;
 
@@ -375,6 +379,14 @@ async fn rounds(target: &Served, caller: Caller<'_>) -> Result<Ended, ErrorData>
             Round::Asks(needed) => needed,
             Round::Starts(start) => return started::answer(start, &caller).await,
         };
+        if let Some(answers) = confirmed(target, &caller.principal, &needed.requests) {
+            asked = Asked {
+                continuation: Some(needed.continuation),
+                answers,
+                volunteered: BTreeMap::new(),
+            };
+            continue;
+        }
         let ready = match ask::questions(plugin, caller.abilities, needed.requests) {
             Ok(ready) => ready,
             Err(AskError::Client(capabilities)) if !matches!(caller.asking, Asking::Nobody) => {
@@ -423,6 +435,47 @@ async fn rounds(target: &Served, caller: Caller<'_>) -> Result<Ended, ErrorData>
         }
     }
     target.refused(format!("the call asked more than {MAX_ROUNDS} times"))
+}
+
+/// The answers to questions that are all confirmations which the caller gave in the arguments, where the operator takes
+/// its word. What was confirmed, by whom and why, is written down here.
+fn confirmed(
+    target: &Served,
+    principal: &Principal,
+    requests: &[InputRequest],
+) -> Option<BTreeMap<String, Reply>> {
+    // The arguments themselves are looked at: a plugin that claims to have been told is not believed.
+    let Served::Tool { arguments, .. } = target else {
+        return None;
+    };
+    let arguments: Value = serde_json::from_str(arguments).ok()?;
+    if requests.is_empty() || arguments["confirm"] != true {
+        return None;
+    }
+    let plugin = target.plugin();
+    let mut answers = BTreeMap::new();
+    for request in requests {
+        policy::may_ask(plugin, &request.ask).ok()?;
+        let reason = policy::confirmed_by_caller(plugin, &request.ask)?;
+        if arguments["reason"].as_str().map(str::trim) != Some(reason) {
+            return None;
+        }
+        let answer = json!({ "confirm": true, "reason": reason }).to_string();
+        answers.insert(request.key.clone(), Reply::Accepted(answer));
+    }
+    for request in requests {
+        if let Ask::Confirm(confirm) = &request.ask {
+            tracing::info!(
+                plugin = %plugin.name(),
+                tenant = %principal.tenant,
+                subject = principal.subject.as_deref().unwrap_or_default(),
+                what = %shorten(&confirm.message),
+                reason = %shorten(confirm.reason_given.as_deref().unwrap_or_default()),
+                "confirmed by the caller's own word"
+            );
+        }
+    }
+    Some(answers)
 }
 
 /// A tool that always starts a job is of no use to who cannot follow one.

@@ -14,7 +14,7 @@ use super::engine::Engine;
 use super::manifest::Manifest;
 use super::offers::Exports;
 use crate::capability::{CallInfo, Context, PluginFacts, State, Stderr};
-use crate::config::{Grant, Limits, PluginName};
+use crate::config::{Binding, Grant, Limits, PluginName};
 use crate::telemetry::metrics;
 
 /// A loaded plugin. Cheap to share; every call gets an instance of its own.
@@ -179,6 +179,13 @@ impl Plugin {
     #[must_use]
     pub fn may_ask(&self, grant: Grant) -> bool {
         self.grants.contains(&grant)
+    }
+
+    /// The binding behind one of the plugin's backends.
+    #[must_use]
+    pub fn binding(&self, backend: &str) -> Option<&Binding> {
+        let name = backend.parse().ok()?;
+        self.facts.origin.backends.get(&name).map(AsRef::as_ref)
     }
 
     /// Whether people may be asked to open this link.
