@@ -3,6 +3,7 @@
 pub(super) const LISTEN: &str = "127.0.0.1:8825";
 pub(super) const MAX_REQUEST_SIZE: &str = "4 MiB";
 
+pub(super) const METRICS: &str = "scoped";
 pub(super) const MAX_CONNECTIONS: u32 = 4096;
 pub(super) const HEADER_TIMEOUT: &str = "30 s";
 pub(super) const BODY_TIMEOUT: &str = "30 s";

@@ -56,12 +56,6 @@ pub use schema::schema;
 pub use scope::Ability;
 pub use secret::{Secret, SecretSource};
 
-/// A span of time as it is written in the file: a number and `ms`, `s`, `min`, `h` or `d`.
-#[must_use]
-pub fn parse_duration(text: &str) -> Option<Duration> {
-    quantity::duration(text).ok()
-}
-
 /// The environment, as a parameter so that tests are pure. The real one: `&|name| std::env::var_os(name)`.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
@@ -93,6 +87,10 @@ pub struct Server {
     pub allowed_origins: Vec<String>,
     /// `Host` values accepted besides loopback names and the listening address.
     pub allowed_hosts: Vec<String>,
+    /// Where clients reach this host; paths are appended. `None`: where each request says it goes.
+    pub public_url: Option<url::Url>,
+    /// Who may read `/metrics`.
+    pub metrics: MetricsReaders,
     /// Largest request body, bytes. Default 4 MiB.
     pub max_request_bytes: usize,
     /// Connections at once. Default 4096.
@@ -101,6 +99,17 @@ pub struct Server {
     pub header_timeout: Duration,
     /// Time for the body of a request. Default 30 s.
     pub body_timeout: Duration,
+}
+
+/// Who may read `/metrics`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum MetricsReaders {
+    /// Whoever has the scope for it.
+    Scoped,
+    /// Everybody who reaches the address.
+    Everybody,
+    /// Nobody.
+    Nobody,
 }
 
 /// The sandbox's engine.
@@ -156,12 +165,33 @@ pub struct Plugin {
     pub grants: Vec<Grant>,
     /// The plugin's name for a backend → the binding that answers it.
     pub backends: BTreeMap<BackendName, Arc<Binding>>,
+    /// Of the backends, those that answer one of the plugin's own that several answer.
+    pub choices: BTreeMap<BackendName, Choice>,
     /// The plugin's settings, handed to it as they are.
     pub settings: serde_json::Map<String, serde_json::Value>,
     /// Links that people may be asked to open: these and all below them.
     pub visit_urls: Vec<url::Url>,
     /// Bounds on each of its calls.
     pub limits: Limits,
+}
+
+/// One of several bindings that answer the same backend of a plugin.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Choice {
+    /// The plugin's own name for the backend.
+    pub answers: BackendName,
+    /// Whether it is the one to take where nobody says which.
+    pub default: bool,
+}
+
+/// Who may confirm what changes something behind a binding.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Confirm {
+    /// Somebody at the client, who is asked.
+    #[default]
+    Person,
+    /// The caller's own word is enough, with a reason.
+    Model,
 }
 
 /// What must be granted by name in `plugins.NAME.grant`.
@@ -224,6 +254,8 @@ pub struct Binding {
     pub title: Option<String>,
     /// Only GET, HEAD and OPTIONS leave, whatever `allow` says.
     pub read_only: bool,
+    /// Who may confirm what changes something there. Default a person.
+    pub confirm: Confirm,
     /// Non-secret facts for the plugin (a revision, a site), handed to it as they are.
     pub facts: serde_json::Map<String, serde_json::Value>,
     /// `https://host:port[/prefix]`, no query, no userinfo. The guest's path is appended to the prefix.

@@ -60,6 +60,14 @@ pub(super) struct Server {
     /// `host[:port]`.
     #[schemars(extend("default" = [], "examples" = [["toolward.example:8825"]]))]
     pub(super) allowed_hosts: Option<Vec<At<String>>>,
+    /// Where clients reach this host, when that is another address than the one it listens on: what `/openapi.json` names as
+    /// its server. Its host is one of the `allowed-hosts` and its origin one of the `allowed-origins`. Default: what stands
+    /// before `/mcp` in `auth.oauth.resource`, else what each request says in `Host`.
+    #[schemars(extend("examples" = ["https://tools.example"]))]
+    pub(super) public_url: Option<At<String>>,
+    /// Who may read `/metrics`.
+    #[schemars(extend("default" = defaults::METRICS, "examples" = ["everybody"]))]
+    pub(super) metrics: Option<At<MetricsReaders>>,
     /// Largest request body.
     #[schemars(extend("default" = defaults::MAX_REQUEST_SIZE, "examples" = ["4 MiB"]))]
     pub(super) max_request_size: Option<At<Size>>,
@@ -72,6 +80,17 @@ pub(super) struct Server {
     /// How long a client may take to send the body of a request.
     #[schemars(extend("default" = defaults::BODY_TIMEOUT, "examples" = ["30 s"]))]
     pub(super) body_timeout: Option<At<Duration>>,
+}
+
+/// Who may read `/metrics`: whoever has the scope `metrics:read` or `admin`, everybody who reaches the address (whatever
+/// name he has for it), or nobody.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum MetricsReaders {
+    Scoped,
+    Everybody,
+    Nobody,
 }
 
 /// The sandbox's engine.
@@ -356,6 +375,10 @@ pub(super) struct Binding {
     /// Whether only `GET`, `HEAD` and `OPTIONS` leave, whatever `allow` says.
     #[schemars(extend("default" = false, "examples" = [true]))]
     pub(super) read_only: Option<At<bool>>,
+    /// Who may confirm what changes something there. `person`: somebody at the client, who is asked. `model`: the caller's
+    /// own word in the tool's arguments, with a reason, is enough.
+    #[schemars(extend("default" = "person", "examples" = ["model"]))]
+    pub(super) confirm: Option<At<Confirm>>,
     /// Facts for the plugin, not secret: a revision, a site.
     #[schemars(extend("default" = {}, "examples" = [{"revision": "1.2-rev1"}]))]
     pub(super) facts: Option<Map<String, Value>>,
@@ -430,6 +453,10 @@ pub(super) struct Plugin {
     /// The plugin's name for a backend, and which of `[bindings]` answers it.
     #[schemars(extend("default" = {}, "examples" = [{"vbr": "vbr01"}]))]
     pub(super) backends: Option<At<Texts>>,
+    /// More of `[bindings]` that answer a backend of `backends`, which stays the one to take where nobody says which. The
+    /// plugin reaches each of them under the binding's own name.
+    #[schemars(extend("default" = {}, "examples" = [{"vbr": ["vbr02", "vbr03"]}]))]
+    pub(super) more_backends: Option<At<BTreeMap<At<String>, Vec<At<String>>>>>,
     /// Settings, handed to the plugin as they are. Not for secrets: the plugin reads them.
     #[schemars(extend("default" = {}, "examples" = [{"page-size": 200}]))]
     pub(super) settings: Option<Map<String, Value>>,
@@ -451,6 +478,15 @@ pub(super) enum Grant {
     Visit,
     Sample,
     Roots,
+}
+
+/// Who may confirm.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum Confirm {
+    Person,
+    Model,
 }
 
 // A number and a unit, `64 MiB`.

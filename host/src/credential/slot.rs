@@ -18,6 +18,7 @@ use super::error::{LoginError, LoginFailure};
 use super::login::{self, Renewal, Session};
 use super::token::Token;
 use super::{Endpoint, chain, is_replaceable};
+use crate::telemetry::metrics;
 
 type Outcome = Result<Arc<Token>, LoginFailure>;
 
@@ -190,6 +191,7 @@ impl State {
         let binding = &endpoint.binding;
         match result {
             Ok(session) => {
+                metrics().login(binding.name.as_str(), "success");
                 self.generations += 1;
                 self.failure = None;
                 self.renewal = session.renewal;
@@ -213,6 +215,7 @@ impl State {
                 Ok(token)
             }
             Err(error) => {
+                metrics().login(binding.name.as_str(), "failure");
                 let count = self.failure.as_ref().map_or(0, |failure| failure.count) + 1;
                 let wait = delay(&error, count);
                 tracing::warn!(

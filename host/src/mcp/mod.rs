@@ -39,12 +39,14 @@ mod convert;
 pub mod envelope;
 mod events;
 mod follow;
+mod plain;
 mod seal;
 mod session;
 mod started;
 mod tasks;
 
 pub use call::{Asking, Caller, Ended, Follow, Target, call};
+pub use plain::{Answer, Offered, PlainCall, Refused, Replies, offered, plain};
 pub use seal::Sealer;
 use session::Session;
 
@@ -295,7 +297,7 @@ impl ServerHandler for Handler {
             Err(Err(error)) => return Err(error),
         };
         match self.serve(&target, &context, caller).await? {
-            Ended::Tool(mut result) => {
+            Ended::Tool(mut result) | Ended::Broken(_, mut result) => {
                 result.meta = stamp(result.meta, &context);
                 Ok(result.into())
             }
@@ -369,7 +371,9 @@ impl ServerHandler for Handler {
                 Ok(result.into())
             }
             Ended::InputRequired(result) => Ok(result.into()),
-            Ended::Tool(_) | Ended::Resource(_) | Ended::Task(_) => Err(mixed_up()),
+            Ended::Tool(_) | Ended::Broken(..) | Ended::Resource(_) | Ended::Task(_) => {
+                Err(mixed_up())
+            }
         }
     }
 
@@ -425,7 +429,9 @@ impl ServerHandler for Handler {
                 Ok(result.into())
             }
             Ended::InputRequired(result) => Ok(result.into()),
-            Ended::Tool(_) | Ended::Prompt(_) | Ended::Task(_) => Err(mixed_up()),
+            Ended::Tool(_) | Ended::Broken(..) | Ended::Prompt(_) | Ended::Task(_) => {
+                Err(mixed_up())
+            }
         }
     }
 

@@ -171,6 +171,7 @@ fn load_blocking(
             http_granted: plugin.grants.contains(&Grant::Http),
             backends: Arc::new(plugin.backends.clone()),
         },
+        choices: plugin.choices.clone(),
         settings: serde_json::Value::Object(plugin.settings.clone()).to_string(),
         limits: plugin.limits.clone(),
     };

@@ -219,7 +219,7 @@ impl Call<'_> {
             };
             let ended = mcp::call(target, caller).await;
             let needed = match ended.map_err(|error| refused(self.tool, &error))? {
-                Ended::Tool(result) => return Ok(result),
+                Ended::Tool(result) | Ended::Broken(_, result) => return Ok(result),
                 Ended::InputRequired(needed) => needed,
                 Ended::Prompt(_) | Ended::Resource(_) | Ended::Task(_) => {
                     let told = "the call was answered as if it were another";

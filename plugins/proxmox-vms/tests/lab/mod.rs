@@ -91,7 +91,7 @@ impl Lab {
 
     /// A second cluster of that name.
     pub(crate) fn and(mut self, name: &str, options: &Options) -> Self {
-        self.clusters[0].0 = "lab".to_owned();
+        "lab".clone_into(&mut self.clusters[0].0);
         self.clusters.push((name.to_owned(), Cluster::new(options)));
         self
     }
@@ -100,8 +100,8 @@ impl Lab {
         let mut host = Host::new(&PLUGIN).settings(&self.settings);
         for (name, cluster) in &self.clusters {
             let mut backend = Backend::named(name);
-            backend.answers = "pve".to_owned();
-            backend.kind = "pve".to_owned();
+            "pve".clone_into(&mut backend.answers);
+            "pve".clone_into(&mut backend.kind);
             backend.read_only = self.read_only;
             let (cluster, token) = (cluster.clone(), self.token.clone());
             host = host
@@ -112,6 +112,10 @@ impl Lab {
     }
 
     /// Calls a tool; says yes to every question, and follows its job to the end.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "arguments are made for one call"
+    )]
     #[track_caller]
     pub(crate) fn call(&self, tool: &str, arguments: Value) -> Outcome {
         self.reply(tool, &arguments, Some(json!({ "confirm": true })))
@@ -123,6 +127,10 @@ impl Lab {
         self.host().call(tool, arguments)
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "arguments are made for one call"
+    )]
     #[track_caller]
     fn reply(&self, tool: &str, arguments: &Value, answer: Option<Value>) -> Outcome {
         let mut keys: Vec<String> = Vec::new();

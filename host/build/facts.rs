@@ -1,17 +1,12 @@
 //! What `toolward --version` tells of a build besides its version.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "cargo speaks to build scripts through the environment"
-)]
-
 use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
+/// Tells them to the compiler.
+pub(crate) fn tell() {
     println!("cargo::rerun-if-changed=../Cargo.lock");
     println!("cargo::rerun-if-changed=../wit");
     println!("cargo::rerun-if-env-changed=TOOLWARD_COMMIT");
