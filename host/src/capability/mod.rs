@@ -94,6 +94,7 @@ impl State {
         // Logins are kept apart per tenant, and the caller's counts, not the one the plugin was loaded for.
         let origin = Origin {
             tenant: call.principal.tenant.clone(),
+            trail: call.trail.clone(),
             ..plugin.origin.clone()
         };
         Self {

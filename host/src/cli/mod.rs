@@ -10,6 +10,7 @@ use crate::telemetry::{self, LogFormat};
 use failure::Failure;
 use output::{Audience, Said};
 
+mod audit;
 mod call;
 mod completions;
 mod config;
@@ -116,6 +117,8 @@ enum Command {
     Token(token::Token),
     #[command(subcommand)]
     Config(config::Config),
+    #[command(subcommand)]
+    Audit(audit::Audit),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -205,6 +208,7 @@ impl Cli {
             Command::Plugin(command) => command.run().map(Some),
             Command::Token(command) => command.run().map(Some),
             Command::Config(command) => command.run(global).map(Some),
+            Command::Audit(command) => command.run(global).map(Some),
             Command::Completions(command) => Ok(Some(command.run())),
             Command::Man(command) => command.run().map(Some),
         }

@@ -44,6 +44,9 @@ pub(super) const RETRIES: u32 = 2;
 pub(super) const CIRCUIT_FAILURES: u32 = 5;
 pub(super) const CIRCUIT_PAUSE: &str = "10 s";
 
+pub(super) const ANCHOR_INTERVAL: &str = "1 min";
+pub(super) const AUDIT_MAX_FILE_SIZE: &str = "64 MiB";
+
 /// Short, because it only counts where the server tells no lifetime: too short costs a login, too long costs calls.
 pub(super) const TOKEN_LIFETIME: &str = "5 min";
 pub(super) const LOGIN_METHOD: &str = "POST";

@@ -11,6 +11,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::audit::Anchor;
+
 mod address;
 mod at;
 mod auth;
@@ -70,6 +72,8 @@ pub struct Config {
     pub runtime: Runtime,
     /// Calls that outlive their requests.
     pub jobs: Jobs,
+    /// What is recorded, and where. `None`: nothing.
+    pub audit: Option<Audit>,
     /// Every plugin to load, by name.
     pub plugins: BTreeMap<PluginName, Arc<Plugin>>,
     /// Every binding, by name. The binding's credential is resolved into it.
@@ -243,6 +247,27 @@ pub struct Limits {
     pub result_bytes: usize,
 }
 
+/// The audit log.
+#[derive(Debug)]
+pub struct Audit {
+    /// Where its files are.
+    pub folder: PathBuf,
+    /// The key of its hashes.
+    pub key: SecretSource,
+    /// Where checkpoints go.
+    pub anchor: Option<Anchor>,
+    /// The longest time from a line to its checkpoint. Default 1 min.
+    pub anchor_interval: Duration,
+    /// A file larger than this is set aside. Default 64 MiB.
+    pub max_file_bytes: u64,
+    /// Files set aside that are kept. Default: all.
+    pub keep_files: Option<u32>,
+    /// Whether calls are refused while lines cannot be written. Default: yes.
+    pub refuse_on_failure: bool,
+    /// Tool → the arguments whose values are recorded.
+    pub shown: BTreeMap<String, Vec<String>>,
+}
+
 /// The operator's answer to a backend that a plugin asks for by name.
 #[derive(Debug)]
 pub struct Binding {
@@ -348,7 +373,7 @@ pub enum CredentialKind {
     /// OAuth 2.0 token endpoint, RFC 6749.
     OAuth2(OAuth2),
     /// A declared exchange.
-    Login(Login),
+    Login(Box<Login>),
 }
 
 /// An OAuth 2.0 credential. The access token goes out as `Authorization: Bearer …`.

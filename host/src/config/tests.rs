@@ -172,6 +172,19 @@ fn limits_come_from_the_nearest_table() {
 }
 
 #[test]
+fn an_audit_log_is_where_the_file_says() {
+    let audit = full().audit.unwrap();
+    assert_eq!(audit.folder, cases().join("log"));
+    let anchor = crate::audit::Anchor::File(cases().join("anchors"));
+    assert_eq!(audit.anchor, Some(anchor));
+    assert_eq!((audit.max_file_bytes, audit.keep_files), (1 << 20, Some(7)));
+    assert_eq!(audit.anchor_interval, Duration::from_mins(1));
+    assert!(!audit.refuse_on_failure);
+    assert_eq!(audit.shown["start_job"], ["id", "name"]);
+    assert!(load_bytes(b"", &env).unwrap().audit.is_none());
+}
+
+#[test]
 fn a_binding_is_a_server_and_what_may_be_asked_of_it() {
     let vbr = binding("vbr01");
     assert_eq!(vbr.url.as_str(), "https://vbr01.example:9419/prefix/");

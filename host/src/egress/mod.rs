@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 
+use crate::audit::{Audit, Trail};
 use crate::config::{AddressKind, BackendName, Binding, BindingName, PluginName, TenantName, Tls};
 use crate::credential::Cache;
 use crate::telemetry::{NONE, metrics};
@@ -55,6 +56,8 @@ pub struct Origin {
     pub http_granted: bool,
     /// The plugin's backends.
     pub backends: Arc<BTreeMap<BackendName, Arc<Binding>>>,
+    /// Where it is recorded what the call asks for.
+    pub trail: Trail,
 }
 
 /// How long the guest wants to wait. Its wishes only shorten what the binding allows.
@@ -167,8 +170,17 @@ impl Egress {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             exits,
-            tokens: Cache::new(),
+            tokens: Cache::default(),
         })
+    }
+
+    /// The same, with its logins recorded.
+    #[must_use]
+    pub fn recorded(self, audit: Audit) -> Self {
+        Self {
+            tokens: Cache::new(audit),
+            ..self
+        }
     }
 
     /// Sends a guest's request to the backend that its authority names: `http://BACKEND/path?query`, with either
@@ -205,6 +217,9 @@ impl Egress {
             Err(Failed { refusal, detail }) => {
                 match refusal.trouble {
                     Trouble::Denied | Trouble::InvalidInput => {
+                        origin
+                            .trail
+                            .denial(refusal.message.lines().next().unwrap_or_default());
                         tracing::info!(trouble = %refusal.trouble, reason = refusal.message, "request refused");
                     }
                     Trouble::Unavailable | Trouble::TimedOut | Trouble::Internal => {
@@ -278,6 +293,7 @@ impl Egress {
             exit,
             scheme: uri.scheme_str().unwrap_or("http").to_owned(),
             method,
+            path: path.text,
             url,
             headers,
             deadlines,

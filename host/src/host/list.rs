@@ -151,5 +151,6 @@ pub(super) fn info(plugin: &Plugin) -> CallInfo {
         traceparent: None,
         abilities: Abilities::default(),
         asked: Asked::default(),
+        trail: plugin.own_trail(),
     }
 }

@@ -8,6 +8,7 @@ use futures::future::join_all;
 use tokio::sync::{Mutex, broadcast, mpsc};
 use tokio::task::JoinSet;
 
+use crate::audit::{Audit, Event, Kind};
 use crate::capability::{Changed, Principal};
 use crate::catalog::{Catalog, Offer, OfferError};
 use crate::config::{self, Ability, Config, PluginName, TenantName};
@@ -17,11 +18,13 @@ use crate::jobs::Jobs;
 use crate::plugin::{self, Engine, EngineError, Plugin};
 use crate::policy;
 
+mod audit;
 mod changes;
 mod jobs;
 mod list;
 mod watch;
 
+pub use audit::AuditStartError;
 pub use watch::Subscription;
 
 /// News that may wait for a slow listener, who then hears that it missed some.
@@ -38,6 +41,7 @@ pub struct Host {
     pub problems: Vec<Problem>,
     news: broadcast::Sender<Changed>,
     watching: Arc<watch::Watching>,
+    audit: Audit,
     /// Gathers changes and looks at watched resources; ends with the host.
     _background: JoinSet<()>,
 }
@@ -57,6 +61,9 @@ pub enum StartError {
     /// The way out.
     #[error("cannot set up the bindings")]
     Egress(#[from] EgressError),
+    /// The audit log.
+    #[error("cannot set up the audit log")]
+    Audit(#[from] AuditStartError),
     /// The sandbox.
     #[error("cannot set up the sandbox")]
     Engine(#[from] EngineError),
@@ -106,9 +113,11 @@ impl Host {
     /// Sets up egress and sandbox, loads every plugin, makes the catalog. A plugin that does not load is a
     /// [`Problem`] and the others are served. Call it on the I/O runtime.
     pub async fn start(config: &Config) -> Result<Arc<Self>, StartError> {
-        let egress = Arc::new(Egress::new(config.bindings.values().cloned())?);
+        let audit = audit::open(config).await?;
+        let egress = Egress::new(config.bindings.values().cloned())?.recorded(audit.clone());
+        let egress = Arc::new(egress);
         let (said, heard) = mpsc::channel(changes::QUEUE);
-        let engine = Engine::new(&config.runtime, egress, said)?;
+        let engine = Engine::new(&config.runtime, egress, said, audit.clone())?;
         let loaded = join_all(config.plugins.values().map(|plugin| load(&engine, plugin))).await;
         let mut problems = Vec::new();
         let mut offers = BTreeMap::new();
@@ -148,6 +157,7 @@ impl Host {
                 problems,
                 news: broadcast::Sender::new(NEWS),
                 watching,
+                audit,
                 _background: background,
             }
         }))
@@ -181,6 +191,12 @@ impl Host {
     #[must_use]
     pub fn catalog(&self) -> Arc<Catalog> {
         self.catalog.load_full()
+    }
+
+    /// Where everything that matters is recorded: `host.audit().record(Event::new(Kind::Reload).outcome("ok"))`.
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        &self.audit
     }
 
     /// What changes from now on.
@@ -260,6 +276,12 @@ impl Host {
         }
         *offers = tried;
         self.catalog.store(Arc::new(catalog));
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.audit.record(Event::new(Kind::Stop));
     }
 }
 

@@ -21,7 +21,8 @@ use super::ask::{self, AskError, Question};
 use super::follow::{self, OwnCall};
 use super::seal::{Binding, Sealer};
 use super::session::Session;
-use super::{convert, started};
+use super::{convert, record, started};
+use crate::audit::Trail;
 use crate::catalog::{Catalog, Prompt, Tool};
 use crate::config::Ability;
 use crate::host::{Host, random_id};
@@ -227,7 +228,7 @@ impl Target {
 }
 
 impl Served {
-    fn plugin(&self) -> &Arc<Plugin> {
+    pub(super) fn plugin(&self) -> &Arc<Plugin> {
         match self {
             Self::Tool { tool, .. } => &tool.plugin,
             Self::Prompt { prompt, .. } => &prompt.plugin,
@@ -244,7 +245,7 @@ impl Served {
     }
 
     /// Method, name and arguments, for what is sealed.
-    fn identity(&self) -> (&'static str, &str, String) {
+    pub(super) fn identity(&self) -> (&'static str, &str, String) {
         match self {
             Self::Tool { tool, arguments } => ("tools/call", &tool.name, arguments.clone()),
             Self::Prompt { prompt, arguments } => (
@@ -318,14 +319,34 @@ enum Round {
 pub async fn call(target: &Target, caller: Caller<'_>) -> Result<Ended, ErrorData> {
     match target {
         Target::Own(own) => follow::call(own, &caller).await,
-        Target::Served(served @ Served::Tool { tool, .. }) => {
-            let measured = metrics().call(tool.plugin.name().as_str(), &tool.name);
-            let ended = rounds(served, caller).await;
-            measured.ended(word(&ended));
+        Target::Served(served) => {
+            let measured = match served {
+                Served::Tool { tool, .. } => {
+                    Some(metrics().call(tool.plugin.name().as_str(), &tool.name))
+                }
+                Served::Prompt { .. } | Served::Resource { .. } => None,
+            };
+            let ended = recorded(served, caller).await;
+            if let Some(measured) = measured {
+                measured.ended(word(&ended));
+            }
             ended
         }
-        Target::Served(served) => rounds(served, caller).await,
     }
+}
+
+/// Checks that it is allowed and serves it, with a line in the audit log.
+async fn recorded(served: &Served, caller: Caller<'_>) -> Result<Ended, ErrorData> {
+    let record = record::begin(served, &caller)?;
+    let trail = record.trail();
+    if let Err(error) = allowed(&caller.principal, served.ability(), served.plugin()) {
+        trail.denial(&error.message);
+        record.end("denied");
+        return Err(error);
+    }
+    let ended = rounds(served, caller, &trail).await;
+    record.end(record::outcome(&ended));
+    ended
 }
 
 /// How a call of a tool ended, for metrics.
@@ -340,9 +361,8 @@ fn word(ended: &Result<Ended, ErrorData>) -> &'static str {
     }
 }
 
-async fn rounds(target: &Served, caller: Caller<'_>) -> Result<Ended, ErrorData> {
+async fn rounds(target: &Served, caller: Caller<'_>, trail: &Trail) -> Result<Ended, ErrorData> {
     let plugin = target.plugin();
-    allowed(&caller.principal, target.ability(), plugin)?;
     if let Served::Tool { tool, .. } = target {
         can_follow(tool, &caller)?;
     }
@@ -373,6 +393,7 @@ async fn rounds(target: &Served, caller: Caller<'_>) -> Result<Ended, ErrorData>
                 ..ask::abilities(plugin, caller.abilities)
             },
             asked,
+            trail: trail.clone(),
         };
         let needed = match target.run(info).await? {
             Round::Ended(ended) => return Ok(ended),

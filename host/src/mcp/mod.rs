@@ -40,6 +40,7 @@ pub mod envelope;
 mod events;
 mod follow;
 mod plain;
+mod record;
 mod seal;
 mod session;
 mod started;
@@ -291,6 +292,7 @@ impl ServerHandler for Handler {
         let target = match Target::tool(&catalog, &request.name, arguments) {
             Ok(target) => target,
             Err(Ok(mut misfit)) => {
+                record::misfit(&self.catalog(), &request.name, self.principal(&context)?);
                 misfit.meta = stamp(misfit.meta, &context);
                 return Ok(misfit.into());
             }
@@ -479,6 +481,7 @@ impl ServerHandler for Handler {
             traceparent: context.meta.get_traceparent().map(str::to_owned),
             abilities: Abilities::default(),
             asked: Asked::default(),
+            trail: plugin.own_trail(),
         };
         let argument = request.argument;
         let run = plugin.complete(

@@ -13,6 +13,7 @@ use super::cpu::{Meter, Metered};
 use super::engine::Engine;
 use super::manifest::Manifest;
 use super::offers::Exports;
+use crate::audit::{Audit, Event, Kind, Trail};
 use crate::capability::{CallInfo, Context, PluginFacts, State, Stderr};
 use crate::config::{Binding, Grant, Limits, PluginName};
 use crate::telemetry::metrics;
@@ -169,6 +170,26 @@ impl Plugin {
         &self.manifest.name
     }
 
+    /// The log that its calls are recorded in.
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        &self.engine.audit
+    }
+
+    /// An event that is about this plugin.
+    #[must_use]
+    pub fn event(&self, kind: Kind) -> Event {
+        let version = self.manifest.version.to_string();
+        Event::new(kind).plugin(self.name().as_str(), &version, &self.digest)
+    }
+
+    /// For calls of the host's own, which have no line: what they are denied has one.
+    #[must_use]
+    pub fn own_trail(&self) -> Trail {
+        let event = self.event(Kind::Denial).with("by", "host");
+        self.audit().trail(event)
+    }
+
     /// Bounds on each call.
     #[must_use]
     pub fn limits(&self) -> &Limits {
@@ -206,7 +227,11 @@ impl Plugin {
         operation: Operation<T>,
     ) -> Result<T, CallError> {
         let run = metrics().run(self.name().as_str());
+        let trail = info.trail.clone();
         let ended = self.run_within(info, operation).await;
+        if let Err(error) = &ended {
+            trail.stopped(error.word());
+        }
         run.ended(ended.as_ref().err().map_or("answered", CallError::word));
         ended
     }

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Collected, LengthLimitError, Limited};
 
 use super::challenge::{self, Credentials};
 use super::problem::{Face, Problem};
@@ -109,17 +109,22 @@ pub(super) async fn guard(
         };
     }
     request.extensions_mut().insert(principal.clone());
-    let response = next.run(request).await;
+    let ends_session = request.method() == Method::DELETE;
+    let mut response = next.run(request).await;
+    if ends_session && response.status() == StatusCode::ACCEPTED {
+        // rmcp has ended it, and yet says that it will; clients warn of that.
+        *response.status_mut() = StatusCode::NO_CONTENT;
+    }
     if let Some(id) = response.headers().get(SESSION).and_then(text) {
         guard.owners.opened_by(id, &principal);
-    }
-    if is_bare_refusal(&response) {
-        return in_form(response).await;
     }
     if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
         // rmcp says that of every body it cannot read; the media type was checked above.
         let text = "the body is no message of MCP";
         return Problem::new(StatusCode::BAD_REQUEST, "invalid_request", text).respond(Face::Mcp);
+    }
+    if is_bare_refusal(&response) {
+        return in_form(response).await;
     }
     response
 }
@@ -135,7 +140,7 @@ fn is_bare_refusal(response: &Response) -> bool {
 async fn in_form(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     let text = Limited::new(body, LONGEST_REFUSAL).collect().await;
-    let text = text.map(|text| text.to_bytes()).unwrap_or_default();
+    let text = text.map(Collected::to_bytes).unwrap_or_default();
     let body = envelope::refusal_body(&String::from_utf8_lossy(&text));
     parts.headers.remove(header::CONTENT_LENGTH);
     let json = HeaderValue::from_static("application/json");
@@ -157,16 +162,17 @@ pub(super) async fn know(
     request.extensions_mut().insert(principal);
     let response = next.run(request).await;
     match response.extensions().get::<Missing>() {
-        Some(missing) => guard.callers.insufficient(missing).into_response(),
+        Some(missing) => {
+            let problem = guard.callers.insufficient(missing);
+            let is_unread = response.headers().contains_key(header::CONNECTION);
+            let problem = if is_unread { problem.unread() } else { problem };
+            problem.into_response()
+        }
         None => response,
     }
 }
 
 impl Guard {
-    #[expect(
-        clippy::result_large_err,
-        reason = "passed on once, at the end of a request"
-    )]
     fn check_session(&self, headers: &mut HeaderMap, principal: &Principal) -> Result<(), Problem> {
         let Some(id) = headers.get(SESSION) else {
             return Ok(());

@@ -112,6 +112,8 @@ fn routes(
             server: server.clone(),
         }))
         .route("/openapi.json", get(openapi::show).with_state(document))
+        // Each time before a layer: what is set after it would stand outside.
+        .method_not_allowed_fallback(no_method)
         .layer(known.clone());
     let mut inside = Router::new()
         .nest_service("/mcp", mcp(server, owners, settings, stop))
@@ -144,9 +146,9 @@ fn routes(
     let door = Arc::new(Door::new(settings, auth, address));
     Ok(inside
         .fallback(nothing)
-        .layer(from_fn_with_state(door, come_in))
-        .merge(outside)
         .method_not_allowed_fallback(no_method)
+        .layer(from_fn_with_state(door, come_in))
+        .merge(outside.method_not_allowed_fallback(no_method))
         .layer(from_fn(measure)))
 }
 

@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+use toolward::audit::Trail;
 use toolward::config::{
     AddressKind, AddressRule, Binding, Credential, CredentialKind, OAuth2, OAuth2Grant,
     RequestPattern, Secret, SecretSource, Tls, Traffic,
@@ -264,6 +265,7 @@ impl Plugin {
         Self {
             egress: Arc::new(egress),
             origin: Origin {
+                trail: Trail::default(),
                 plugin: "jobs".parse().unwrap(),
                 tenant: "default".parse().unwrap(),
                 http_granted: true,

@@ -8,8 +8,7 @@ use crate::config::at::At;
 use crate::config::nearest::nearest;
 use crate::config::{
     Binding, Confirm, Credential, CredentialKind, LoginRequest, RequestPattern, Tls, Traffic,
-    defaults,
-    inline, name, raw,
+    defaults, inline, name, raw,
 };
 
 /// More than this in one body is a mistake in the unit.

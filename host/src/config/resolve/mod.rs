@@ -11,6 +11,7 @@ use super::origin::Origins;
 use super::{Binding, BindingName, Config, Credential, Env, Overrides, raw};
 
 mod addresses;
+mod audit;
 mod auth;
 mod binding;
 mod credential;
@@ -70,6 +71,7 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
         .public_url
         .or_else(|| server::before_mcp(&resource?.resource));
     let runtime = runtime::resolve(cx, &file.runtime.unwrap_or_default());
+    let audit = audit::resolve(cx, file.audit.as_ref());
     let jobs = jobs::resolve(cx, &file.jobs.unwrap_or_default());
     let limits = limits::defaults(cx, &file.limits.unwrap_or_default());
     let mut credentials: Named<Credential> =
@@ -100,6 +102,7 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
         auth,
         runtime,
         jobs,
+        audit,
         plugins,
         bindings,
         warnings: Vec::new(),

@@ -23,6 +23,7 @@ mod jobs;
 mod parts;
 mod routes;
 mod schema;
+mod schemas;
 
 /// What the handler needs.
 #[derive(Clone, Debug)]
@@ -84,7 +85,7 @@ pub(super) async fn show(
 /// The document for somebody who may use these tools of a host at `url`.
 fn document(facts: &Facts, url: &str, offered: &[Offered]) -> Value {
     let mut paths = routes::paths(facts);
-    let mut schemas = parts::schemas();
+    let mut schemas = schemas::all();
     for one in offered {
         if !can_be_a_path(&one.tool.name) {
             continue;
@@ -165,7 +166,7 @@ fn operation(one: &Offered, schemas: &mut Map<String, Value>) -> Value {
             "required": true,
             "content": { "application/json": { "schema": parts::reference(&input) } },
         },
-        "responses": parts::responses_of_tool(parts::json("What the tool answered", &output)),
+        "responses": parts::responses_of_tool(&parts::json("What the tool answered", &output)),
     });
     if one.starts_jobs {
         operation["responses"]["202"] = parts::job("It goes on as a job");

@@ -54,7 +54,7 @@ pub(super) fn paths(facts: &Facts) -> Map<String, Value> {
     paths
 }
 
-pub(super) fn operation(id: &str, summary: &str, responses: Value) -> Value {
+pub(super) fn operation(id: &str, summary: &str, responses: &Value) -> Value {
     json!({ "operationId": id, "summary": summary, "tags": [TAG], "responses": responses })
 }
 
@@ -68,7 +68,7 @@ fn list_tools() -> Value {
     operation(
         "list_tools",
         "The tools that the caller may use",
-        json!({
+        &json!({
             "200": json_body("The tools, as the Model Context Protocol lists them", "Tools"),
             "401": response("Unauthorized"),
             "403": response("Forbidden"),
@@ -85,7 +85,7 @@ fn reply() -> Value {
     let mut reply = operation(
         "reply",
         "Reply to a tool that asked, and go on with its call",
-        responses_of_tool(done),
+        &responses_of_tool(&done),
     );
     reply["description"] =
         "A call that was answered with 409 and `input_required` goes on here: with the same arguments, the replies, and \
@@ -141,7 +141,7 @@ fn mcp() -> Value {
     let mut post = operation(
         "send_mcp_message",
         "Send a message of the Model Context Protocol",
-        with(json!({
+        &with(json!({
             "200": answers,
             "202": { "description": "Taken; there is no answer" },
             "408": refused("The body did not come in time"),
@@ -166,13 +166,13 @@ fn mcp() -> Value {
     let mut get = operation(
         "listen_to_mcp_session",
         "Listen to what the host says in a session",
-        with(json!({ "200": text("A stream of messages", "text/event-stream") })),
+        &with(json!({ "200": text("A stream of messages", "text/event-stream") })),
     );
     get["parameters"] = session.clone();
     let mut delete = operation(
         "end_mcp_session",
         "End a session",
-        with(json!({ "202": { "description": "It has ended" } })),
+        &with(json!({ "204": { "description": "It has ended" } })),
     );
     delete["parameters"] = session;
     json!({ "post": post, "get": get, "delete": delete })
@@ -182,7 +182,7 @@ fn openapi() -> Value {
     operation(
         "get_openapi",
         "This document",
-        json!({
+        &json!({
             "200": json_body("For the tools that the caller may use", "Object"),
             "401": response("Unauthorized"),
             "403": response("Forbidden"),
@@ -195,7 +195,7 @@ fn docs() -> Value {
     open(operation(
         "get_docs",
         "This document, as pages for people",
-        json!({
+        &json!({
             "200": text("Pages", "text/html"),
             "403": response("Forbidden"),
         }),
@@ -206,7 +206,7 @@ fn health() -> Value {
     open(operation(
         "get_health",
         "Whether the process lives",
-        json!({ "200": text("It does", "text/plain") }),
+        &json!({ "200": text("It does", "text/plain") }),
     ))
 }
 
@@ -214,7 +214,7 @@ fn ready() -> Value {
     open(operation(
         "get_ready",
         "Whether calls are served",
-        json!({
+        &json!({
             "200": json_body("They are; `degraded`: a plugin is configured and not on offer", "Ready"),
             "503": json_body("The host is stopping", "Ready"),
         }),
@@ -225,7 +225,7 @@ fn metrics(readers: MetricsReaders) -> Value {
     let metrics = operation(
         "get_metrics",
         "Metrics, for Prometheus",
-        json!({
+        &json!({
             "200": text("Text as OpenMetrics has it", "application/openmetrics-text"),
             "401": response("Unauthorized"),
             "403": response("Forbidden"),
@@ -248,7 +248,7 @@ fn metadata(number: usize) -> Value {
     open(operation(
         &id,
         "Which authorization server gives tokens for this host (RFC 9728)",
-        json!({
+        &json!({
             "200": json_body("The metadata of the protected resource", "Object"),
             "403": response("Forbidden"),
         }),

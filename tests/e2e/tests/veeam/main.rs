@@ -7,6 +7,7 @@ mod orders;
 mod schema;
 mod watch;
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use e2e::{Deployment, Host, mcp};
@@ -44,7 +45,8 @@ headers = {{ x-api-version = "{revision}" }}
         );
         for (at, server) in servers.iter().enumerate() {
             let number = at + 1;
-            tables += &format!(
+            let _ = write!(
+                tables,
                 r#"
 [bindings.vbr0{number}]
 kind = "vbr"
@@ -67,7 +69,8 @@ allow = ["GET /api/v1/**", "POST /api/v1/**"]
             more => format!("more-backends = {{ vbr = [{}] }}", more.join(", ")),
         };
         for plugin in ["backup-jobs", "sessions", "repositories"] {
-            tables += &format!(
+            let _ = write!(
+                tables,
                 r#"
 [plugins.{plugin}]
 component = "{}"
