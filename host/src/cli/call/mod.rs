@@ -226,6 +226,10 @@ impl Call<'_> {
                     return Err(Failure::new(Exit::Failure, told));
                 }
             };
+            // What was told before the question is shown before it.
+            while events.capacity() < events.max_capacity() {
+                tokio::task::yield_now().await;
+            }
             for (key, request) in needed.input_requests.into_iter().flatten() {
                 let request = serde_json::to_value(request)
                     .map_err(|error| Failure::of(Exit::Failure, &error).because("cannot ask"))?;
