@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// Exit codes. They are part of the interface: `docs/operators.md` lists them.
+/// Exit codes. They are part of the interface: [`Exit::MEANINGS`] is what the help, the manual and `docs/operators.md` say.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
 pub enum Exit {
@@ -21,8 +21,78 @@ pub enum Exit {
     Plugin = 4,
     /// The tool ran and answered with an error.
     Tool = 5,
+    /// There is no such tool, or the request was refused.
+    Refused = 6,
+    /// Somebody has to be asked, and nobody can be.
+    Nobody = 7,
     /// The audit log is not what was written.
-    Tampered = 6,
+    Tampered = 8,
+    /// Ctrl-C (128 + SIGINT, as shells have it).
+    Interrupted = 130,
+    /// SIGTERM (128 + SIGTERM).
+    Terminated = 143,
+}
+
+impl Exit {
+    /// Each code with its word, for programs, and its meaning, for people.
+    pub const MEANINGS: [(Self, &str, &str); 11] = [
+        (Self::Success, "success", "success"),
+        (
+            Self::Failure,
+            "failure",
+            "a failure without a code of its own: the address is taken, a file cannot be read",
+        ),
+        (Self::Usage, "usage", "the command line is wrong"),
+        (
+            Self::Config,
+            "config",
+            "the configuration is wrong or missing",
+        ),
+        (
+            Self::Plugin,
+            "plugin",
+            "`tools`: a plugin is configured and cannot be offered",
+        ),
+        (
+            Self::Tool,
+            "tool",
+            "`call`: the tool ran and answered with an error",
+        ),
+        (
+            Self::Refused,
+            "refused",
+            "`call`, `tools`: there is no such tool, or the request was refused",
+        ),
+        (
+            Self::Nobody,
+            "nobody",
+            "`call`: the tool asks something, and nobody is there to answer",
+        ),
+        (
+            Self::Tampered,
+            "tampered",
+            "`audit verify`: the log is not what was written",
+        ),
+        (
+            Self::Interrupted,
+            "interrupted",
+            "Ctrl-C, after the call was cancelled",
+        ),
+        (
+            Self::Terminated,
+            "terminated",
+            "SIGTERM, after the call was cancelled",
+        ),
+    ];
+
+    /// Its word, for programs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        let mut known = Self::MEANINGS.iter();
+        known
+            .find(|(exit, _, _)| *exit == self)
+            .map_or("failure", |(_, word, _)| word)
+    }
 }
 
 impl From<Exit> for std::process::ExitCode {

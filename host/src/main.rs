@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 fn main() -> ExitCode {
-    toolward::cli::Cli::parse().run().into()
+    toolward::cli::run(std::env::args_os()).into()
 }

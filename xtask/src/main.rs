@@ -3,6 +3,7 @@
 //! This file only parses and dispatches; each command has its own file. Progress goes to stderr.
 
 mod bench;
+mod conformance;
 mod demo;
 mod failure;
 mod licences;
@@ -44,6 +45,8 @@ enum Command {
     Demo(DemoArguments),
     /// Measure the host beside baselines (docs/performance.md)
     Bench(bench::Arguments),
+    /// Run the official MCP conformance suite against the host
+    Conformance(conformance::Arguments),
     /// Run everything that CI runs
     Test(TestArguments),
 }
@@ -109,6 +112,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         }
         Command::Tools => tools::install(&project),
         Command::Bench(arguments) => bench::run(&project, &arguments),
+        Command::Conformance(arguments) => conformance::run(&project, &arguments),
         Command::Test(arguments) => test::run(&project, &arguments.only),
     }
 }

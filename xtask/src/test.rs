@@ -12,7 +12,7 @@ use crate::process;
 use crate::project::Project;
 use crate::setup::{self, TARGET};
 use crate::stale::{self, Snapshot};
-use crate::{licences, tools};
+use crate::{conformance, licences, tools};
 
 /// One thing that is checked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -29,6 +29,8 @@ pub(crate) enum Step {
     Tools,
     /// cargo test
     Test,
+    /// The official MCP conformance suite: three runs without a failure or a warning
+    Conformance,
     /// Does the documentation build without warnings?
     Doc,
     /// Are the dependencies' licences fine?
@@ -89,6 +91,7 @@ fn run_step(
             *counts = Some(cargo_test(project)?);
             Ok(())
         }
+        Step::Conformance => conformance::run(project, &conformance::Arguments::default()),
         Step::Doc => process::show(project.cargo().env("RUSTDOCFLAGS", "-D warnings").args([
             "doc",
             "--locked",

@@ -30,6 +30,7 @@ pub(crate) fn install(project: &Project) -> Result<(), Failure> {
     make_folder(&folder)?;
     let node = JavaScript::new(&from, &folder).install()?;
     let python = Python::new(&from, &folder).install()?;
+    shells();
     let text = json!({
         "node": node,
         "node_modules": folder.join("npm").join("node_modules"),
@@ -39,6 +40,15 @@ pub(crate) fn install(project: &Project) -> Result<(), Failure> {
     write_file(&file, &format!("{text:#}\n"))?;
     eprintln!("tools: ready ({})", file.display());
     Ok(())
+}
+
+/// Shells whose completions are tried where they are installed. Without them only that is not tried.
+fn shells() {
+    for shell in ["fish", "zsh"] {
+        if let Err(failure) = require(shell, "--version", shell) {
+            eprintln!("tools: completions for {shell} are not tried: {failure}");
+        }
+    }
 }
 
 /// The packages from npm.

@@ -1,19 +1,15 @@
 //! The names of those who call. One namespace for all ways to authenticate: whatever keeps something per principal
 //! compares tenant and subject, so nobody may be able to choose the name of somebody else.
 
-/// What a static token's bearer is called.
-pub(super) fn of_token(name: &str) -> String {
-    format!("{TOKEN}{name}")
-}
+use crate::config::StaticToken;
 
-const TOKEN: &str = "token:";
 const LONGEST: usize = 256;
 
 /// Whether an issuer may call somebody that.
 pub(super) fn may_be_issued(subject: &str) -> bool {
     !subject.is_empty()
         && subject.len() <= LONGEST
-        && !subject.starts_with(TOKEN)
+        && !subject.starts_with(StaticToken::SUBJECT)
         && !subject.chars().any(char::is_control)
 }
 
@@ -26,7 +22,7 @@ mod tests {
         for good in ["alice", "auth0|123", "Grüße", "tokens:x"] {
             assert!(may_be_issued(good), "{good}");
         }
-        for bad in ["", &of_token("laptop"), "a\nb", &"x".repeat(257)] {
+        for bad in ["", "token:laptop", "a\nb", &"x".repeat(257)] {
             assert!(!may_be_issued(bad), "{bad:?}");
         }
     }

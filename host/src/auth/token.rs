@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
 
-use super::{Refusal, subject};
+use super::Refusal;
 use crate::capability::Principal;
 use crate::config::{Secret, StaticToken};
 
@@ -59,7 +59,7 @@ impl Tokens {
             expires: token.expires,
             bearer: Principal {
                 tenant: token.tenant.clone(),
-                subject: Some(subject::of_token(&token.name)),
+                subject: Some(token.subject()),
                 scopes: token.scopes.clone(),
             },
         });

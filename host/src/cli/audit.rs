@@ -2,83 +2,75 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
+
+use super::Global;
 use super::config::load;
-use super::{Global, fail, print};
+use super::failure::Failure;
+use super::output::Said;
 use crate::audit::{self, Anchor, Verification};
 use crate::config::Overrides;
 use crate::credential;
 use crate::error::Exit;
 
-/// Look after the audit log
+/// Check the audit log, and make a key for it
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Audit {
     /// Check every line of the log against its keyed hash, the line before it and the checkpoints
+    #[command(after_long_help = "\
+Examples:
+  toolward audit verify
+  toolward audit verify --anchors /var/log/auth.log
+  toolward audit verify --json | jq .problems")]
     Verify {
         /// A file with checkpoints, be it a system's log [default: audit.anchor of the configuration, where it is a file]
         #[arg(long, value_name = "FILE")]
         anchors: Option<PathBuf>,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
     },
     /// Print a fresh key for the log
+    #[command(after_long_help = "\
+Examples:
+  toolward audit key > audit.key && chmod 600 audit.key")]
     Key,
 }
 
 impl Audit {
-    pub(super) fn run(self, global: &Global) -> Exit {
+    pub(super) fn run(self, global: &Global) -> Result<Said, Failure> {
         match self {
-            Self::Verify { anchors, json } => verify(global, anchors, json),
-            Self::Key => match audit::new_key() {
-                Ok(key) => print(&key),
-                Err(error) => {
-                    eprintln!("error: the operating system gives no random bytes: {error}");
-                    Exit::Failure
-                }
-            },
+            Self::Verify { anchors } => verify(global, anchors),
+            Self::Key => {
+                let key = audit::new_key().map_err(|error| Failure::of(Exit::Failure, &error))?;
+                Ok(Said::new(key.clone(), json!({ "key": key })))
+            }
         }
     }
 }
 
-fn verify(global: &Global, anchors: Option<PathBuf>, json: bool) -> Exit {
-    let config = match load(global, &Overrides::default()) {
-        Ok(config) => config,
-        Err(exit) => return exit,
-    };
+fn verify(global: &Global, anchors: Option<PathBuf>) -> Result<Said, Failure> {
+    let config = load(global, &Overrides::default())?;
     let Some(kept) = &config.audit else {
-        eprintln!("error: the configuration has no audit log\nhint: add a table [audit]");
-        return Exit::Config;
+        return Err(
+            Failure::new(Exit::Config, "the configuration has no audit log")
+                .hint("add a table [audit] to the configuration"),
+        );
     };
-    let runtime = match super::runtime() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(Exit::Failure, &error),
-    };
-    let key = match runtime.block_on(credential::read_secret(&kept.key)) {
-        Ok(key) => key,
-        Err(error) => return fail(Exit::Failure, &error),
-    };
+    let failed = |error: &dyn std::error::Error| Failure::of(Exit::Failure, error);
+    let key = super::runtime()?
+        .block_on(credential::read_secret(&kept.key))
+        .map_err(|error| failed(&error))?;
     let anchors = anchors.or_else(|| match &kept.anchor {
         // No checkpoint was due yet: the file is not there, and nothing is missed.
         Some(Anchor::File(path)) => Some(path.clone()).filter(|path| path.exists()),
         Some(Anchor::Syslog) | None => None,
     });
-    let found = audit::verify(&kept.folder, key.expose().as_bytes(), anchors.as_deref());
-    match found {
-        Ok(found) => tell(&found, &kept.folder, json),
-        Err(error) => fail(Exit::Failure, &error),
-    }
-}
-
-fn tell(found: &Verification, folder: &Path, json: bool) -> Exit {
-    let text = if json {
-        serde_json::to_string(found).unwrap_or_default()
+    let found = audit::verify(&kept.folder, key.expose().as_bytes(), anchors.as_deref())
+        .map_err(|error| failed(&error))?;
+    let exit = if found.ok {
+        Exit::Success
     } else {
-        shown(found, folder)
+        Exit::Tampered
     };
-    match print(&text) {
-        Exit::Success if !found.ok => Exit::Tampered,
-        exit => exit,
-    }
+    Ok(Said::new(shown(&found, &kept.folder), json!(found)).and_exit(exit))
 }
 
 fn shown(found: &Verification, folder: &Path) -> String {

@@ -1,6 +1,6 @@
 //! `toolward compile-component`: what the host starts to compile a component. Not for people.
 
-use super::fail;
+use super::failure::Failure;
 use crate::error::Exit;
 use crate::plugin::{ChildLimits, child};
 
@@ -16,14 +16,11 @@ pub(super) struct Compile {
 }
 
 impl Compile {
-    pub(super) fn run(self) -> Exit {
+    pub(super) fn run(self) -> Result<(), Failure> {
         let limits = ChildLimits {
             memory: self.memory,
             seconds: self.seconds,
         };
-        match child(limits) {
-            Ok(()) => Exit::Success,
-            Err(error) => fail(Exit::Failure, &error),
-        }
+        child(limits).map_err(|error| Failure::of(Exit::Failure, &error))
     }
 }

@@ -1,27 +1,34 @@
 //! `toolward config …`, and the one way in which every command gets its configuration.
 
 use std::ffi::OsString;
-use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::{Global, fail, print};
+use super::Global;
+use super::failure::Failure;
+use super::output::{Audience, Said, say};
 use crate::config::{self, Diagnostics, Overrides};
 use crate::error::Exit;
+use crate::telemetry;
 
 /// Check and explain the configuration
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Config {
     /// Check the whole file; every mistake is shown with its place and remedy
-    Check {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
+    ///
+    /// With --json the result has `ok` and `diagnostics`, each with `severity`, `message`, `file`, `line`, `column`, `label` and
+    /// `hint`, whether the file is right or wrong.
+    Check,
     /// Print the JSON Schema of the file, for editors
+    #[command(
+        after_long_help = "Examples:\n  toolward config schema > toolward.schema.json\n\nand, as the first line of toolward.toml:\n  #:schema ./toolward.schema.json"
+    )]
     Schema,
     /// Print every effective value and where it comes from; secrets are not shown
+    #[command(
+        after_long_help = "Examples:\n  toolward config show | grep ^server\n  toolward config show --json | jq '.[] | select(.from != \"default\")'"
+    )]
     Show,
 }
 
@@ -62,14 +69,18 @@ impl From<Flags> for Overrides {
 }
 
 impl Config {
-    pub(super) fn run(self, global: &Global) -> Exit {
+    pub(super) fn run(self, global: &Global) -> Result<Said, Failure> {
         match self {
-            Self::Check { json } => check(global, json),
-            Self::Schema => print(&format!("{:#}", config::schema())),
-            Self::Show => with_file(global, |path| {
-                config::show_origin(path, &env, &Overrides::default())
-            })
-            .map_or_else(|exit| exit, |text| print(&text)),
+            Self::Check => check(&find(global)?, global.audience()),
+            Self::Schema => {
+                let schema = config::schema();
+                Ok(Said::new(format!("{schema:#}"), schema))
+            }
+            Self::Show => {
+                let shown = config::show_origin(&find(global)?, &env, &Overrides::default());
+                let shown = shown.map_err(wrong)?;
+                Ok(Said::new(shown.text, shown.json))
+            }
         }
     }
 }
@@ -82,9 +93,9 @@ fn env(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
-/// The checked configuration; what is wrong with it has been printed otherwise.
-pub(super) fn load(global: &Global, overrides: &Overrides) -> Result<config::Config, Exit> {
-    let mut config = with_file(global, |path| config::load(path, &env, overrides))?;
+/// The checked configuration.
+pub(super) fn load(global: &Global, overrides: &Overrides) -> Result<config::Config, Failure> {
+    let mut config = config::load(&find(global)?, &env, overrides).map_err(wrong)?;
     // Whatever the file of this program is called by now, and whatever it has been replaced by since.
     config.runtime.compile.program = Some(PathBuf::from("/proc/self/exe"));
     for warning in &config.warnings {
@@ -93,47 +104,30 @@ pub(super) fn load(global: &Global, overrides: &Overrides) -> Result<config::Con
     Ok(config)
 }
 
-fn check(global: &Global, as_json: bool) -> Exit {
-    let path = match find(global) {
-        Ok(path) => path,
-        Err(exit) => return exit,
-    };
-    match config::check(&path, &env, &Overrides::default()) {
-        Ok(checked) if as_json => {
-            print(&json!({ "ok": true, "diagnostics": checked.warnings.to_json() }).to_string())
+/// For programs, what is wrong with the file is the result of checking it; people read it where errors are told.
+fn check(path: &Path, audience: Audience) -> Result<Said, Failure> {
+    let result =
+        |ok: bool, found: &Diagnostics| json!({ "ok": ok, "diagnostics": found.to_json() });
+    match (config::check(path, &env, &Overrides::default()), audience) {
+        (Ok(checked), _) => {
+            let warnings = checked.warnings.render(telemetry::colours());
+            if audience == Audience::People && !warnings.is_empty() {
+                say(warnings.trim_end());
+            }
+            Ok(Said::new(checked.summary, result(true, &checked.warnings)))
         }
-        Ok(checked) => {
-            show(&checked.warnings);
-            print(&checked.summary)
-        }
-        Err(diagnostics) if as_json => {
-            print(&json!({ "ok": false, "diagnostics": diagnostics.to_json() }).to_string());
-            Exit::Config
-        }
-        Err(diagnostics) => {
-            show(&diagnostics);
-            Exit::Config
+        (Err(diagnostics), Audience::People) => Err(wrong(diagnostics)),
+        (Err(diagnostics), Audience::Programs) => {
+            let json = result(false, &diagnostics);
+            Ok(Said::new(String::new(), json).and_exit(Exit::Config))
         }
     }
 }
 
-fn find(global: &Global) -> Result<PathBuf, Exit> {
-    config::find(global.config.as_deref(), &env).map_err(|error| fail(Exit::Config, &error))
+fn find(global: &Global) -> Result<PathBuf, Failure> {
+    config::find(global.config.as_deref(), &env).map_err(|error| Failure::of(Exit::Config, &error))
 }
 
-fn with_file<T>(
-    global: &Global,
-    read: impl FnOnce(&std::path::Path) -> Result<T, Diagnostics>,
-) -> Result<T, Exit> {
-    read(&find(global)?).map_err(|diagnostics| {
-        show(&diagnostics);
-        Exit::Config
-    })
-}
-
-fn show(diagnostics: &Diagnostics) {
-    let text = diagnostics.render(std::io::stderr().is_terminal());
-    if !text.is_empty() {
-        eprintln!("{}", text.trim_end());
-    }
+fn wrong(diagnostics: Diagnostics) -> Failure {
+    Failure::Config(Box::new(diagnostics))
 }

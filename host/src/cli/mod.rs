@@ -1,40 +1,75 @@
 //! The commands. Each is a file; this one says what exists and sends them on their way.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::error::Exit;
 use crate::plugin::COMPILE_COMMAND;
 use crate::telemetry::{self, LogFormat};
+use failure::Failure;
+use output::{Audience, Said};
 
 mod audit;
 mod call;
 mod compile;
 mod completions;
 mod config;
+mod failure;
+mod loading;
+mod man;
+mod output;
 mod plugin;
+#[cfg(test)]
+mod reference;
 mod serve;
+mod signals;
+mod status;
 mod token;
 mod tools;
+mod version;
 
-/// A tool host for AI agents: MCP outside, sandboxed WebAssembly plugins inside.
+/// A tool host for AI agents: MCP outside, sandboxed WebAssembly plugins inside
+///
+/// Agents reach it over MCP, by HTTP or standard input and output. Every tool they call runs inside a WebAssembly
+/// component that can do nothing that the configuration did not grant, and never sees a password.
 #[derive(Debug, Parser)]
-#[command(name = "toolward", version, after_help = AFTER_HELP, propagate_version = true)]
-pub struct Cli {
+#[command(
+    name = "toolward",
+    version,
+    long_version = version::long(),
+    after_help = "`toolward --help` has the exit codes, `toolward COMMAND --help` has examples.",
+    after_long_help = after_help(),
+    disable_help_subcommand = false,
+    max_term_width = 100,
+)]
+struct Cli {
     #[command(flatten)]
     global: Global,
     #[command(subcommand)]
     command: Command,
 }
 
-const AFTER_HELP: &str = "\
-Exit codes: 0 success, 1 failure, 2 wrong command line, 3 wrong configuration, 4 a plugin cannot be offered, 5 the tool answered with an error, 6 the audit log was changed.
-
-Start with `toolward config check`, then `toolward serve`.";
+fn after_help() -> String {
+    let codes = Exit::MEANINGS
+        .map(|(exit, _, meaning)| format!("  {:>3}  {}", exit as u8, meaning.replace('`', "")));
+    format!(
+        "Exit codes:\n{}\n\n\
+         Examples:\n\
+         \x20 toolward config check                  Is the configuration right?\n\
+         \x20 toolward tools                         What is on offer?\n\
+         \x20 toolward call TOOL --args '{{\"a\": 1}}'   Call one tool, without a server\n\
+         \x20 toolward serve                         Serve MCP clients over HTTP\n\n\
+         Results go to standard output, everything else to standard error. With --json a result is one JSON\n\
+         document, and an error one line with one JSON object {{\"error\": …}}.",
+        codes.join("\n")
+    )
+}
 
 /// Options of every command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
 struct Global {
     /// The configuration file [default: ./toolward.toml, then toolward/toolward.toml in the user's configuration folder]
     #[arg(
@@ -45,93 +80,151 @@ struct Global {
         value_name = "FILE"
     )]
     config: Option<PathBuf>,
-    /// What to log to standard error: a level, or a filter such as `info,toolward::egress=debug`
+    /// Write for programs: results, errors, progress and log lines as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// What to log to standard error: a level, or a filter such as `info,toolward::egress=debug` [default: info for
+    /// `serve`, else error]
     #[arg(long, global = true, env = "TOOLWARD_LOG", value_name = "FILTER")]
     log: Option<String>,
-    /// How log lines look
+    /// How log lines look [default: text; json with --json]
     #[arg(
         long,
         global = true,
         env = "TOOLWARD_LOG_FORMAT",
         value_enum,
-        default_value_t,
         value_name = "FORMAT"
     )]
-    log_format: LogFormat,
+    log_format: Option<LogFormat>,
+}
+
+impl Global {
+    fn audience(&self) -> Audience {
+        if self.json {
+            Audience::Programs
+        } else {
+            Audience::People
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the tools to MCP clients, over HTTP or over standard input and output
     Serve(serve::Serve),
-    /// List the tools on offer
     Tools(tools::Tools),
-    /// Call one tool and print its result
     Call(call::Call),
-    /// Look at and make plugins
     #[command(subcommand)]
     Plugin(plugin::Plugin),
-    /// Make bearer tokens for callers
     #[command(subcommand)]
     Token(token::Token),
-    /// Check and explain the configuration
     #[command(subcommand)]
     Config(config::Config),
-    /// Look after the audit log
     #[command(subcommand)]
     Audit(audit::Audit),
     #[command(name = COMPILE_COMMAND, hide = true)]
     Compile(compile::Compile),
-    /// Print a completion script for a shell
     Completions(completions::Completions),
+    Man(man::Man),
 }
 
-impl Cli {
-    /// Runs the command. Everything the user reads has been printed when this returns.
-    #[must_use]
-    pub fn run(self) -> Exit {
-        let quiet_by_default = !matches!(self.command, Command::Serve(_));
-        let filter = self.global.log.as_deref().unwrap_or(if quiet_by_default {
-            "error"
-        } else {
-            "info,rmcp=warn"
-        });
-        if let Err(error) = telemetry::start(filter, self.global.log_format) {
-            return fail(Exit::Usage, &error);
+/// What `serve` logs unless asked otherwise. rmcp warns of every answer that is an error and of every client that hangs up:
+/// neither is news for an operator.
+const QUIET_LIBRARIES: &str = "info,rmcp=warn,rmcp::service=off";
+
+/// Runs the command of this command line. Everything that the user reads has been written when this returns.
+#[must_use]
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    match Cli::try_parse_from(&arguments) {
+        Ok(cli) => {
+            let audience = cli.global.audience();
+            let done = cli.run().and_then(|said| match said {
+                Some(said) => said.print(audience),
+                None => Ok(Exit::Success),
+            });
+            done.unwrap_or_else(|failure| failure.tell(audience))
         }
-        match self.command {
-            Command::Serve(command) => command.run(&self.global),
-            Command::Tools(command) => command.run(&self.global),
-            Command::Call(command) => command.run(&self.global),
-            Command::Plugin(command) => command.run(),
-            Command::Token(command) => command.run(),
-            Command::Config(command) => command.run(&self.global),
-            Command::Audit(command) => command.run(&self.global),
-            Command::Compile(command) => command.run(),
-            Command::Completions(command) => command.run(),
-        }
+        Err(error) => not_a_command(error, &arguments),
     }
 }
 
-/// Prints an error with its causes and hints.
-fn fail(exit: Exit, error: &dyn std::error::Error) -> Exit {
-    eprintln!("error: {}", crate::error::report(error));
-    exit
+/// The command as clap knows it.
+fn command() -> clap::Command {
+    Cli::command()
 }
 
-/// Prints a result to standard output. A reader that went away is no error.
-fn print(text: &str) -> Exit {
-    use std::io::Write as _;
-    match writeln!(std::io::stdout().lock(), "{}", text.trim_end()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => fail(Exit::Failure, &error),
-        _ => Exit::Success,
+/// What clap answers by itself: help, the version, and what is wrong with a command line.
+fn not_a_command(error: clap::Error, arguments: &[OsString]) -> Exit {
+    use clap::error::ErrorKind;
+    let audience = if wants_json(arguments) {
+        Audience::Programs
+    } else {
+        Audience::People
+    };
+    let answered = match (error.kind(), audience) {
+        (ErrorKind::DisplayVersion, Audience::Programs) => {
+            Said::new(String::new(), version::json()).print(audience)
+        }
+        (ErrorKind::DisplayHelp | ErrorKind::DisplayVersion, _) => {
+            // A reader that went away is no error.
+            drop(error.print());
+            Ok(Exit::Success)
+        }
+        _ => Err(Failure::CommandLine(Box::new(error))),
+    };
+    answered.unwrap_or_else(|failure| failure.tell(audience))
+}
+
+/// Whether a command line that does not parse says `--json`.
+fn wants_json(arguments: &[OsString]) -> bool {
+    let options = arguments.iter().take_while(|argument| *argument != "--");
+    options.into_iter().any(|argument| argument == "--json")
+}
+
+impl Cli {
+    fn run(self) -> Result<Option<Said>, Failure> {
+        let serves = matches!(self.command, Command::Serve(_));
+        let usual = if serves { QUIET_LIBRARIES } else { "error" };
+        let filter = self.global.log.as_deref().unwrap_or(usual);
+        let format = match (self.global.log_format, self.global.audience()) {
+            (Some(format), _) => format,
+            (None, Audience::Programs) => LogFormat::Json,
+            (None, Audience::People) => LogFormat::Text,
+        };
+        let loading = (!serves)
+            .then(|| loading::Loading::shown_to(self.global.audience()))
+            .flatten();
+        telemetry::start(
+            filter,
+            format,
+            loading.as_ref().map(loading::Loading::watch),
+        )
+        .map_err(|error| {
+            Failure::of(Exit::Usage, &error)
+                .because(format!("cannot understand the log filter {filter:?}"))
+                .hint("--log info, or --log info,toolward::egress=debug")
+        })?;
+        let global = &self.global;
+        match self.command {
+            Command::Serve(command) => command.run(global).map(|()| None),
+            Command::Tools(command) => command.run(global, loading).map(Some),
+            Command::Call(command) => command.run(global, loading).map(Some),
+            Command::Plugin(command) => command.run().map(Some),
+            Command::Token(command) => command.run().map(Some),
+            Command::Config(command) => command.run(global).map(Some),
+            Command::Audit(command) => command.run(global).map(Some),
+            Command::Compile(command) => command.run().map(|()| None),
+            Command::Completions(command) => Ok(Some(command.run())),
+            Command::Man(command) => command.run().map(Some),
+        }
     }
 }
 
 /// The runtime whose threads serve I/O.
-fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("io")
         .build()
+        .map_err(|error| Failure::of(Exit::Failure, &error).because("cannot start threads"))
 }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::{fail, print};
+use super::failure::Failure;
+use super::output::Said;
 use crate::error::Exit;
 use crate::plugin::hex;
 use crate::plugin::manifest::{self, Manifest, ManifestError};
@@ -17,6 +18,10 @@ use crate::plugin::manifest::{self, Manifest, ManifestError};
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Plugin {
     /// Put a manifest into a component, which makes it a plugin
+    #[command(after_long_help = "\
+Examples:
+  cargo build --release --target wasm32-wasip2
+  toolward plugin pack target/wasm32-wasip2/release/hello.wasm -o hello.wasm")]
     Pack {
         /// The component, built for wasm32-wasip2
         component: PathBuf,
@@ -28,12 +33,13 @@ pub(super) enum Plugin {
         output: PathBuf,
     },
     /// Show what a plugin says of itself
+    #[command(after_long_help = "\
+Examples:
+  toolward plugin inspect backup-jobs.wasm
+  toolward plugin inspect backup-jobs.wasm --json | jq -r .sha256")]
     Inspect {
         /// The plugin
         file: PathBuf,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
     },
 }
 
@@ -61,23 +67,20 @@ enum PluginError {
 }
 
 impl Plugin {
-    pub(super) fn run(self) -> Exit {
+    pub(super) fn run(self) -> Result<Said, Failure> {
         let done = match self {
             Self::Pack {
                 component,
                 manifest,
                 output,
             } => pack(&component, &manifest, &output),
-            Self::Inspect { file, json } => inspect(&file, json),
+            Self::Inspect { file } => inspect(&file),
         };
-        match done {
-            Ok(text) => print(&text),
-            Err(error) => fail(Exit::Failure, &error),
-        }
+        done.map_err(|error| Failure::of(Exit::Failure, &error))
     }
 }
 
-fn pack(component: &Path, manifest: &Path, output: &Path) -> Result<String, PluginError> {
+fn pack(component: &Path, manifest: &Path, output: &Path) -> Result<Said, PluginError> {
     let text = fs::read_to_string(manifest).map_err(|source| PluginError::Read {
         path: manifest.to_owned(),
         source,
@@ -95,27 +98,36 @@ fn pack(component: &Path, manifest: &Path, output: &Path) -> Result<String, Plug
         path: output.to_owned(),
         source,
     })?;
-    Ok(format!(
+    let text = format!(
         "{} {} → {} ({} bytes)",
         parsed.name,
         parsed.version,
         output.display(),
         packed.len()
-    ))
+    );
+    let json = json!({
+        "name": parsed.name.as_str(),
+        "version": parsed.version.to_string(),
+        "file": output.display().to_string(),
+        "bytes": packed.len(),
+        "sha256": hex(&Sha256::digest(&packed)),
+    });
+    Ok(Said::new(text, json))
 }
 
-fn inspect(file: &Path, as_json: bool) -> Result<String, PluginError> {
+fn inspect(file: &Path) -> Result<Said, PluginError> {
     let bytes = read(file)?;
     let manifest = manifest::read(&bytes).map_err(|source| PluginError::Component {
         path: file.to_owned(),
         source,
     })?;
     let digest = hex(&Sha256::digest(&bytes));
-    if as_json {
-        return Ok(
-            json!({ "manifest": manifest, "sha256": digest, "bytes": bytes.len() }).to_string(),
-        );
-    }
+    let json = json!({ "manifest": manifest, "sha256": digest, "bytes": bytes.len() });
+    let text = about(&manifest, &digest, bytes.len());
+    Ok(Said::new(text, json))
+}
+
+fn about(manifest: &Manifest, digest: &str, bytes: usize) -> String {
     let mut text = format!(
         "{} {}\n{}\n\n",
         manifest.name, manifest.version, manifest.description
@@ -129,13 +141,7 @@ fn inspect(file: &Path, as_json: bool) -> Result<String, PluginError> {
             let _ = writeln!(text, "{label:10} {value}");
         }
     }
-    let _ = writeln!(
-        text,
-        "{:10} {digest}\n{:10} {}",
-        "sha256",
-        "bytes",
-        bytes.len()
-    );
+    let _ = writeln!(text, "{:10} {digest}\n{:10} {bytes}", "sha256", "bytes");
     for backend in &manifest.backends {
         let _ = writeln!(
             text,
@@ -146,7 +152,7 @@ fn inspect(file: &Path, as_json: bool) -> Result<String, PluginError> {
             let _ = writeln!(text, "  {request}");
         }
     }
-    Ok(text)
+    text
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, PluginError> {

@@ -17,7 +17,7 @@ pub struct Auth {
 }
 
 /// A static bearer token: its hash, and who bears it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct StaticToken {
     /// The key of its table: `[auth.tokens.NAME]`.
     pub name: String,
@@ -30,6 +30,24 @@ pub struct StaticToken {
     pub scopes: Vec<String>,
     /// From when on it is refused.
     pub expires: Option<SystemTime>,
+}
+
+impl StaticToken {
+    /// What all subjects of static tokens begin with, and no other does.
+    pub const SUBJECT: &str = "token:";
+
+    /// What its bearer is called.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        format!("{}{}", Self::SUBJECT, self.name)
+    }
+
+    /// Whether it is refused.
+    #[must_use]
+    pub fn has_expired(&self) -> bool {
+        let now = SystemTime::now();
+        self.expires.is_some_and(|expires| expires <= now)
+    }
 }
 
 /// An OAuth 2.1 authorization server, and how its access tokens are read.

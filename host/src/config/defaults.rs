@@ -3,6 +3,7 @@
 pub(super) const LISTEN: &str = "127.0.0.1:8825";
 pub(super) const MAX_REQUEST_SIZE: &str = "4 MiB";
 
+pub(super) const METRICS: &str = "scoped";
 pub(super) const MAX_CONNECTIONS: u32 = 4096;
 pub(super) const HEADER_TIMEOUT: &str = "30 s";
 pub(super) const BODY_TIMEOUT: &str = "30 s";
@@ -28,6 +29,7 @@ pub(super) const RESULT_SIZE: &str = "4 MiB";
 pub(super) const MAX_RUNNING_JOBS: u32 = 32;
 pub(super) const MAX_QUEUED_JOBS: u32 = 1000;
 pub(super) const MAX_KEPT_JOBS: u32 = 10_000;
+pub(super) const MAX_KEPT_SIZE: &str = "1 GiB";
 pub(super) const KEEP_RESULTS: &str = "7 d";
 pub(super) const ANSWER_WITHIN: &str = "10 s";
 pub(super) const MIN_STEP_WAIT: &str = "50 ms";

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// A path of the repository.
-pub(super) fn repository(path: &str) -> PathBuf {
+pub(crate) fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
@@ -13,7 +13,7 @@ pub(super) fn repository(path: &str) -> PathBuf {
     clippy::disallowed_methods,
     reason = "a switch for people who run tests, not a setting of the host"
 )]
-pub(super) fn check(path: &Path, text: &str) {
+pub(crate) fn check(path: &Path, text: &str) {
     if std::env::var_os("TOOLWARD_UPDATE").is_some() {
         std::fs::write(path, text).unwrap();
         return;

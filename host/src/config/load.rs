@@ -40,6 +40,15 @@ pub struct Checked {
     pub warnings: Diagnostics,
 }
 
+/// What `toolward config show` says.
+#[derive(Debug)]
+pub struct Shown {
+    /// One line for each value, TOML with a comment.
+    pub text: String,
+    /// An array of objects with `key`, `value` and `from`.
+    pub json: serde_json::Value,
+}
+
 /// Reads and checks the whole configuration. All errors come at once.
 pub fn load(path: &Path, env: Env<'_>, overrides: &Overrides) -> Result<Config, Diagnostics> {
     let loaded = read(path, env, overrides)?;
@@ -68,13 +77,13 @@ pub fn check(path: &Path, env: Env<'_>, overrides: &Overrides) -> Result<Checked
     })
 }
 
-/// For `toolward config show --origin`: each effective value, with where it came from. Secrets are masked.
-pub fn show_origin(
-    path: &Path,
-    env: Env<'_>,
-    overrides: &Overrides,
-) -> Result<String, Diagnostics> {
-    read(path, env, overrides).map(|loaded| loaded.origins.render(path))
+/// For `toolward config show`: each effective value, with where it came from. Secrets are masked.
+pub fn show_origin(path: &Path, env: Env<'_>, overrides: &Overrides) -> Result<Shown, Diagnostics> {
+    let origins = read(path, env, overrides)?.origins;
+    Ok(Shown {
+        text: origins.render(path),
+        json: origins.to_json(path),
+    })
 }
 
 struct Loaded {

@@ -137,16 +137,20 @@ fn is_secret_field(fields: &[&str], text: &str) -> bool {
     match fields {
         [
             "kind" | "header" | "prefix" | "grant" | "token-path" | "client-auth" | "scope"
-            | "default-lifetime" | "lifetime" | "lifetime-pointer",
+            | "default-lifetime" | "lifetime" | "lifetime-pointer" | "challenge-pointer",
         ]
+        | ["totp", _, "prefix"]
         | ["answer", _]
-        | ["request" | "renewal", "method" | "path"]
+        | ["request" | "renewal" | "challenge", "method" | "path"]
         | ["apply", "header" | "methods"] => false,
         ["apply", "value"] => placeholders(text).next().is_none(),
-        ["headers", name] | ["request" | "renewal", "headers" | "form", name] => {
-            is_literal_secret(name, text)
-        }
-        ["request" | "renewal", "json", .., name] => is_literal_secret(name, text),
+        ["headers", name]
+        | [
+            "request" | "renewal" | "challenge",
+            "headers" | "form",
+            name,
+        ] => is_literal_secret(name, text),
+        ["request" | "renewal" | "challenge", "json", .., name] => is_literal_secret(name, text),
         _ => true,
     }
 }

@@ -40,7 +40,7 @@ mod source;
 mod syntax;
 
 #[cfg(test)]
-mod golden;
+pub(crate) mod golden;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
@@ -50,19 +50,13 @@ pub use address::{AddressKind, AddressRule, BadRule, judge as judge_address};
 pub use auth::{Algorithm, Auth, OAuthServer, StaticToken, TenantRule, token_table};
 pub use diagnostic::Diagnostics;
 pub use find::{FindError, find};
-pub use load::{Checked, Overrides, check, load, show_origin};
+pub use load::{Checked, Overrides, Shown, check, load, show_origin};
 pub use name::{BackendName, BindingName, CredentialName, PluginName, TenantName};
 pub use pattern::{BadPattern, MethodPattern, RequestPattern, Segment};
 pub use placeholder::placeholders;
 pub use schema::schema;
 pub use scope::Ability;
 pub use secret::{Secret, SecretSource};
-
-/// A span of time as it is written in the file: a number and `ms`, `s`, `min`, `h` or `d`.
-#[must_use]
-pub fn parse_duration(text: &str) -> Option<Duration> {
-    quantity::duration(text).ok()
-}
 
 /// The environment, as a parameter so that tests are pure. The real one: `&|name| std::env::var_os(name)`.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -97,6 +91,10 @@ pub struct Server {
     pub allowed_origins: Vec<String>,
     /// `Host` values accepted besides loopback names and the listening address.
     pub allowed_hosts: Vec<String>,
+    /// Where clients reach this host; paths are appended. `None`: where each request says it goes.
+    pub public_url: Option<url::Url>,
+    /// Who may read `/metrics`.
+    pub metrics: MetricsReaders,
     /// Largest request body, bytes. Default 4 MiB.
     pub max_request_bytes: usize,
     /// Connections at once. Default 4096.
@@ -105,6 +103,17 @@ pub struct Server {
     pub header_timeout: Duration,
     /// Time for the body of a request. Default 30 s.
     pub body_timeout: Duration,
+}
+
+/// Who may read `/metrics`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum MetricsReaders {
+    /// Whoever has the scope for it.
+    Scoped,
+    /// Everybody who reaches the address.
+    Everybody,
+    /// Nobody.
+    Nobody,
 }
 
 /// The sandbox's engine.
@@ -141,10 +150,14 @@ pub struct Compile {
 pub struct Jobs {
     /// Jobs that run at once; more wait in order. Default 32.
     pub max_running: u32,
+    /// Of these, jobs of one tenant. Default `max_running`, and never more.
+    pub max_running_per_tenant: u32,
     /// Jobs of one tenant that may wait or run. Default 1000.
     pub max_queued: u32,
     /// Jobs of one tenant that are kept, those that ended included. Default 10000.
     pub max_kept: u32,
+    /// What the jobs of one tenant may take on disk. Default 1 GiB.
+    pub max_kept_bytes: u64,
     /// How long a job is kept after it ended. Default 7 days.
     pub keep_results: Duration,
     /// How long a client that cannot follow jobs waits before it gets the job's id. Default 10 s.
@@ -170,12 +183,33 @@ pub struct Plugin {
     pub grants: Vec<Grant>,
     /// The plugin's name for a backend → the binding that answers it.
     pub backends: BTreeMap<BackendName, Arc<Binding>>,
+    /// Of the backends, those that answer one of the plugin's own that several answer.
+    pub choices: BTreeMap<BackendName, Choice>,
     /// The plugin's settings, handed to it as they are.
     pub settings: serde_json::Map<String, serde_json::Value>,
     /// Links that people may be asked to open: these and all below them.
     pub visit_urls: Vec<url::Url>,
     /// Bounds on each of its calls.
     pub limits: Limits,
+}
+
+/// One of several bindings that answer the same backend of a plugin.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Choice {
+    /// The plugin's own name for the backend.
+    pub answers: BackendName,
+    /// Whether it is the one to take where nobody says which.
+    pub default: bool,
+}
+
+/// Who may confirm what changes something behind a binding.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Confirm {
+    /// Somebody at the client, who is asked.
+    #[default]
+    Person,
+    /// The caller's own word is enough, with a reason.
+    Model,
 }
 
 /// What must be granted by name in `plugins.NAME.grant`.
@@ -259,6 +293,8 @@ pub struct Binding {
     pub title: Option<String>,
     /// Only GET, HEAD and OPTIONS leave, whatever `allow` says.
     pub read_only: bool,
+    /// Who may confirm what changes something there. Default a person.
+    pub confirm: Confirm,
     /// Non-secret facts for the plugin (a revision, a site), handed to it as they are.
     pub facts: serde_json::Map<String, serde_json::Value>,
     /// `https://host:port[/prefix]`, no query, no userinfo. The guest's path is appended to the prefix.
@@ -417,6 +453,28 @@ pub struct Login {
     pub apply: Vec<ApplyHeader>,
     /// How a login is renewed before it ends; without it the login is repeated.
     pub renewal: Option<LoginRequest>,
+    /// Placeholder → one-time password.
+    pub totp: BTreeMap<String, Totp>,
+    /// What follows when an answer asks for more.
+    pub challenge: Option<Challenge>,
+}
+
+/// A one-time password that changes with time.
+#[derive(Debug)]
+pub struct Totp {
+    /// The shared secret, in Base32 or as an `otpauth://` link.
+    pub secret: SecretSource,
+    /// Text before the code.
+    pub prefix: String,
+}
+
+/// The second request of a login.
+#[derive(Debug)]
+pub struct Challenge {
+    /// JSON pointer to what an answer has when it asks for more.
+    pub pointer: String,
+    /// The request.
+    pub request: LoginRequest,
 }
 
 /// One request of a login.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use serde_json::{Value, json};
+
 use super::mask::Leaf;
 
 /// Every effective value, by path, as safe text.
@@ -72,6 +74,23 @@ impl Origins {
         }
         text
     }
+
+    /// The same for programs: an array of objects with `key`, `value` and `from`.
+    pub(super) fn to_json(&self, file: &Path) -> Value {
+        let entries = self.0.iter().map(|(path, (shown, origin))| {
+            json!({ "key": path, "value": value(shown), "from": origin.text(file) })
+        });
+        entries.collect()
+    }
+}
+
+/// A value that is shown as TOML. What stands for a secret need not be any.
+fn value(shown: &str) -> Value {
+    let parsed: Option<toml::Table> = toml::from_str(&format!("value = {shown}")).ok();
+    parsed
+        .and_then(|mut table| table.remove("value"))
+        .and_then(|value| serde_json::to_value(value).ok())
+        .unwrap_or_else(|| Value::String(shown.to_owned()))
 }
 
 impl Origin {

@@ -65,6 +65,14 @@ pub(super) struct Server {
     /// `host[:port]`.
     #[schemars(extend("default" = [], "examples" = [["toolward.example:8825"]]))]
     pub(super) allowed_hosts: Option<Vec<At<String>>>,
+    /// Where clients reach this host, when that is another address than the one it listens on: what `/openapi.json` names as
+    /// its server. Its host is one of the `allowed-hosts` and its origin one of the `allowed-origins`. Default: what stands
+    /// before `/mcp` in `auth.oauth.resource`, else what each request says in `Host`.
+    #[schemars(extend("examples" = ["https://tools.example"]))]
+    pub(super) public_url: Option<At<String>>,
+    /// Who may read `/metrics`.
+    #[schemars(extend("default" = defaults::METRICS, "examples" = ["everybody"]))]
+    pub(super) metrics: Option<At<MetricsReaders>>,
     /// Largest request body.
     #[schemars(extend("default" = defaults::MAX_REQUEST_SIZE, "examples" = ["4 MiB"]))]
     pub(super) max_request_size: Option<At<Size>>,
@@ -77,6 +85,17 @@ pub(super) struct Server {
     /// How long a client may take to send the body of a request.
     #[schemars(extend("default" = defaults::BODY_TIMEOUT, "examples" = ["30 s"]))]
     pub(super) body_timeout: Option<At<Duration>>,
+}
+
+/// Who may read `/metrics`: whoever has the scope `metrics:read` or `admin`, everybody who reaches the address (whatever
+/// name he has for it), or nobody.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum MetricsReaders {
+    Scoped,
+    Everybody,
+    Nobody,
 }
 
 /// The sandbox's engine.
@@ -179,12 +198,18 @@ pub(super) struct Jobs {
     /// Jobs that run at once; more wait in order.
     #[schemars(extend("default" = defaults::MAX_RUNNING_JOBS, "minimum" = 1, "examples" = [32]))]
     pub(super) max_running: Option<At<i64>>,
+    /// Of these, jobs of one tenant; without it, all. With several tenants, a lower number keeps places free for the others.
+    #[schemars(extend("minimum" = 1, "examples" = [16]))]
+    pub(super) max_running_per_tenant: Option<At<i64>>,
     /// Jobs of one tenant that may wait or run before new ones are refused.
     #[schemars(extend("default" = defaults::MAX_QUEUED_JOBS, "minimum" = 1, "examples" = [1000]))]
     pub(super) max_queued: Option<At<i64>>,
     /// Jobs of one tenant that are kept, those that ended included; the oldest that ended make room.
     #[schemars(extend("default" = defaults::MAX_KEPT_JOBS, "minimum" = 1, "examples" = [10_000]))]
     pub(super) max_kept: Option<At<i64>>,
+    /// What the jobs of one tenant may take on disk: arguments, states, results and logs. The oldest that ended make room.
+    #[schemars(extend("default" = defaults::MAX_KEPT_SIZE, "examples" = ["1 GiB"]))]
+    pub(super) max_kept_size: Option<At<Size>>,
     /// How long a job is kept after it ended.
     #[schemars(extend("default" = defaults::KEEP_RESULTS, "examples" = ["7 d"]))]
     pub(super) keep_results: Option<At<Duration>>,
@@ -281,6 +306,28 @@ pub(super) struct Credential {
     /// Kind `login`: the request that renews a login before it ends. Its texts may hold the names of `values` and
     /// `answer`. Default: `request` is sent again.
     pub(super) renewal: Option<At<LoginRequest>>,
+    /// Kind `login`: one-time passwords as authenticators show them (RFC 6238), each under a name that texts of
+    /// requests may hold.
+    pub(super) totp: Option<BTreeMap<At<String>, Totp>>,
+    /// Kind `login`: the request that follows when the answer to `request` asks for more, such as a second factor. Its
+    /// texts may hold the names of `values`, `totp` and of what `answer` found so far.
+    pub(super) challenge: Option<At<LoginRequest>>,
+    /// Kind `login`: JSON pointer to what an answer has when it asks for more: anything but `null`, `false`, `0` and an
+    /// empty text.
+    #[schemars(extend("examples" = ["/data/NeedTFA"]))]
+    pub(super) challenge_pointer: Option<At<String>>,
+}
+
+/// A one-time password that changes with time.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Totp {
+    /// The shared secret: in Base32, as it is typed into an authenticator, or the whole `otpauth://` link.
+    #[schemars(required, extend("examples" = ["file:pve-totp"]))]
+    pub(super) secret: Option<At<SecretText>>,
+    /// Text before the code.
+    #[schemars(extend("default" = "", "examples" = ["totp:"]))]
+    pub(super) prefix: Option<At<String>>,
 }
 
 /// A kind of credential.
@@ -379,6 +426,10 @@ pub(super) struct Binding {
     /// Whether only `GET`, `HEAD` and `OPTIONS` leave, whatever `allow` says.
     #[schemars(extend("default" = false, "examples" = [true]))]
     pub(super) read_only: Option<At<bool>>,
+    /// Who may confirm what changes something there. `person`: somebody at the client, who is asked. `model`: the caller's
+    /// own word in the tool's arguments, with a reason, is enough.
+    #[schemars(extend("default" = "person", "examples" = ["model"]))]
+    pub(super) confirm: Option<At<Confirm>>,
     /// Facts for the plugin, not secret: a revision, a site.
     #[schemars(extend("default" = {}, "examples" = [{"revision": "1.2-rev1"}]))]
     pub(super) facts: Option<Map<String, Value>>,
@@ -453,6 +504,10 @@ pub(super) struct Plugin {
     /// The plugin's name for a backend, and which of `[bindings]` answers it.
     #[schemars(extend("default" = {}, "examples" = [{"vbr": "vbr01"}]))]
     pub(super) backends: Option<At<Texts>>,
+    /// More of `[bindings]` that answer a backend of `backends`, which stays the one to take where nobody says which. The
+    /// plugin reaches each of them under the binding's own name.
+    #[schemars(extend("default" = {}, "examples" = [{"vbr": ["vbr02", "vbr03"]}]))]
+    pub(super) more_backends: Option<At<BTreeMap<At<String>, Vec<At<String>>>>>,
     /// Settings, handed to the plugin as they are. Not for secrets: the plugin reads them.
     #[schemars(extend("default" = {}, "examples" = [{"page-size": 200}]))]
     pub(super) settings: Option<Map<String, Value>>,
@@ -474,6 +529,15 @@ pub(super) enum Grant {
     Visit,
     Sample,
     Roots,
+}
+
+/// Who may confirm.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum Confirm {
+    Person,
+    Model,
 }
 
 // A number and a unit, `64 MiB`.

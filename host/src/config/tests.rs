@@ -383,8 +383,16 @@ fn every_value_has_an_origin() {
     assert_eq!(config.runtime.guest_threads, 3);
 
     let shown = show_origin(&path, &environment, &overrides).unwrap();
-    assert!(!shown.contains("hunter2"), "{shown}");
-    let shown = shown.replace(&format!("{}/", cases().display()), "");
+    for told in [&shown.text, &shown.json.to_string()] {
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+    let listen = shown.json.as_array().and_then(|all| {
+        let mut all = all.iter();
+        all.find(|one| one["key"] == "server.listen")
+    });
+    let expected = serde_json::json!({ "key": "server.listen", "value": "127.0.0.1:2", "from": "flag --listen" });
+    assert_eq!(listen, Some(&expected));
+    let shown = shown.text.replace(&format!("{}/", cases().display()), "");
     golden::check(&cases().join("full.origin.txt"), &shown);
 }
 
@@ -578,5 +586,64 @@ fn no_broken_file_shows_a_secret() {
             check(&format!("{}{}", &text[..at], &text[at + 1..]));
             check(&format!("{}\"{}", &text[..at], &text[at..]));
         }
+    }
+}
+
+const SERVERS: &str = r#"
+[bindings.vbr01]
+kind = "vbr"
+url = "https://vbr01.example"
+confirm = "model"
+
+[bindings.vbr02]
+kind = "vbr"
+url = "https://vbr02.example"
+
+[plugins.backup-jobs]
+component = "backup-jobs.wasm"
+grant = ["http"]
+"#;
+
+#[test]
+fn several_bindings_answer_one_backend_each_under_its_own_name() {
+    let text = format!(
+        "{SERVERS}backends = {{ vbr = \"vbr01\" }}\nmore-backends = {{ vbr = [\"vbr02\"] }}\n"
+    );
+    let config = load_bytes(text.as_bytes(), &env).unwrap();
+    let plugin = &config.plugins[&"backup-jobs".parse().unwrap()];
+    let reached: Vec<_> = plugin.backends.keys().map(BackendName::as_str).collect();
+    assert_eq!(reached, ["vbr01", "vbr02"]);
+    let choices: Vec<_> = plugin.choices.values().collect();
+    assert_eq!((choices[0].default, choices[1].default), (true, false));
+    assert!(
+        choices
+            .iter()
+            .all(|choice| choice.answers.as_str() == "vbr")
+    );
+    assert_eq!(
+        plugin.backends[&"vbr01".parse().unwrap()].confirm,
+        Confirm::Model
+    );
+}
+
+#[test]
+fn more_backends_than_one_are_of_a_backend_and_each_once() {
+    for (backends, message) in [
+        (
+            "more-backends = { vbr = [\"vbr02\"] }",
+            "is not among this plugin's `backends`",
+        ),
+        (
+            "backends = { vbr = \"vbr01\" }\nmore-backends = { vbr = [\"vbr01\"] }",
+            "would be reached as `vbr01`",
+        ),
+        (
+            "backends = { vbr = \"vbr01\" }\nmore-backends = { vbr = [\"vbr03\"] }",
+            "there is no binding `vbr03`",
+        ),
+    ] {
+        let text = format!("{SERVERS}{backends}\n");
+        let error = load_bytes(text.as_bytes(), &env).unwrap_err().to_string();
+        assert!(error.contains(message), "{backends}: {error}");
     }
 }

@@ -65,6 +65,7 @@ pub fn own_paths(credential: &Credential) -> Vec<&str> {
         CredentialKind::OAuth2(oauth2) => vec![&oauth2.token_path],
         CredentialKind::Login(login) => std::iter::once(&login.request)
             .chain(&login.renewal)
+            .chain(login.challenge.as_ref().map(|challenge| &challenge.request))
             .map(|request| request.path.as_str())
             .collect(),
     }

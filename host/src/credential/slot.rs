@@ -20,6 +20,7 @@ use super::token::Token;
 use super::{Endpoint, chain, is_replaceable};
 use crate::audit::{Audit, Event, Kind};
 use crate::config::TenantName;
+use crate::telemetry::metrics;
 
 type Outcome = Result<Arc<Token>, LoginFailure>;
 
@@ -216,6 +217,7 @@ impl State {
         let binding = &endpoint.binding;
         match result {
             Ok(session) => {
+                metrics().login(binding.name.as_str(), "success");
                 self.generations += 1;
                 self.failure = None;
                 self.renewal = session.renewal;
@@ -239,6 +241,7 @@ impl State {
                 Ok(token)
             }
             Err(error) => {
+                metrics().login(binding.name.as_str(), "failure");
                 let count = self.failure.as_ref().map_or(0, |failure| failure.count) + 1;
                 let wait = delay(&error, count);
                 tracing::warn!(

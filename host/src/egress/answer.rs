@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, LOCATION};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body::{Body as HttpBody, Frame};
 use tokio::time::{Instant, Sleep};
 use url::Url;
@@ -64,6 +64,7 @@ pub(super) fn deliver(
     parts
         .headers
         .extend(location.map(|value| (LOCATION, value)));
+    tell_reason(&mut parts);
     headers::clean(&mut parts.headers, asked.patterns, backend)?;
 
     let body = AnswerBody {
@@ -82,6 +83,19 @@ pub(super) fn deliver(
     *answer.status_mut() = parts.status;
     *answer.headers_mut() = parts.headers;
     Ok(answer)
+}
+
+/// Where an error's own reason phrase is told. The interface for guests has no place for one, and some backends say
+/// there, and nowhere else, what went wrong.
+const REASON: HeaderName = HeaderName::from_static("x-reason-phrase");
+
+fn tell_reason(parts: &mut http::response::Parts) {
+    parts.headers.remove(REASON);
+    let phrase = parts.extensions.get::<hyper::ext::ReasonPhrase>();
+    let text = phrase.and_then(|phrase| HeaderValue::from_bytes(phrase.as_bytes()).ok());
+    if let (Some(text), 400..) = (text, parts.status.as_u16()) {
+        parts.headers.insert(REASON, text);
+    }
 }
 
 fn check_encoding(headers: &HeaderMap, backend: &str) -> Result<(), Refusal> {

@@ -13,6 +13,7 @@ use http::StatusCode;
 use crate::audit::{Audit, Trail};
 use crate::config::{AddressKind, BackendName, Binding, BindingName, PluginName, TenantName, Tls};
 use crate::credential::Cache;
+use crate::telemetry::{NONE, metrics};
 
 mod address;
 mod answer;
@@ -201,7 +202,12 @@ impl Egress {
         request: http::Request<Body>,
         deadlines: Deadlines,
     ) -> Result<http::Response<Body>, Refusal> {
+        let measured = metrics().backend_request(binding_name(origin, &request));
         let outcome = self.try_send(origin, request, deadlines).await;
+        measured.ended(match &outcome {
+            Ok(answer) => class(answer.status()),
+            Err(failed) => failed.refusal.trouble.as_str(),
+        });
         match outcome {
             Ok(answer) => {
                 tracing::Span::current().record("status", answer.status().as_u16());
@@ -359,6 +365,24 @@ impl Egress {
     }
 }
 
+/// The binding that a request is for; guests may write anything there.
+fn binding_name<'a>(origin: &'a Origin, request: &http::Request<Body>) -> &'a str {
+    let backend = request.uri().host().and_then(|host| host.parse().ok());
+    backend
+        .and_then(|name: BackendName| origin.backends.get(&name))
+        .map_or(NONE, |binding| binding.name.as_str())
+}
+
+fn class(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        200..300 => "2xx",
+        300..400 => "3xx",
+        400..500 => "4xx",
+        500.. => "5xx",
+        _ => "1xx",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -371,6 +395,7 @@ mod tests {
             kind: "vbr".to_owned(),
             title: None,
             read_only: false,
+            confirm: crate::config::Confirm::Person,
             facts: serde_json::Map::new(),
             url: url.parse().unwrap(),
             tls: Tls::SystemRoots,

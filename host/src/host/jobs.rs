@@ -12,10 +12,10 @@ use super::random_id;
 use crate::audit;
 use crate::capability::{Abilities, Asked};
 use crate::catalog::Catalog;
-use crate::config::{Ability, Config, PluginName};
+use crate::config::{Ability, Config, PluginName, StaticToken};
 use crate::jobs::{
-    Access, Authorize, Begun, Denied, Embedded, Jobs, Kind, Loaded, OpenError, Right, Runner,
-    Start, StepCall, StepError, StoreError,
+    Access, Authorize, Begun, Bounds, Denied, Embedded, Jobs, Kind, Loaded, OpenError, Right,
+    Runner, Start, StepCall, StepError, StoreError,
 };
 use crate::plugin::wit::jobs::Step;
 use crate::plugin::wit::tools::Outcome;
@@ -38,10 +38,19 @@ pub(super) async fn open(
     catalog: Arc<ArcSwap<Catalog>>,
 ) -> Result<Jobs, JobsUnavailable> {
     let folder = config.runtime.state_dir.clone();
-    let store = tokio::task::spawn_blocking(move || Embedded::open(&folder))
+    let bounds = Bounds {
+        unfinished: config.jobs.max_queued,
+        kept: config.jobs.max_kept,
+        bytes: config.jobs.max_kept_bytes,
+    };
+    let store = tokio::task::spawn_blocking(move || Embedded::open(&folder, bounds))
         .await
         .map_err(|error| StoreError::Failed(error.into()))??;
-    let runner = Steps { catalog };
+    let tokens = config.auth.iter().flat_map(|auth| auth.tokens.clone());
+    let runner = Steps {
+        catalog,
+        tokens: tokens.collect(),
+    };
     Ok(Jobs::open(Arc::new(store), Arc::new(runner), config.jobs.clone()).await?)
 }
 
@@ -49,6 +58,8 @@ pub(super) async fn open(
 #[derive(Debug)]
 struct Steps {
     catalog: Arc<ArcSwap<Catalog>>,
+    /// Whose rights can change while a job runs: the configuration says so at the next start.
+    tokens: Vec<StaticToken>,
 }
 
 impl Steps {
@@ -76,6 +87,29 @@ impl Authorize for Steps {
             reason: missing.to_string(),
             scopes: missing.scopes,
         })
+    }
+
+    /// The bearer of a static token has the scopes that the token has now, and none when it is gone or has expired. Of
+    /// anybody else nobody can tell more than when the job was begun.
+    fn renewed(&self, owner: Principal) -> Result<Principal, Denied> {
+        let subject = owner.subject.as_deref().unwrap_or_default();
+        if !subject.starts_with(StaticToken::SUBJECT) {
+            return Ok(owner);
+        }
+        let token = self
+            .tokens
+            .iter()
+            .find(|token| token.tenant == owner.tenant && token.subject() == subject);
+        match token {
+            Some(token) if !token.has_expired() => Ok(Principal {
+                scopes: token.scopes.clone(),
+                ..owner
+            }),
+            Some(_) | None => Err(Denied {
+                reason: "the token that it was started with is no longer good".to_owned(),
+                scopes: Vec::new(),
+            }),
+        }
     }
 
     fn plugins(&self, principal: &Principal, access: Access) -> Option<Vec<PluginName>> {

@@ -138,9 +138,6 @@ impl Host {
             plugin: error.plugin().clone(),
             report: error::report(&error),
         }));
-        for problem in &problems {
-            tracing::error!("{}", problem.report);
-        }
         tracing::info!(
             plugins = catalog.plugins().len(),
             tools = catalog.tools().len(),

@@ -3,21 +3,22 @@
 //! One task holds the queue and owns a task per driven job. What is in the queue is in the store as well, so a crash
 //! loses nothing but the end of the steps under way, which are taken again with the same idempotency key.
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::{Id, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::changes::Changes;
 use super::job::{Job, JobId, Outcome, Status, Stop, now};
-use super::runner::{Kind, Right, Runner, StepCall, StepError};
+use super::queue::{Entry, Lane, Places, Queue};
+use super::runner::{Denied, Kind, Right, Runner, StepCall, StepError};
 use super::step::{self, Ended, Taken, after, line, settle};
 use super::store::{Edit, Removal, Store, StoreError, Written};
 use crate::config;
+use crate::plugin::Principal;
 use crate::plugin::wit::jobs::{Job as Seen, Step};
 use crate::plugin::wit::values::Cause;
 
@@ -25,37 +26,6 @@ use crate::plugin::wit::values::Cause;
 const SWEEP: Duration = Duration::from_mins(1);
 /// The pause after the store failed.
 const STORE_PAUSE: Duration = Duration::from_secs(5);
-
-/// Which places a job takes one of.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(super) enum Lane {
-    /// Those of running jobs.
-    Running,
-    /// Those of jobs that are to stop: a full house must not keep one from being stopped.
-    Stopping,
-}
-
-/// A job to drive.
-#[derive(Debug)]
-pub(super) struct Entry {
-    lane: Lane,
-    /// Jobs that began come before those that did not, the older before the younger.
-    place: (bool, u64),
-    id: JobId,
-}
-
-impl Entry {
-    pub(super) fn of(job: &Job) -> Self {
-        Self {
-            lane: match job.stop {
-                Stop::No => Lane::Running,
-                Stop::Asked | Stop::Begun => Lane::Stopping,
-            },
-            place: (job.started.is_none(), job.sequence),
-            id: job.id.clone(),
-        }
-    }
-}
 
 /// What the driver and those who ask about jobs share.
 #[derive(Debug)]
@@ -75,47 +45,29 @@ impl Inner {
     }
 }
 
-#[derive(Debug, Default)]
-struct Queues {
-    running: BTreeMap<(bool, u64), JobId>,
-    stopping: BTreeMap<(bool, u64), JobId>,
-}
-
 /// Runs until it is dropped.
 pub(super) async fn dispatch(inner: Arc<Inner>, mut entries: mpsc::UnboundedReceiver<Entry>) {
-    let mut queues = Queues::default();
-    let mut driven: HashMap<Id, (JobId, Lane)> = HashMap::new();
+    let places = Places {
+        all: inner.settings.max_running as usize,
+        of_a_tenant: inner.settings.max_running_per_tenant as usize,
+    };
+    let mut queue = Queue::default();
     let mut tasks = JoinSet::new();
     let mut sweep = tokio::time::interval(SWEEP);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        for (lane, waiting) in [
-            (Lane::Running, &mut queues.running),
-            (Lane::Stopping, &mut queues.stopping),
-        ] {
-            let taken = driven.values().filter(|(_, of)| *of == lane).count();
-            let free = (inner.settings.max_running as usize).saturating_sub(taken);
-            for _ in 0..free {
-                // One that is driven already has its turn when that has ended.
-                let next = waiting
-                    .iter()
-                    .find(|(_, id)| driven.values().all(|(other, _)| other != *id))
-                    .map(|(place, _)| *place);
-                let Some(id) = next.and_then(|place| waiting.remove(&place)) else {
-                    break;
-                };
-                let task = tasks.spawn(drive(inner.clone(), id.clone()));
-                driven.insert(task.id(), (id, lane));
+        // All that came together, as after a restart, is put in order before anybody's turn.
+        while let Ok(entry) = entries.try_recv() {
+            queue.add(entry);
+        }
+        for lane in [Lane::Running, Lane::Stopping] {
+            while let Some(entry) = queue.next(lane, places) {
+                let task = tasks.spawn(drive(inner.clone(), entry.id.clone()));
+                queue.begun(task.id(), entry);
             }
         }
         tokio::select! {
-            Some(entry) = entries.recv() => {
-                let waiting = match entry.lane {
-                    Lane::Running => &mut queues.running,
-                    Lane::Stopping => &mut queues.stopping,
-                };
-                waiting.insert(entry.place, entry.id);
-            }
+            Some(entry) = entries.recv() => queue.add(entry),
             Some(ended) = tasks.join_next_with_id() => {
                 let id = match ended {
                     Ok((id, ())) => id,
@@ -124,7 +76,7 @@ pub(super) async fn dispatch(inner: Arc<Inner>, mut entries: mpsc::UnboundedRece
                         error.id()
                     }
                 };
-                driven.remove(&id);
+                queue.ended(id);
             }
             _ = sweep.tick() => tidy(&inner).await,
             else => return,
@@ -148,10 +100,7 @@ async fn tidy(inner: &Inner) {
         return;
     };
     for job in unfinished.iter().filter(|job| is_overdue(inner, job)) {
-        let _ = inner.queue.send(Entry {
-            lane: Lane::Stopping,
-            ..Entry::of(job)
-        });
+        let _ = inner.queue.send(Entry::to_end(job));
     }
 }
 
@@ -198,9 +147,26 @@ async fn drive(inner: Arc<Inner>, id: JobId) {
         match inner.store.update(&id, edit).await {
             Ok(_) => inner.changes.publish(&id),
             Err(StoreError::Ended | StoreError::Missing) => return,
+            Err(error @ StoreError::NoRoom(_)) => no_room(&inner, &id, error).await,
             // The step is taken again, with the same key.
             Err(error) => pause(&id, &error).await,
         }
+    }
+}
+
+/// What a step left cannot be kept, and would not be after a repetition.
+async fn no_room(inner: &Inner, id: &JobId, error: StoreError) {
+    let text = format!("what the step left cannot be kept: {error}");
+    let edit = Box::new(move |job: &mut Job| {
+        let mut written = Written::default();
+        let error = step::request_error(Cause::Unavailable, text);
+        step::end_failed(job, Outcome::Error(error), now(), &mut written);
+        written
+    });
+    match inner.store.update(id, edit).await {
+        Ok(_) => inner.changes.publish(id),
+        Err(StoreError::Ended | StoreError::Missing) => {}
+        Err(error) => pause(id, &error).await,
     }
 }
 
@@ -245,28 +211,10 @@ async fn take(inner: &Inner, job: Job, state: Vec<u8>) -> Taken {
         Stop::Asked => Kind::Cancel,
         Stop::No | Stop::Begun => Kind::Advance,
     };
-    let principal = job.principal();
-    let right = Right::Call {
-        plugin: &job.plugin,
-        tool: &job.tool,
+    let principal = match owner(inner, &job) {
+        Ok(principal) => principal,
+        Err(denied) => return withdrawn(kind, &denied),
     };
-    let refused = |cause, text| Taken {
-        kind,
-        ended: Ended::Refused(Outcome::Error(step::request_error(cause, text))),
-        formats: Vec::new(),
-    };
-    if let Err(denied) = inner.runner.authorize(&principal, right) {
-        let text = format!("whoever started the job may no longer run it: {denied}");
-        return match kind {
-            Kind::Advance => refused(Cause::Unavailable, text),
-            // Nothing runs on their behalf any more, so it has stopped; the plugin is not asked.
-            Kind::Cancel => Taken {
-                kind,
-                ended: Ended::Told(Ok(Ok(Step::Cancelled))),
-                formats: Vec::new(),
-            },
-        };
-    }
     let loaded = match inner.runner.loaded(&job.plugin).await {
         Ok(loaded) => loaded,
         Err(error) => return unknown(kind, error),
@@ -276,7 +224,7 @@ async fn take(inner: &Inner, job: Job, state: Vec<u8>) -> Taken {
             "plugin `{}` {} cannot go on with this job: its state has format {}, which version {} wrote, and this version reads {:?}",
             job.plugin, loaded.version, job.format, job.version, loaded.formats
         );
-        return refused(Cause::Unavailable, text);
+        return refused(kind, text);
     }
     let plugin = job.plugin.clone();
     let call = StepCall {
@@ -309,6 +257,41 @@ async fn take(inner: &Inner, job: Job, state: Vec<u8>) -> Taken {
         kind,
         ended: Ended::Told(checked.map(|()| told)),
         formats: loaded.formats,
+    }
+}
+
+/// Who started the job, if that one may still run it.
+fn owner(inner: &Inner, job: &Job) -> Result<Principal, Denied> {
+    let principal = inner.runner.renewed(job.principal())?;
+    let right = Right::Call {
+        plugin: &job.plugin,
+        tool: &job.tool,
+    };
+    inner.runner.authorize(&principal, right)?;
+    Ok(principal)
+}
+
+fn withdrawn(kind: Kind, denied: &Denied) -> Taken {
+    match kind {
+        Kind::Advance => refused(
+            kind,
+            format!("whoever started the job may no longer run it: {denied}"),
+        ),
+        // Nothing runs on their behalf any more, so it has stopped; the plugin is not asked.
+        Kind::Cancel => Taken {
+            kind,
+            ended: Ended::Told(Ok(Ok(Step::Cancelled))),
+            formats: Vec::new(),
+        },
+    }
+}
+
+fn refused(kind: Kind, text: String) -> Taken {
+    let error = step::request_error(Cause::Unavailable, text);
+    Taken {
+        kind,
+        ended: Ended::Refused(Outcome::Error(error)),
+        formats: Vec::new(),
     }
 }
 

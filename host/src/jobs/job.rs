@@ -4,7 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::config::{PluginName, TenantName};
 use crate::plugin::wit::values::{InputRequest, Output, RequestError, ToolError};
@@ -165,7 +164,8 @@ impl Progress {
     }
 }
 
-/// Everything about a job but its state, its outcome and its log, which are kept beside it.
+/// Everything about a job but its arguments, its state, its outcome and its log, which are kept beside it: they may be
+/// large, and the job is written at every step.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Job {
     /// By which everybody knows it.
@@ -191,8 +191,6 @@ pub struct Job {
     pub version: String,
     /// SHA-256 of the component that began it.
     pub digest: String,
-    /// The tool's arguments, for another try.
-    pub arguments: Value,
     /// The job that this one tries again.
     pub retry_of: Option<String>,
     /// The format of the state.
@@ -227,8 +225,11 @@ pub struct Job {
     /// Why it failed, in one line.
     pub error: Option<String>,
     /// Lines ever written to its log.
-    #[serde(default)]
     pub lines: u64,
+    /// The oldest of them that is kept.
+    pub first_line: u64,
+    /// Bytes of those that are kept.
+    pub log_bytes: u64,
 }
 
 impl Job {
@@ -242,11 +243,14 @@ impl Job {
         }
     }
 
-    /// Progress for people: 0 to 100 where a share is known, and 100 when it is completed.
+    /// Progress for people: 0 to 100 where a share is known, 0 before the first step, and 100 when it is completed.
     #[must_use]
     pub fn percent(&self) -> Option<f64> {
         if self.status == Status::Completed {
             return Some(100.0);
+        }
+        if self.step == 0 {
+            return Some(0.0);
         }
         // One digit after the point is as exact as anybody wants it.
         let share = self.progress.share()?;

@@ -6,8 +6,9 @@
 //! | `job` | what a job is |
 //! | `store`, `embedded` | where jobs are kept |
 //! | `runner` | what jobs need of the rest of the host |
+//! | `new` | a job as it begins |
 //! | `step` | what a step's end does to a job |
-//! | `driver` | who takes the steps, and when |
+//! | `driver`, `queue` | who takes the steps, and when |
 //! | `view` | a job as programs see it |
 //! | this file | what a principal can do with jobs |
 //!
@@ -17,19 +18,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config;
-use crate::plugin::wit::values::{Cause, Output};
+use crate::plugin::wit::values::Cause;
 use crate::plugin::{Event, Principal, Reply};
 
 mod changes;
 mod driver;
 mod embedded;
 mod job;
+mod new;
+mod queue;
 mod runner;
 mod step;
 mod store;
@@ -74,6 +78,11 @@ pub enum JobsError {
     /// Too many.
     #[error("{0} jobs are waiting or running already; try again when some have ended")]
     Full(u32),
+    /// Too large.
+    #[error(
+        "the jobs of this tenant take the {0} bytes that they may; try again when some have ended, or remove those that have"
+    )]
+    NoRoom(u64),
     /// The job is not in a state for that.
     #[error("the job is {}, and {problem}", .status.as_str())]
     Conflict {
@@ -95,6 +104,7 @@ impl From<StoreError> for JobsError {
         match error {
             StoreError::Missing => Self::NotFound,
             StoreError::Full(count) => Self::Full(count),
+            StoreError::NoRoom(bytes) => Self::NoRoom(bytes),
             StoreError::Ended | StoreError::Failed(_) => Self::Store(error),
         }
     }
@@ -322,16 +332,15 @@ impl Jobs {
                 tool: &job.tool,
             },
         )?;
+        let arguments = self.inner.store.arguments(id).await?;
+        let arguments = arguments.ok_or(JobsError::NotFound)?;
         let begun = self
             .inner
             .runner
-            .begin(principal, &job.tool, &job.arguments)
+            .begin(principal, &job.tool, &arguments)
             .await
             .map_err(JobsError::Invalid)?;
-        match begun {
-            Begun::Started(start) => self.add(principal, Begun::Started(start), Some(&job)).await,
-            Begun::Done(output) => self.add(principal, Begun::Done(output), Some(&job)).await,
-        }
+        self.add(principal, begun, Some((&job, arguments))).await
     }
 
     /// Hands in replies to what the job asked for. Others than those that are due are ignored. Only whoever started
@@ -476,108 +485,29 @@ impl Jobs {
         &self,
         principal: &Principal,
         begun: Begun,
-        retried: Option<&Job>,
+        retried: Option<(&Job, Value)>,
     ) -> Result<Job, JobsError> {
         let now = now();
-        let retry_of = retried.map(|job| job.id.to_string());
+        let retry_of = retried.as_ref().map(|(job, _)| job.id.to_string());
         let (job, written) = match (begun, retried) {
             (Begun::Started(start), _) => {
                 let loaded = self.inner.runner.loaded(&start.plugin).await;
                 let formats = loaded.map(|loaded| loaded.formats).unwrap_or_default();
                 step::check_state(start.job.state.len(), start.job.format, &formats)
                     .map_err(JobsError::Invalid)?;
-                started(principal, start, retry_of, now)
+                new::started(principal, start, retry_of, now)
             }
-            (Begun::Done(output), Some(retried)) => done(principal, retried, output, now),
+            (Begun::Done(output), Some((retried, arguments))) => {
+                new::done(principal, retried, arguments, output, now)
+            }
             (Begun::Done(_), None) => {
                 return Err(JobsError::Invalid("there is nothing to begin".to_owned()));
             }
         };
-        let settings = &self.inner.settings;
-        let bounds = Bounds {
-            unfinished: settings.max_queued,
-            kept: settings.max_kept,
-        };
-        let job = self.inner.store.insert(job, written, bounds).await?;
+        let job = self.inner.store.insert(job, written).await?;
         if !job.status.is_terminal() {
             self.inner.enqueue(&job);
         }
         Ok(job)
     }
-}
-
-fn started(
-    principal: &Principal,
-    start: Start,
-    retry_of: Option<String>,
-    now: u64,
-) -> (Job, Written) {
-    let wait = Duration::from_millis(start.job.wait_ms.into());
-    let job = Job {
-        id: JobId::random(),
-        sequence: 0,
-        tenant: principal.tenant.clone(),
-        subject: principal.subject.clone(),
-        scopes: principal.scopes.clone(),
-        tool: start.tool,
-        title: step::one_line(start.job.title),
-        plugin: start.plugin,
-        version: start.version,
-        digest: start.digest,
-        arguments: start.arguments,
-        retry_of,
-        format: start.job.format,
-        step: 0,
-        attempt: 0,
-        status: Status::Queued,
-        stop: Stop::No,
-        progress: Progress::default(),
-        created: now,
-        started: None,
-        updated: now,
-        finished: None,
-        due: step::after(now, wait),
-        requests: Vec::new(),
-        replies: Vec::new(),
-        error: None,
-        lines: 0,
-    };
-    let written = Written {
-        state: Some(start.job.state),
-        outcome: None,
-        log: vec![step::line(now, "info", "queued")],
-    };
-    (job, written)
-}
-
-/// A retry that needed no steps.
-fn done(principal: &Principal, retried: &Job, output: Output, now: u64) -> (Job, Written) {
-    let job = Job {
-        id: JobId::random(),
-        sequence: 0,
-        subject: principal.subject.clone(),
-        scopes: principal.scopes.clone(),
-        retry_of: Some(retried.id.to_string()),
-        step: 0,
-        attempt: 0,
-        status: Status::Completed,
-        stop: Stop::No,
-        progress: Progress::default(),
-        created: now,
-        started: Some(now),
-        updated: now,
-        finished: Some(now),
-        due: now,
-        requests: Vec::new(),
-        replies: Vec::new(),
-        error: None,
-        lines: 0,
-        ..retried.clone()
-    };
-    let written = Written {
-        state: None,
-        outcome: Some(Outcome::Done(output)),
-        log: vec![step::line(now, "info", "completed")],
-    };
-    (job, written)
 }

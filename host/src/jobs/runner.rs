@@ -56,6 +56,9 @@ pub trait Authorize: fmt::Debug + Send + Sync + 'static {
     /// Whether the principal may.
     fn authorize(&self, principal: &Principal, right: Right<'_>) -> Result<(), Denied>;
 
+    /// The one who started a job, with the rights of this moment.
+    fn renewed(&self, owner: Principal) -> Result<Principal, Denied>;
+
     /// With the jobs of which plugins the principal may; `None`: of all.
     fn plugins(&self, principal: &Principal, access: Access) -> Option<Vec<PluginName>>;
 }

@@ -2,17 +2,21 @@
 //! in `embedded`.
 //!
 //! The store knows nothing of steps. It promises three things: what it acknowledged is there after a crash; a change
-//! is seen whole or not at all; a job that has ended never changes again, so it ends exactly once.
+//! is seen whole or not at all; a job that has ended never changes again, so it ends exactly once. And it keeps no more
+//! of a tenant's than its [`Bounds`] say.
 
 use std::fmt;
 
 use futures::future::BoxFuture;
+use serde_json::Value;
 
 use super::job::{Job, JobId, Line, Outcome, Status};
 use crate::config::{PluginName, TenantName};
 
 /// Lines that a job's log keeps; older ones go.
 pub const LOG_LINES: u64 = 1000;
+/// Bytes that a job's log keeps.
+pub(super) const LOG_BYTES: u64 = 256 * 1024;
 
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +30,9 @@ pub enum StoreError {
     /// The tenant has as many unfinished jobs as it may.
     #[error("{0} jobs are waiting or running already")]
     Full(u32),
+    /// The tenant's jobs take all the bytes that they may.
+    #[error("the jobs of this tenant take the {0} bytes that they may (`jobs.max-kept-size`)")]
+    NoRoom(u64),
     /// The database, or what is in it.
     #[error("the job store failed")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -40,6 +47,8 @@ pub struct Written {
     pub outcome: Option<Outcome>,
     /// New lines of its log.
     pub log: Vec<Line>,
+    /// The tool's arguments, for another try; with a new job.
+    pub arguments: Option<Value>,
 }
 
 /// A change of one job, made inside a transaction.
@@ -52,6 +61,8 @@ pub struct Bounds {
     pub unfinished: u32,
     /// Jobs in all; the oldest that ended make room.
     pub kept: u32,
+    /// Bytes in all; the oldest that ended make room.
+    pub bytes: u64,
 }
 
 /// Which jobs to list.
@@ -91,7 +102,7 @@ type Stored<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 /// A durable store of jobs.
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Adds a job and gives it its place in the order.
-    fn insert(&self, job: Job, written: Written, bounds: Bounds) -> Stored<'_, Job>;
+    fn insert(&self, job: Job, written: Written) -> Stored<'_, Job>;
 
     /// One job.
     fn get(&self, id: &JobId) -> Stored<'_, Option<Job>>;
@@ -101,6 +112,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// How a job ended.
     fn outcome(&self, id: &JobId) -> Stored<'_, Option<Outcome>>;
+
+    /// The arguments that it was begun with.
+    fn arguments(&self, id: &JobId) -> Stored<'_, Option<Value>>;
 
     /// Changes a job that has not ended; gives it as it is afterwards.
     fn update(&self, id: &JobId, edit: Edit) -> Stored<'_, Job>;

@@ -6,8 +6,9 @@
 use std::borrow::Cow;
 
 use rmcp::ErrorData;
-use rmcp::model::{ErrorCode, JsonRpcError};
+use rmcp::model::{ErrorCode, JsonObject, JsonRpcError};
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::follow::Own;
@@ -141,20 +142,36 @@ pub fn may_send(
     principal: &Principal,
     envelope: &Envelope,
 ) -> Result<(), Missing> {
+    let name = envelope.name.as_deref();
     let ability = match envelope.method.as_deref() {
-        Some("tools/call") => {
-            let own = envelope.name.as_deref().and_then(Own::named);
-            own.map_or(Ability::CallTools, Own::ability)
-        }
+        Some("tools/call") => return may_call(catalog, principal, name.unwrap_or_default()),
         Some("resources/read" | "resources/subscribe") => Ability::ReadResources,
         Some("prompts/get") => Ability::GetPrompts,
         Some("tasks/get") => Ability::ReadJobs,
         Some("tasks/cancel" | "tasks/update") => Ability::CancelJobs,
         Some(_) | None => return Ok(()),
     };
-    let tool = envelope.name.as_deref().and_then(|name| catalog.tool(name));
-    let plugin = tool.map(|tool| tool.plugin.name());
+    let plugin = None;
     policy::may(principal, Action { ability, plugin })
+}
+
+/// Whether the principal may call the tool of that name; of one that nobody has, whether it may call any.
+pub fn may_call(catalog: &Catalog, principal: &Principal, name: &str) -> Result<(), Missing> {
+    let ability = Own::named(name).map_or(Ability::CallTools, Own::ability);
+    let plugin = catalog.tool(name).map(|tool| tool.plugin.name());
+    policy::may(principal, Action { ability, plugin })
+}
+
+/// Reads the body of a request that is one object, no deeper than messages are.
+pub fn object(body: &[u8]) -> Result<JsonObject, String> {
+    if depth(body) > DEEPEST {
+        return Err(NoMessage::Deep.to_string());
+    }
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err("the body is not a JSON object".to_owned()),
+        Err(_) => Err(NoMessage::Json.to_string()),
+    }
 }
 
 /// A JSON-RPC error without a request: nobody knows which one it would have been.

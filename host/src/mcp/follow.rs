@@ -2,18 +2,21 @@
 //! they follow the job. Listed only where a plugin has jobs.
 
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rmcp::ErrorData;
-use rmcp::model::{CallToolResult, ContentBlock, JsonObject, Tool, ToolAnnotations};
+use rmcp::model::{
+    CallToolResult, ContentBlock, InputRequiredResult, JsonObject, Tool, ToolAnnotations,
+};
 use serde_json::{Value, json};
 
-use super::call::{Caller, told, unknown};
+use super::ask::AskError;
+use super::call::{Asking, Caller, Ended, told, unknown};
 use super::tasks;
 use crate::catalog::OWN_TOOLS;
 use crate::config::Ability;
-use crate::jobs::{Details, Job, JobId, JobsError, Status};
-use crate::plugin::Principal;
+use crate::jobs::{Details, Job, JobId, Jobs, JobsError, Status};
+use crate::plugin::{Principal, Reply};
 use crate::policy::{self, Action};
 
 /// Longest and usual time that `job_wait` waits.
@@ -66,7 +69,7 @@ impl Own {
             ),
             Self::Wait => (
                 "Wait for a job",
-                "Waits until a job has ended, at most a minute, and tells its result or how far it is. Call it again while the job runs.",
+                "Waits until a job has ended, at most a minute, and tells its result or how far it is. Asks you what the job asks. Call it again while the job runs.",
             ),
         };
         let mut properties = json!({
@@ -140,32 +143,100 @@ impl OwnCall {
 }
 
 /// Calls one of the host's own tools.
-pub(super) async fn call(call: &OwnCall, caller: &Caller<'_>) -> Result<CallToolResult, ErrorData> {
+pub(super) async fn call(call: &OwnCall, caller: &Caller<'_>) -> Result<Ended, ErrorData> {
+    let jobs = caller.host.jobs();
+    let jobs = jobs.ok_or_else(|| unknown("tool", call.own.name()))?;
     let (principal, id) = (&caller.principal, &call.id);
-    let jobs = caller
-        .jobs
-        .ok_or_else(|| unknown("tool", call.own.name()))?;
     let asked = match call.own {
-        Own::Cancel => jobs.cancel(principal, id).await.map(drop),
-        Own::Status => Ok(()),
-        Own::Wait => {
-            let events = caller.events.as_ref();
-            tokio::select! {
-                biased;
-                () = caller.cancelled.cancelled() => Ok(()),
-                waited = jobs.wait(principal, id, call.limit, events) => waited.map(drop),
-            }
-        }
+        Own::Cancel => jobs.cancel(principal, id).await.map(|_| None),
+        Own::Status => Ok(None),
+        Own::Wait => wait(jobs, call, caller).await,
     };
     let details = match asked {
-        Ok(()) => jobs.get(principal, id).await,
+        Ok(Some(ended)) => return Ok(ended),
+        Ok(None) => jobs.get(principal, id).await,
         Err(error) => Err(error),
     };
     match details {
-        Ok(details) => Ok(show(details)),
+        Ok(details) => Ok(Ended::Tool(show(details))),
         Err(error @ JobsError::Store(_)) => Err(tasks::error(&error)),
-        Err(error) => Ok(told(error.to_string())),
+        Err(error) => Ok(Ended::Tool(told(error.to_string()))),
     }
+}
+
+/// Waits for the job, and meanwhile lets it ask whoever waits. `None`: it has ended, or time is up.
+async fn wait(
+    jobs: &Jobs,
+    call: &OwnCall,
+    caller: &Caller<'_>,
+) -> Result<Option<Ended>, JobsError> {
+    let (principal, id) = (&caller.principal, &call.id);
+    if let Asking::Answering { replies, .. } = &caller.asking
+        && !replies.is_empty()
+    {
+        let job = jobs.get(principal, id).await?.job;
+        answer(jobs, caller, id, tasks::fitting(&job, replies)).await?;
+    }
+    let deadline = Instant::now() + call.limit;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let waited = jobs.wait(principal, id, left, caller.events.as_ref());
+        let job = tokio::select! {
+            biased;
+            () = caller.cancelled.cancelled() => return Ok(None),
+            waited = waited => waited?,
+        };
+        // Only whoever started the job answers for it.
+        if job.status != Status::InputRequired || job.subject != principal.subject {
+            return Ok(None);
+        }
+        let asked = match tasks::asked(caller.host, &job, caller.abilities) {
+            Ok(asked) if asked.is_empty() => return Ok(None),
+            Ok(asked) => asked,
+            Err(AskError::Client(_)) => return Ok(None),
+            Err(AskError::Refused(refused)) => {
+                jobs.cannot_ask(principal, id, refused.to_string()).await?;
+                return Ok(None);
+            }
+        };
+        match &caller.asking {
+            Asking::Nobody => return Ok(None),
+            // The job remembers what it asked: the client has nothing to carry.
+            Asking::Answering { .. } => {
+                let requests = asked.into_iter().map(|(key, one)| (key, one.request));
+                let result = InputRequiredResult::new(Some(requests.collect()), None);
+                return Ok(Some(Ended::InputRequired(result)));
+            }
+            Asking::Requests(session) => {
+                let answers = tokio::select! {
+                    answers = session.ask(asked) => answers,
+                    () = caller.cancelled.cancelled() => return Ok(None),
+                };
+                match answers {
+                    Ok(answers) => {
+                        let inner = |(key, reply): (String, Reply)| {
+                            Some((tasks::inner_key(&job, &key)?, reply))
+                        };
+                        let answers = answers.into_iter().filter_map(inner).collect();
+                        answer(jobs, caller, id, answers).await?;
+                    }
+                    Err(problem) => return Ok(Some(Ended::Tool(told(problem)))),
+                }
+            }
+        }
+    }
+}
+
+async fn answer(
+    jobs: &Jobs,
+    caller: &Caller<'_>,
+    id: &JobId,
+    replies: Vec<(String, Reply)>,
+) -> Result<(), JobsError> {
+    if !replies.is_empty() {
+        jobs.reply(&caller.principal, id, replies).await?;
+    }
+    Ok(())
 }
 
 fn arguments(own: Own, given: &JsonObject) -> Result<(JobId, Duration), String> {
@@ -174,8 +245,7 @@ fn arguments(own: Own, given: &JsonObject) -> Result<(JobId, Duration), String> 
         match (own, key.as_str()) {
             (_, "job_id") => {}
             (Own::Wait, "timeout_seconds") => {
-                limit = value
-                    .as_u64()
+                limit = whole(value)
                     .map(Duration::from_secs)
                     .filter(|limit| (Duration::from_secs(1)..=LONGEST_WAIT).contains(limit))
                     .ok_or("`timeout_seconds` is a whole number from 1 to 60")?;
@@ -192,6 +262,17 @@ fn arguments(own: Own, given: &JsonObject) -> Result<(JobId, Duration), String> 
         .ok_or("`job_id` is missing or no text")?;
     let id = id.parse().map_err(|error| format!("`job_id`: {error}"))?;
     Ok((id, limit))
+}
+
+/// JSON Schema: `2.0` is an integer.
+fn whole(value: &Value) -> Option<u64> {
+    let number = value.as_f64()?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "nothing is lost in this range"
+    )]
+    ((0.0..1e9).contains(&number) && number.fract() == 0.0).then_some(number as u64)
 }
 
 /// A job that goes on, or the result of one that has ended.
@@ -213,7 +294,7 @@ fn going_on(job: &Job) -> CallToolResult {
     let mut text = match job.status {
         Status::Cancelled => format!("Job {id} ({title}) was cancelled."),
         Status::InputRequired => format!(
-            "Job {id} ({title}) waits for answers that this client cannot give. job_cancel stops it."
+            "Job {id} ({title}) waits for answers of whoever started it. job_wait asks for them, if this client can be asked; job_cancel stops it."
         ),
         Status::Queued | Status::Running | Status::Completed | Status::Failed => format!(
             "Job {id} ({title}) goes on in the background, status {}. Follow it with job_wait or job_status, stop it with job_cancel.",

@@ -39,6 +39,7 @@ mod convert;
 pub mod envelope;
 mod events;
 mod follow;
+mod plain;
 mod record;
 mod seal;
 mod session;
@@ -46,6 +47,7 @@ mod started;
 mod tasks;
 
 pub use call::{Asking, Caller, Ended, Follow, Target, call};
+pub use plain::{Answer, Offered, PlainCall, Refused, Replies, offered, plain};
 pub use seal::Sealer;
 use session::Session;
 
@@ -179,7 +181,7 @@ impl Handler {
                 .as_ref()
                 .map_or_else(Abilities::default, ask::client_abilities),
             asking,
-            jobs: self.host().jobs(),
+            host: self.host(),
             follow: self.follow(context),
         })
     }
@@ -297,7 +299,7 @@ impl ServerHandler for Handler {
             Err(Err(error)) => return Err(error),
         };
         match self.serve(&target, &context, caller).await? {
-            Ended::Tool(mut result) => {
+            Ended::Tool(mut result) | Ended::Broken(_, mut result) => {
                 result.meta = stamp(result.meta, &context);
                 Ok(result.into())
             }
@@ -371,7 +373,9 @@ impl ServerHandler for Handler {
                 Ok(result.into())
             }
             Ended::InputRequired(result) => Ok(result.into()),
-            Ended::Tool(_) | Ended::Resource(_) | Ended::Task(_) => Err(mixed_up()),
+            Ended::Tool(_) | Ended::Broken(..) | Ended::Resource(_) | Ended::Task(_) => {
+                Err(mixed_up())
+            }
         }
     }
 
@@ -427,7 +431,9 @@ impl ServerHandler for Handler {
                 Ok(result.into())
             }
             Ended::InputRequired(result) => Ok(result.into()),
-            Ended::Tool(_) | Ended::Prompt(_) | Ended::Task(_) => Err(mixed_up()),
+            Ended::Tool(_) | Ended::Broken(..) | Ended::Prompt(_) | Ended::Task(_) => {
+                Err(mixed_up())
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use rmcp::ErrorData;
 
-use super::call::{Caller, Ended, Served};
+use super::call::{Caller, Served};
 use crate::audit::{self, Event, Kind};
 use crate::catalog::Catalog;
 use crate::plugin::{Plugin, Principal};
@@ -44,15 +44,5 @@ pub(super) fn misfit(catalog: &Catalog, name: &str, principal: &Principal) {
             .with("method", "tools/call")
             .with("tool", name);
         tool.plugin.audit().record(event.outcome("misfit"));
-    }
-}
-
-/// The word for how a call ended.
-pub(super) fn outcome(ended: &Result<Ended, ErrorData>) -> &'static str {
-    match ended {
-        Ok(Ended::Tool(result)) if result.is_error == Some(true) => "tool-error",
-        Ok(Ended::InputRequired(_)) => "input-required",
-        Ok(_) => "ok",
-        Err(_) => "error",
     }
 }

@@ -91,6 +91,12 @@ struct Keys {
     rotated: SystemTime,
 }
 
+impl Default for Sealer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Sealer {
     pub(super) fn new() -> Self {
         let keys = Keys {

@@ -1,18 +1,20 @@
 //! Jobs as tasks: the extension `io.modelcontextprotocol/tasks`.
 
+use std::collections::BTreeMap;
+
 use rmcp::model::{
     CallToolResult, CancelTaskParams, DetailedTask, GetTaskParams, GetTaskResult, InputRequests,
-    JsonObject, Task, TaskPayload, TaskStatus, UpdateTaskParams,
+    InputResponses, JsonObject, Task, TaskPayload, TaskStatus, UpdateTaskParams,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer};
 use serde_json::{Value, json};
 
-use super::ask::{self, AskError, Question};
+use super::ask::{self, AskError, Question, Ready};
 use super::{call, convert};
 use crate::host::Host;
 use crate::jobs::{Details, Job, JobId, Jobs, JobsError, Outcome, Status, time};
-use crate::plugin::{Abilities, Principal};
+use crate::plugin::{Abilities, Principal, Reply};
 
 /// How often a client should look, milliseconds.
 const POLL_MS: u64 = 1000;
@@ -31,8 +33,17 @@ pub(super) async fn get(
     };
     let mut details = known().await?;
     let payload = if details.job.status == Status::InputRequired {
-        match requests(host, &details.job, context) {
-            Ok(input_requests) => TaskPayload::InputRequired { input_requests },
+        let client = context.client_capabilities();
+        let client = client
+            .as_ref()
+            .map_or_else(Abilities::default, ask::client_abilities);
+        match asked(host, &details.job, client) {
+            Ok(asked) => TaskPayload::InputRequired {
+                input_requests: asked
+                    .into_iter()
+                    .map(|(key, one)| (key, one.request))
+                    .collect(),
+            },
             Err(AskError::Client(needed)) => {
                 return Err(ErrorData::missing_required_client_capability(*needed));
             }
@@ -50,27 +61,39 @@ pub(super) async fn get(
     Ok(GetTaskResult::new(DetailedTask::new(task, payload)))
 }
 
-/// What the job still asks, for a client that can be asked.
-fn requests(
+/// What the job still asks, by a key that is unique in its life, for a client that can be asked.
+pub(super) fn asked(
     host: &Host,
     job: &Job,
-    context: &RequestContext<RoleServer>,
-) -> Result<InputRequests, AskError> {
+    client: Abilities,
+) -> Result<BTreeMap<String, Ready>, AskError> {
     let catalog = host.catalog();
     let plugins = catalog.plugins();
     let Some(plugin) = plugins.iter().find(|plugin| *plugin.name() == job.plugin) else {
         // Nobody can say who asks. Once the plugin is there again, it goes on.
-        return Ok(InputRequests::new());
+        return Ok(BTreeMap::new());
     };
-    let client = context.client_capabilities();
-    let client = client
-        .as_ref()
-        .map_or_else(Abilities::default, ask::client_abilities);
     let ready = ask::questions(plugin, client, job.unanswered().cloned().collect())?;
     Ok(ready
         .into_iter()
-        .map(|(key, one)| (outer_key(job, &key), one.request))
+        .map(|(key, one)| (outer_key(job, &key), one))
         .collect())
+}
+
+/// Those replies that fit what the job still asks.
+pub(super) fn fitting(job: &Job, given: &InputResponses) -> Vec<(String, Reply)> {
+    let mut fitting = Vec::new();
+    for request in job.unanswered() {
+        let key = outer_key(job, &request.key);
+        let (Some(value), Some(question)) = (given.get(&key), Question::of(&request.ask)) else {
+            continue;
+        };
+        match ask::judge(&question, value) {
+            Ok(reply) => fitting.push((request.key.clone(), reply)),
+            Err(problem) => tracing::debug!(job = %job.id, key, problem, "a reply does not fit"),
+        }
+    }
+    fitting
 }
 
 /// `tasks/update`. Replies to what is not asked, or no longer, and those that do not fit are ignored, as the extension
@@ -86,20 +109,7 @@ pub(super) async fn update(
         .await
         .map_err(|problem| error(&problem))?
         .job;
-    let mut replies = Vec::new();
-    for request in job.unanswered() {
-        let key = outer_key(&job, &request.key);
-        let Some(value) = params.input_responses.get(&key) else {
-            continue;
-        };
-        let Some(question) = Question::of(&request.ask) else {
-            continue;
-        };
-        match ask::judge(&question, value) {
-            Ok(reply) => replies.push((request.key.clone(), reply)),
-            Err(problem) => tracing::debug!(job = %id, key, problem, "a reply does not fit"),
-        }
-    }
+    let replies = fitting(&job, &params.input_responses);
     if !replies.is_empty() {
         jobs.reply(principal, &id, replies)
             .await
@@ -137,6 +147,7 @@ pub(super) fn error(error: &JobsError) -> ErrorData {
         JobsError::NotFound
         | JobsError::Denied(_)
         | JobsError::Full(_)
+        | JobsError::NoRoom(_)
         | JobsError::Conflict { .. }
         | JobsError::Invalid(_) => ErrorData::invalid_params(error.to_string(), None),
     }
@@ -199,8 +210,14 @@ fn ended_payload(details: &Details) -> Result<TaskPayload, ErrorData> {
 }
 
 /// A plugin may use a key again in a later step; the extension wants keys that are unique in a task's life.
-fn outer_key(job: &Job, key: &str) -> String {
+pub(super) fn outer_key(job: &Job, key: &str) -> String {
     format!("{}.{key}", job.step)
+}
+
+/// The plugin's own key again. `None`: of another step.
+pub(super) fn inner_key(job: &Job, key: &str) -> Option<String> {
+    let (step, key) = key.split_once('.')?;
+    (step == job.step.to_string()).then(|| key.to_owned())
 }
 
 fn object(value: Value) -> Result<JsonObject, ErrorData> {

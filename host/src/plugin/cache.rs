@@ -16,6 +16,7 @@ use std::os::unix::fs::{
     DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
 };
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
@@ -24,6 +25,7 @@ use wasmtime::component::Component;
 use zeroize::Zeroizing;
 
 use super::compile::{CompileError, Compiler};
+use crate::config::PluginName;
 
 const TAG_BYTES: usize = 32;
 const KEY_BYTES: usize = 32;
@@ -91,6 +93,7 @@ impl Cache {
     pub(super) fn load(
         &self,
         engine: &Engine,
+        plugin: &PluginName,
         component: &[u8],
         compiler: &Compiler,
     ) -> Result<Component, CompileError> {
@@ -106,7 +109,11 @@ impl Cache {
                 }
             }
         }
+        // These two lines are what a person at a terminal is told from, too (`cli/loading.rs`).
+        tracing::info!(%plugin, "compiling; the result is kept");
+        let begun = Instant::now();
         let code = compiler.compile(component)?;
+        tracing::info!(%plugin, elapsed = ?begun.elapsed(), "compiled");
         if let Err(error) = self.store(&name, &path, &code) {
             // Without the entry the next start compiles again; nothing else is lost.
             tracing::warn!(%error, entry = name, "cannot keep a compiled component");
@@ -228,6 +235,10 @@ mod tests {
 
     const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
+    fn plugin() -> PluginName {
+        "smallest".parse().expect("a name")
+    }
+
     fn entry(folder: &Path) -> PathBuf {
         fs::read_dir(folder)
             .expect("the folder")
@@ -252,7 +263,9 @@ mod tests {
         };
         let compiler = Compiler::new(here, runtime.handle().clone());
         let cache = Cache::open(&folder, &engine).expect("opens");
-        cache.load(&engine, COMPONENT, &compiler).expect("compiles");
+        cache
+            .load(&engine, &plugin(), COMPONENT, &compiler)
+            .expect("compiles");
         let path = entry(&folder);
         let good = fs::read(&path).expect("the entry");
 
@@ -270,7 +283,7 @@ mod tests {
                 "byte {spoil} was changed"
             );
             cache
-                .load(&engine, COMPONENT, &compiler)
+                .load(&engine, &plugin(), COMPONENT, &compiler)
                 .expect("compiles anew");
             assert_eq!(fs::read(&path).expect("the entry").len(), good.len());
         }

@@ -1,7 +1,7 @@
 //! One call in a fresh instance: admitted, bounded, and gone afterwards.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
@@ -15,7 +15,8 @@ use super::manifest::Manifest;
 use super::offers::Exports;
 use crate::audit::{Audit, Event, Kind, Trail};
 use crate::capability::{CallInfo, Context, PluginFacts, State, Stderr};
-use crate::config::{Grant, Limits, PluginName};
+use crate::config::{Binding, Grant, Limits, PluginName};
+use crate::telemetry::metrics;
 
 /// A loaded plugin. Cheap to share; every call gets an instance of its own.
 pub struct Plugin {
@@ -118,17 +119,17 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// The limit, or what else ended the call, in a word.
+    /// Which limit or end it is, in one word for programs.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
             Self::Cancelled => "cancelled",
             Self::Busy => "busy",
-            Self::WallTime { .. } => "wall-time",
-            Self::CpuTime { .. } => "cpu-time",
+            Self::WallTime { .. } => "wall_time",
+            Self::CpuTime { .. } => "cpu_time",
             Self::Memory { .. } => "memory",
-            Self::HostMemory { .. } => "host-memory",
-            Self::ResultSize { .. } => "result-size",
+            Self::HostMemory { .. } => "host_memory",
+            Self::ResultSize { .. } => "result_size",
             Self::Stack { .. } => "stack",
             Self::Trap { .. } => "trap",
         }
@@ -201,6 +202,13 @@ impl Plugin {
         self.grants.contains(&grant)
     }
 
+    /// The binding behind one of the plugin's backends.
+    #[must_use]
+    pub fn binding(&self, backend: &str) -> Option<&Binding> {
+        let name = backend.parse().ok()?;
+        self.facts.origin.backends.get(&name).map(AsRef::as_ref)
+    }
+
     /// Whether people may be asked to open this link.
     #[must_use]
     pub fn may_send_to(&self, link: &url::Url) -> bool {
@@ -219,14 +227,16 @@ impl Plugin {
         operation: Operation<T>,
     ) -> Result<T, CallError> {
         let trail = info.trail.clone();
-        let ended = self.run_unrecorded(info, operation).await;
+        let run = metrics().run(self.name().as_str());
+        let ended = self.run_within(info, operation).await;
+        run.ended(ended.as_ref().err().map_or("answered", CallError::word));
         if let Err(error) = &ended {
             trail.stopped(error.word());
         }
         ended
     }
 
-    async fn run_unrecorded<T: Send + 'static>(
+    async fn run_within<T: Send + 'static>(
         &self,
         info: CallInfo,
         operation: Operation<T>,
@@ -261,6 +271,8 @@ impl Plugin {
             .waiting
             .try_acquire()
             .map_err(|_| CallError::Busy)?;
+        let _one_more_waits = metrics().waiting();
+        let begun = Instant::now();
         // The plugin's own slot first: one plugin's queue must not hold the pool's instances.
         let slot = self
             .slots
@@ -275,6 +287,7 @@ impl Plugin {
             .acquire_owned()
             .await
             .expect(NEVER_CLOSED);
+        metrics().waited(self.name().as_str(), begun.elapsed());
         Ok([slot, instance])
     }
 
@@ -293,6 +306,7 @@ impl Plugin {
             // Dropped in reverse order: the instance goes before the permits that stand for it.
             let _permits = permits;
             let _epochs = epochs;
+            let _one_more_lives = metrics().instance();
             let ended = async {
                 let instance = pre.instantiate_async(&mut store).await?;
                 let context = store.data_mut().context()?;

@@ -10,7 +10,7 @@
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
@@ -105,15 +105,7 @@ impl Compiler {
         self.io.block_on(async {
             // Never closed; without a place there would only be more at once.
             let _place = self.places.acquire().await;
-            let began = Instant::now();
-            tracing::info!(bytes = component.len(), "compiling a component");
-            let code = self.run(program, component).await;
-            let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-            match &code {
-                Ok(code) => tracing::info!(ms, code_bytes = code.len(), "compiled"),
-                Err(error) => tracing::warn!(ms, %error, "not compiled"),
-            }
-            code
+            self.run(program, component).await
         })
     }
 
@@ -165,7 +157,9 @@ impl Compiler {
             said.map_err(CompileError::Pipe)?,
             status.map_err(CompileError::Pipe)?,
         );
-        let said = String::from_utf8_lossy(&said).trim().to_owned();
+        let said = String::from_utf8_lossy(&said);
+        let said = said.trim();
+        let said = said.strip_prefix("error: ").unwrap_or(said).to_owned();
         if !said.is_empty() {
             tracing::debug!(said, "the compiler says");
         }

@@ -150,7 +150,7 @@ fn load_blocking(
     let manifest = read_manifest(name, path, &bytes)?;
     let component = engine
         .cache
-        .load(&engine.wasmtime, &bytes, &engine.compiler)
+        .load(&engine.wasmtime, name, &bytes, &engine.compiler)
         .map_err(|source| LoadError::Compile {
             name: name.clone(),
             path: path.clone(),
@@ -174,6 +174,7 @@ fn load_blocking(
             backends: Arc::new(plugin.backends.clone()),
             trail: Trail::default(),
         },
+        choices: plugin.choices.clone(),
         settings: serde_json::Value::Object(plugin.settings.clone()).to_string(),
         limits: plugin.limits.clone(),
     };

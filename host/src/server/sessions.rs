@@ -45,6 +45,11 @@ impl Owners {
         matches!(all.get(session), Some(Some(owner)) if *owner == principal.into())
     }
 
+    /// Sessions that live.
+    pub(super) fn count(&self) -> usize {
+        self.all().len()
+    }
+
     fn all(&self) -> MutexGuard<'_, HashMap<SessionId, Option<Owner>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

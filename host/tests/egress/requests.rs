@@ -378,6 +378,8 @@ async fn the_renewal_path_of_a_declared_login_is_denied_too() {
         lifetime: std::time::Duration::from_mins(1),
         apply: Vec::new(),
         renewal: Some(request("/session/renew")),
+        totp: std::collections::BTreeMap::new(),
+        challenge: None,
     }));
     let plugin = Plugin::bound_to(bound);
     for path in ["/session", "/Session/Renew"] {

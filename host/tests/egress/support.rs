@@ -219,6 +219,7 @@ pub(crate) fn binding(url: &str) -> Binding {
         kind: "vbr".to_owned(),
         title: None,
         read_only: false,
+        confirm: toolward::config::Confirm::Person,
         facts: serde_json::Map::new(),
         url: url.parse().unwrap(),
         tls: Tls::SystemRoots,

@@ -641,6 +641,8 @@ fn ticket_login() -> Login {
             },
         ],
         renewal: Some(request("/renew", "{ticket}")),
+        totp: BTreeMap::new(),
+        challenge: None,
     }
 }
 

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::call::{Asked, Called};
 use super::flat;
-use super::script::Exchange;
-use super::world::{Call, Round, Shared, Traces};
+use super::script::{Answer, Exchange, Sent};
+use super::world::{Call, Round, Server, Shared, Traces};
 use crate::ask::Reply;
 use crate::call::{Backend, Capability, Principal, RawReply};
 use crate::completion::{Blank, Suggestions};
@@ -66,6 +66,7 @@ impl Host {
             },
             backends: Vec::new(),
             script: RefCell::default(),
+            servers: Vec::new(),
             in_order: false,
             cancelled: Cell::new(false),
             time_left: Cell::new(Duration::from_mins(1)),
@@ -96,6 +97,35 @@ impl Host {
                 shared.backends.push(Backend::named(exchange.backend()));
             }
             shared.script.get_mut().push(exchange);
+        })
+    }
+
+    /// Answers every request to a backend that no [`Exchange`] is for: a simulator in place of a script.
+    ///
+    /// ```
+    /// # use toolward_sdk::prelude::*;
+    /// # /// Asks for the time.
+    /// # #[tool]
+    /// # fn time(cx: &Context) -> Result<String> {
+    /// #     Ok(cx.http("clock").get("/time").send()?.text()?)
+    /// # }
+    /// # plugin!(time);
+    /// use toolward_sdk::testing::{Answer, Host};
+    ///
+    /// let host = Host::new(&PLUGIN).serve("clock", |sent| Answer::status(200).body(sent.path.as_str()));
+    /// assert_eq!(host.call("time", json!({})).text(), "/time");
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn serve(self, backend: &str, answer: impl Fn(&Sent) -> Answer + 'static) -> Self {
+        self.set(|shared| {
+            if !shared.backends.iter().any(|known| known.name == backend) {
+                shared.backends.push(Backend::named(backend));
+            }
+            shared.servers.push(Server {
+                backend: backend.to_owned(),
+                answer: Box::new(answer),
+            });
         })
     }
 
@@ -232,9 +262,7 @@ impl Host {
     /// The tools as the host offers them, given the bound backends.
     #[must_use]
     pub fn tools(&self) -> Vec<Definition> {
-        let backends = &self.shared.backends;
-        let read_only: Vec<bool> = backends.iter().map(|backend| backend.read_only).collect();
-        self.plugin.offered(&read_only)
+        self.plugin.offered(&self.shared.backends)
     }
 
     /// Calls a tool.

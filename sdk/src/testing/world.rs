@@ -1,7 +1,7 @@
 //! The world of a test: what the call finds, and what it leaves behind.
 
 use std::cell::{Cell, RefCell};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ pub(super) struct Shared {
     pub(super) principal: Principal,
     pub(super) backends: Vec<Backend>,
     pub(super) script: RefCell<Vec<Exchange>>,
+    pub(super) servers: Vec<Server>,
     pub(super) in_order: bool,
     pub(super) cancelled: Cell<bool>,
     pub(super) time_left: Cell<Duration>,
@@ -32,6 +33,20 @@ pub(super) struct Shared {
     pub(super) request_meta: Vec<(String, String)>,
     pub(super) replies: Vec<(String, RawReply)>,
     pub(super) volunteered: Vec<(String, RawReply)>,
+}
+
+/// Answers in place of a script.
+pub(super) struct Server {
+    pub(super) backend: String,
+    pub(super) answer: Box<dyn Fn(&Sent) -> super::Answer>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("backend", &self.backend)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What the host brings back to a call that asked in the round before.
@@ -206,6 +221,10 @@ impl Shared {
             .iter()
             .position(|exchange| exchange.matches(sent))
         else {
+            let server = self.servers.iter().find(|one| one.backend == sent.backend);
+            if let Some(server) = server {
+                return (server.answer)(sent);
+            }
             let message = unexpected(sent, &script, self.in_order);
             // A panic with the script borrowed would be followed by another one when the host is dropped.
             drop(script);

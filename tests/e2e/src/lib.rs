@@ -8,6 +8,7 @@
 //! | `issuer` | an OAuth 2.1 authorization server, honest and otherwise |
 //! | `echo` | what every echo plugin does, in whatever language |
 //! | `session` | the same for a session of the old protocol |
+//! | `terminal` | the binary at a terminal, with somebody who types |
 //! | `mcp` | requests as bytes on the wire, without a client library in between |
 //!
 //! Helpers panic when they cannot do their work: a test that cannot be set up is a failed test.
@@ -24,8 +25,10 @@ pub mod issuer;
 pub mod mcp;
 mod paths;
 mod session;
+pub mod terminal;
 
 pub use deployment::{Binding, Deployment};
 pub use host::Host;
 pub use paths::{Tools, binary, plugin, repository, target};
 pub use session::Session;
+pub use terminal::Terminal;

@@ -10,6 +10,7 @@ pub struct Client {
     http: reqwest::Client,
     url: String,
     capabilities: Value,
+    token: Option<String>,
 }
 
 /// What the server answers to a request that it does not serve.
@@ -29,6 +30,7 @@ impl Client {
             http: http(),
             url: url.to_owned(),
             capabilities: json!({}),
+            token: None,
         }
     }
 
@@ -39,9 +41,22 @@ impl Client {
         self
     }
 
+    /// The same, which sends a bearer token.
+    #[must_use]
+    pub fn with_token(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
+        self
+    }
+
     /// Sends one request and gives its result.
     pub async fn request(&self, method: &str, params: Value) -> Result<Value, ProtocolError> {
-        let mut params = params;
+        let response = self.send(method, params).await;
+        let text = response.text().await.expect("the answer is complete");
+        outcome(&message(&text))
+    }
+
+    /// Sends one request and gives what HTTP answers.
+    pub async fn send(&self, method: &str, mut params: Value) -> reqwest::Response {
         params["_meta"] = json!({
             "io.modelcontextprotocol/protocolVersion": VERSION,
             "io.modelcontextprotocol/clientCapabilities": self.capabilities,
@@ -59,10 +74,11 @@ impl Client {
         if let Some(name) = name {
             request = request.header("mcp-name", name);
         }
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-        let response = request.json(&body).send().await.expect("the host answers");
-        let text = response.text().await.expect("the answer is complete");
-        outcome(&message(&text))
+        request.json(&body).send().await.expect("the host answers")
     }
 
     /// The names of all tools, in the order of the list.

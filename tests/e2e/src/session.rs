@@ -69,9 +69,42 @@ impl Session {
         self.request("tools/call", params).await.0
     }
 
+    /// Sends one request, replies to what the server asks meanwhile, and gives the result.
+    pub async fn request_and_reply(
+        &self,
+        method: &str,
+        params: Value,
+        reply: impl Fn(&Value) -> Value,
+    ) -> Result<Value, ProtocolError> {
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        let mut response = self.send(&body).await;
+        let (mut seen, mut done) = (Vec::new(), 0);
+        while let Some(chunk) = response.chunk().await.expect("the answer goes on") {
+            seen.extend_from_slice(&chunk);
+            let end = seen.iter().rposition(|byte| *byte == b'\n').unwrap_or(done);
+            let lines = String::from_utf8_lossy(&seen[done..end]).into_owned();
+            done = end;
+            for event in lines
+                .lines()
+                .filter_map(|line| line.strip_prefix("data:"))
+                .filter_map(|data| serde_json::from_str::<Value>(data).ok())
+                .filter(|event| event["method"].is_string() && !event["id"].is_null())
+            {
+                let answer =
+                    json!({ "jsonrpc": "2.0", "id": event["id"], "result": reply(&event) });
+                self.post(&answer).await;
+            }
+        }
+        outcome(&message(&String::from_utf8_lossy(&seen)))
+    }
+
     async fn post(&self, body: &Value) -> String {
-        let response = self
-            .http
+        let response = self.send(body).await;
+        response.text().await.expect("the answer is complete")
+    }
+
+    async fn send(&self, body: &Value) -> reqwest::Response {
+        self.http
             .post(&self.url)
             .header("accept", "application/json, text/event-stream")
             .header("mcp-protocol-version", VERSION)
@@ -79,7 +112,6 @@ impl Session {
             .json(body)
             .send()
             .await
-            .expect("the host answers");
-        response.text().await.expect("the answer is complete")
+            .expect("the host answers")
     }
 }

@@ -116,7 +116,18 @@ async fn every_call_denial_and_login_has_its_line_and_no_line_a_secret() {
         .iter()
         .map(|call| call["outcome"].as_str().unwrap())
         .collect();
-    assert_eq!(outcomes, ["ok", "ok", "ok", "ok", "tool-error", "ok", "ok"]);
+    assert_eq!(
+        outcomes,
+        [
+            "success",
+            "success",
+            "success",
+            "success",
+            "tool_error",
+            "success",
+            "success"
+        ]
+    );
     let first = &calls[0];
     assert_eq!(
         (&first["tool"], &first["plugin"]),
@@ -135,7 +146,7 @@ async fn every_call_denial_and_login_has_its_line_and_no_line_a_secret() {
     );
     // The operator lists the path, and so sees what is in it.
     assert_eq!(calls[1]["values"], json!({ "path": "/api/v1/secrets" }));
-    assert_eq!(calls[4]["stopped"], "cpu-time");
+    assert_eq!(calls[4]["stopped"], "cpu_time");
     assert_eq!(calls[5]["arguments"], calls[6]["arguments"]);
     assert!(calls[5].get("values").is_none());
     assert_eq!(calls[6]["principal"], "local");
@@ -193,7 +204,7 @@ async fn a_changed_log_is_told_with_an_exit_code_of_its_own() {
         .map(|line| format!("{line}\n"))
         .collect();
     for (bad, problem) in [
-        (good.replace("\"ok\"", "\"no\""), "was changed"),
+        (good.replace("\"success\"", "\"failed\""), "was changed"),
         (cut, "lines are missing at the end"),
     ] {
         fs::write(&path, bad).unwrap();
@@ -201,7 +212,7 @@ async fn a_changed_log_is_told_with_an_exit_code_of_its_own() {
         let told: Value = serde_json::from_slice(&verified.stdout).unwrap();
         assert_eq!(
             (verified.status.code(), &told["ok"]),
-            (Some(6), &json!(false))
+            (Some(8), &json!(false))
         );
         let first = told["problems"][0]["problem"].as_str().unwrap();
         assert!(first.contains(problem), "{told}");
@@ -210,7 +221,7 @@ async fn a_changed_log_is_told_with_an_exit_code_of_its_own() {
     deployment.write("audit.key", &KEY.replace('5', "6"));
     assert_eq!(
         run(&deployment, &["audit", "verify"]).status.code(),
-        Some(6)
+        Some(8)
     );
 }
 

@@ -89,6 +89,29 @@ fn tools_over_backends() {
 }
 
 #[test]
+fn tools_jobs_and_resources_over_backends() {
+    check(
+        "proxmox-vms",
+        &[
+            "completions",
+            "jobs",
+            "prompts",
+            "resources",
+            "tools",
+            "watch",
+        ],
+        &[
+            "backends",
+            "call",
+            "settings",
+            "values",
+            "wasi:http/outgoing-handler",
+            "wasi:http/types",
+        ],
+    );
+}
+
+#[test]
 fn all_that_a_plugin_can_offer() {
     check(
         "conformance",

@@ -16,7 +16,7 @@ use crate::setup;
 
 mod connect;
 mod mcp;
-mod server;
+pub(crate) mod server;
 
 use server::Server;
 

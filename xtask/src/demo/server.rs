@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 
 /// How a program says that it is ready.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Says {
+pub(crate) enum Says {
     /// With the first line of its standard output.
     FirstLine,
     /// With its MCP endpoint, somewhere in its log. The log goes on to our standard error.
@@ -22,14 +22,14 @@ pub(super) enum Says {
 
 /// A running program. Its process ends with this value.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Child,
     /// What it said: the line, or the endpoint.
-    pub(super) line: String,
+    pub(crate) line: String,
 }
 
 impl Server {
-    pub(super) fn start(command: &mut Command, says: Says) -> Result<Self, Failure> {
+    pub(crate) fn start(command: &mut Command, says: Says) -> Result<Self, Failure> {
         let name = command.get_program().to_string_lossy().into_owned();
         // Held open as long as the child: a program that stops with its input never outlives us.
         command.stdin(Stdio::piped());
@@ -81,7 +81,7 @@ impl Server {
     }
 
     /// Waits for its end.
-    pub(super) fn wait(&mut self) -> Result<(), Failure> {
+    pub(crate) fn wait(&mut self) -> Result<(), Failure> {
         let status = self
             .child
             .wait()

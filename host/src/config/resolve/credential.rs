@@ -142,6 +142,9 @@ fn misplaced_keys(cx: &mut Cx<'_>, table: Table<'_>, kind: Kind) {
                 "lifetime",
                 "apply",
                 "renewal",
+                "totp",
+                "challenge",
+                "challenge-pointer",
             ],
             "kind = \"login\"".to_owned(),
         ),
@@ -252,6 +255,9 @@ fn present(raw: &raw::Credential) -> Vec<(&'static str, Range<usize>)> {
         lifetime,
         apply,
         renewal,
+        totp,
+        challenge,
+        challenge_pointer,
     } = raw;
     let fields = [
         ("header", span(header.as_ref())),
@@ -275,6 +281,14 @@ fn present(raw: &raw::Credential) -> Vec<(&'static str, Range<usize>)> {
         ("lifetime", span(lifetime.as_ref())),
         ("apply", span(apply.as_ref())),
         ("renewal", span(renewal.as_ref())),
+        (
+            "totp",
+            totp.as_ref()
+                .and_then(|totp| totp.keys().next())
+                .map(|name| name.span.clone()),
+        ),
+        ("challenge", span(challenge.as_ref())),
+        ("challenge-pointer", span(challenge_pointer.as_ref())),
     ];
     fields
         .into_iter()

@@ -32,14 +32,21 @@ pub(super) fn resolve(cx: &mut Cx<'_>, raw: &raw::Jobs) -> Jobs {
             .error(&at.span, "`jobs.max-wait` is less than `jobs.min-wait`")
             .hint("max-wait = \"5 min\"");
     }
+    let max_running = count(
+        cx,
+        "max-running",
+        raw.max_running.as_ref(),
+        defaults::MAX_RUNNING_JOBS,
+        MOST_RUNNING,
+    );
+    let per_tenant = Key {
+        table: TABLE,
+        name: "max-running-per-tenant",
+    };
+    let field = raw.max_running_per_tenant.as_ref();
     Jobs {
-        max_running: count(
-            cx,
-            "max-running",
-            raw.max_running.as_ref(),
-            defaults::MAX_RUNNING_JOBS,
-            MOST_RUNNING,
-        ),
+        max_running,
+        max_running_per_tenant: cx.count_or(per_tenant, field, max_running, max_running),
         max_queued: count(
             cx,
             "max-queued",
@@ -53,6 +60,15 @@ pub(super) fn resolve(cx: &mut Cx<'_>, raw: &raw::Jobs) -> Jobs {
             raw.max_kept.as_ref(),
             defaults::MAX_KEPT_JOBS,
             MOST_KEPT,
+        ),
+        max_kept_bytes: cx.size(
+            Key {
+                table: TABLE,
+                name: "max-kept-size",
+            },
+            raw.max_kept_size.as_ref(),
+            defaults::MAX_KEPT_SIZE,
+            u64::MAX,
         ),
         keep_results: duration(
             cx,

@@ -13,7 +13,8 @@ use crate::config::nearest::nearest;
 use crate::config::pattern::parse_method;
 use crate::config::placeholder::{is_name, placeholders};
 use crate::config::{
-    ApplyHeader, Login, LoginBody, LoginRequest, SecretSource, defaults, inline, mask, raw,
+    ApplyHeader, Challenge, Login, LoginBody, LoginRequest, SecretSource, Totp, defaults, inline,
+    mask, raw,
 };
 
 pub(super) fn resolve(cx: &mut Cx<'_>, table: Table<'_>) -> Option<Login> {
@@ -23,6 +24,10 @@ pub(super) fn resolve(cx: &mut Cx<'_>, table: Table<'_>) -> Option<Login> {
     let secrets: BTreeSet<&str> = names(raw.values.as_ref().map(|at| &at.value));
     let answers: BTreeSet<&str> = names(raw.answer.as_ref().map(|at| &at.value));
     let all: BTreeSet<&str> = secrets.union(&answers).copied().collect();
+    let codes: BTreeSet<&str> = names(raw.totp.as_ref());
+    let secrets: BTreeSet<&str> = secrets.union(&codes).copied().collect();
+    let everything: BTreeSet<&str> = all.union(&codes).copied().collect();
+    let totp = totp(cx, table, &all);
     let request = cx
         .required(
             raw.request.as_ref(),
@@ -34,7 +39,8 @@ pub(super) fn resolve(cx: &mut Cx<'_>, table: Table<'_>) -> Option<Login> {
     let renewal = raw
         .renewal
         .as_ref()
-        .and_then(|at| self::request(cx, &table.key("renewal").path(), at, &all));
+        .and_then(|at| self::request(cx, &table.key("renewal").path(), at, &everything));
+    let challenge = challenge(cx, table, &everything);
     let apply = apply(cx, table, &all);
     let lifetime_pointer = match &raw.lifetime_pointer {
         Some(at) => pointer(cx, at),
@@ -50,7 +56,77 @@ pub(super) fn resolve(cx: &mut Cx<'_>, table: Table<'_>) -> Option<Login> {
         lifetime,
         apply: apply?,
         renewal,
+        totp,
+        challenge,
     })
+}
+
+fn totp(cx: &mut Cx<'_>, table: Table<'_>, others: &BTreeSet<&str>) -> BTreeMap<String, Totp> {
+    let mut codes = BTreeMap::new();
+    for (name, raw) in table.raw.totp.iter().flatten() {
+        placeholder_name(cx, name);
+        if others.contains(name.value.as_str()) {
+            cx.findings
+                .error(
+                    &name.span,
+                    format!("`{}` is in `values` or `answer` already", name.value),
+                )
+                .hint("give it another name in `totp`");
+        }
+        let path = inline::join(&table.key("totp").path(), &name.value);
+        let key = |name| Key { table: &path, name };
+        cx.origins.default(&key("prefix").path(), "\"\"");
+        let secret = cx
+            .required(
+                raw.secret.as_ref(),
+                &name.span,
+                key("secret"),
+                "\"file:totp\"",
+            )
+            .and_then(|at| cx.secret(at));
+        if let Some(secret) = secret {
+            let prefix = raw
+                .prefix
+                .as_ref()
+                .map_or_else(String::new, |at| at.value.clone());
+            codes.insert(name.value.clone(), Totp { secret, prefix });
+        }
+    }
+    codes
+}
+
+/// The request and the pointer belong together.
+fn challenge(cx: &mut Cx<'_>, table: Table<'_>, known: &BTreeSet<&str>) -> Option<Challenge> {
+    let raw = table.raw;
+    match (&raw.challenge, &raw.challenge_pointer) {
+        (None, None) => None,
+        (Some(at), Some(pointer)) => {
+            let pointer = self::pointer(cx, pointer);
+            let request = request(cx, &table.key("challenge").path(), at, known);
+            Some(Challenge {
+                pointer: pointer?,
+                request: request?,
+            })
+        }
+        (Some(at), None) => {
+            cx.findings
+                .error(
+                    &at.span,
+                    "`challenge` needs `challenge-pointer`: when it is sent",
+                )
+                .hint("challenge-pointer = \"/data/NeedTFA\"");
+            None
+        }
+        (None, Some(at)) => {
+            cx.findings
+                .error(
+                    &at.span,
+                    "`challenge-pointer` without `challenge` means nothing",
+                )
+                .hint("challenge = { path = \"/login\", form = { … } }");
+            None
+        }
+    }
 }
 
 fn names<V>(map: Option<&BTreeMap<At<String>, V>>) -> BTreeSet<&str> {
@@ -370,7 +446,8 @@ fn unused_names(cx: &mut Cx<'_>, table: Table<'_>) {
     let raw = table.raw;
     let mut used = BTreeSet::new();
     let mut take = |text: &str| used.extend(placeholders(text).map(str::to_owned));
-    for request in [&raw.request, &raw.renewal].into_iter().flatten() {
+    let requests = [&raw.request, &raw.renewal, &raw.challenge];
+    for request in requests.into_iter().flatten() {
         let texts = [&request.value.headers, &request.value.form];
         texts
             .into_iter()
@@ -389,8 +466,10 @@ fn unused_names(cx: &mut Cx<'_>, table: Table<'_>) {
     values.for_each(|at| take(&at.value));
     let values = raw.values.iter().flat_map(|at| at.value.keys());
     let answer = raw.answer.iter().flat_map(|at| at.value.keys());
+    let totp = raw.totp.iter().flat_map(BTreeMap::keys);
     for name in values
         .chain(answer)
+        .chain(totp)
         .filter(|name| !used.contains(&name.value))
     {
         cx.findings

@@ -65,7 +65,11 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
         .flat_map(|plugins| plugins.keys().map(|name| name.value.clone()))
         .collect();
     let auth = auth::resolve(cx, file.auth.as_ref(), &plugin_names);
-    let server = server::resolve(cx, &file.server.unwrap_or_default(), file.auth.is_some());
+    let mut server = server::resolve(cx, &file.server.unwrap_or_default(), file.auth.is_some());
+    let resource = auth.as_ref().and_then(|auth| auth.oauth.as_ref());
+    server.public_url = server
+        .public_url
+        .or_else(|| server::before_mcp(&resource?.resource));
     let runtime = runtime::resolve(cx, &file.runtime.unwrap_or_default());
     let audit = audit::resolve(cx, file.audit.as_ref());
     let jobs = jobs::resolve(cx, &file.jobs.unwrap_or_default());

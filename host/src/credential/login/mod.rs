@@ -18,6 +18,7 @@ use crate::config::{CredentialKind, Secret};
 mod declared;
 mod exchange;
 mod oauth2;
+mod totp;
 
 /// What a login gave.
 pub(super) struct Session {

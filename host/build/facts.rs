@@ -1,0 +1,80 @@
+//! What `toolward --version` tells of a build besides its version.
+
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// Tells them to the compiler.
+pub(crate) fn tell() {
+    println!("cargo::rerun-if-changed=../Cargo.lock");
+    println!("cargo::rerun-if-changed=../wit");
+    println!("cargo::rerun-if-env-changed=TOOLWARD_COMMIT");
+    let manifest = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+    let root = Path::new(&manifest).join("..");
+    let facts = [
+        ("TARGET", variable("TARGET")),
+        ("PROFILE", variable("PROFILE")),
+        ("RUSTC", compiler()),
+        ("COMMIT", commit(&root)),
+        ("WASMTIME", locked(&root, "wasmtime")),
+        ("INTERFACE", interface(&root)),
+    ];
+    for (name, value) in facts {
+        let value = value.unwrap_or_else(|| "unknown".to_owned());
+        println!("cargo::rustc-env=TOOLWARD_BUILD_{name}={value}");
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn output(command: &mut Command) -> Option<String> {
+    let output = command.output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let text = text.trim();
+    (output.status.success() && !text.is_empty()).then(|| text.to_owned())
+}
+
+/// `rustc 1.95.0`, without its hash and date.
+fn compiler() -> Option<String> {
+    let text = output(Command::new(variable("RUSTC")?).arg("--version"))?;
+    let words: Vec<&str> = text.split(' ').take(2).collect();
+    Some(words.join(" "))
+}
+
+/// The commit that a release is built from. A development build does not look: it would be built again after each commit.
+fn commit(root: &Path) -> Option<String> {
+    if let Some(given) = variable("TOOLWARD_COMMIT") {
+        return Some(given);
+    }
+    if variable("PROFILE")? != "release" {
+        return None;
+    }
+    let git = |arguments: &[&str]| output(Command::new("git").current_dir(root).args(arguments));
+    let log = git(&["rev-parse", "--git-path", "logs/HEAD"])?;
+    println!("cargo::rerun-if-changed={}", root.join(log).display());
+    let commit = git(&["show", "--no-patch", "--format=%h of %cs", "HEAD"])?;
+    let changed = git(&["status", "--porcelain", "--untracked-files=no"]).is_some();
+    let changed = if changed { ", with changes" } else { "" };
+    Some(format!("{commit}{changed}"))
+}
+
+/// The version of a package in the lock file.
+fn locked(root: &Path, package: &str) -> Option<String> {
+    let lock = fs::read_to_string(root.join("Cargo.lock")).ok()?;
+    let name = format!("name = \"{package}\"");
+    let mut lines = lock.lines().skip_while(|line| *line != name);
+    let version = lines.nth(1)?.strip_prefix("version = \"")?;
+    Some(version.trim_end_matches('"').to_owned())
+}
+
+/// `toolward:plugin@0.1.0`, as `wit/` says.
+fn interface(root: &Path) -> Option<String> {
+    let text = fs::read_to_string(root.join("wit").join("package.wit")).ok()?;
+    let package = text
+        .lines()
+        .find_map(|line| line.strip_prefix("package "))?;
+    Some(package.trim_end_matches(';').to_owned())
+}

@@ -1,0 +1,8 @@
+//! The command line, as people and programs use it.
+
+mod answers;
+mod documents;
+mod exits;
+mod programs;
+mod shells;
+mod support;

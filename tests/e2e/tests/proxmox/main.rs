@@ -1,0 +1,6 @@
+//! The plugin `proxmox-vms` in the real binary, against simulated clusters.
+
+mod logins;
+mod safety;
+mod stories;
+mod support;
