@@ -94,6 +94,11 @@ impl State {
         self.subscriptions().remove(uri);
     }
 
+    /// The session has ended: nobody looks for it any more, whoever still holds a part of it.
+    pub(super) fn end(&self) {
+        self.subscriptions().clear();
+    }
+
     /// Begins to tell the client at the other end of a connection what changes.
     pub(super) fn hear_news(
         self: &Arc<Self>,

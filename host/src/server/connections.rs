@@ -23,7 +23,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 const LONGEST_HEAD: usize = 64 * 1024;
 /// Keep-alives that a client may leave unacknowledged. One that does not read for longer is cut off: it would hold its place
 /// for ever.
-const SILENCE: u32 = 4;
+const SILENCE: u32 = 8;
 /// Files besides connections: plugins, backends, the log.
 const OTHER_FILES: u64 = 256;
 /// After an accept that failed, most often for want of file descriptors.

@@ -126,6 +126,8 @@ fn text(log: &Mutex<String>) -> String {
 fn endpoint(line: &str) -> Option<String> {
     const BEFORE: &str = "http://127.0.0.1:";
     const AFTER: &str = "/mcp";
+    // Every address is this machine's, too.
+    let line = line.replace("http://0.0.0.0:", BEFORE);
     let start = line.find(BEFORE)?;
     let rest = &line[start + BEFORE.len()..];
     let digits = rest.find(|c: char| !c.is_ascii_digit())?;
@@ -147,6 +149,7 @@ mod tests {
             url
         );
         assert_eq!(endpoint("listening on \"http://127.0.0.1:8825/mcp\""), url);
+        assert_eq!(endpoint("serving MCP on http://0.0.0.0:8825/mcp"), url);
         assert_eq!(
             endpoint("binding vbr01 is at http://127.0.0.1:9419/api"),
             None

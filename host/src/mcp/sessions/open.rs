@@ -157,6 +157,7 @@ impl OpenSession {
     /// Ends everything: calls, streams, subscriptions.
     pub(super) fn close(&self) {
         self.cancel_all();
+        self.state.end();
         self.journal().close();
         self.said.notify_waiters();
         tracing::debug!(session = %self.fingerprint(), "a session ended");

@@ -1,6 +1,7 @@
 //! What whoever looks after the host sees of its sessions.
 
 use e2e::session::{Opening, Session};
+use e2e::{Deployment, Host};
 use serde_json::{Value, json};
 
 use crate::bounds::new_token;
@@ -70,4 +71,21 @@ async fn with_tokens_it_takes_the_scope_of_operators() {
     let text = seen.text().await.unwrap();
     assert!(text.contains("\"tenant\":\"team-a\""), "{text}");
     assert!(!text.contains(&session.id), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_everybody_may_call_nobody_is_the_operator() {
+    let deployment = Deployment::new("");
+    let config = std::fs::read_to_string(deployment.config()).unwrap();
+    let open = "listen = \"0.0.0.0:0\"\nallow-unauthenticated = true";
+    let config = config.replace("listen = \"127.0.0.1:0\"", open);
+    deployment.write("toolward.toml", &config);
+    let host = Host::start(&deployment).await;
+    let session = Session::open(host.url()).await;
+    assert!(session.is_open().await);
+    let url = host.url().replace("/mcp", "/mcp-sessions");
+    let refused = e2e::mcp::http().get(url).send().await.unwrap();
+    assert_eq!(refused.status(), 403);
+    let text = refused.text().await.unwrap();
+    assert!(text.contains("insufficient_scope"), "{text}");
 }
