@@ -140,8 +140,10 @@ async fn call(
     };
     tokio::pin!(running);
     let signal = tokio::select! {
-        ended = &mut running => return ended,
+        // Signals are listened for before the call begins: none is missed.
+        biased;
         signal = signals::first() => signal,
+        ended = &mut running => return ended,
     };
     cancelled.cancel();
     // The guest is stopped, and its requests are dropped, before this returns.
