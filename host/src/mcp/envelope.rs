@@ -12,6 +12,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::follow::Own;
+use super::record;
 use crate::catalog::Catalog;
 use crate::config::Ability;
 use crate::plugin::Principal;
@@ -227,11 +228,13 @@ pub fn may_send(
     policy::may(principal, Action { ability, plugin })
 }
 
-/// Whether the principal may call the tool of that name; of one that nobody has, whether it may call any.
+/// Whether the principal may call the tool of that name; of one that nobody has, whether it may call any. A refusal is
+/// recorded here: the call goes no further.
 pub fn may_call(catalog: &Catalog, principal: &Principal, name: &str) -> Result<(), Missing> {
     let ability = Own::named(name).map_or(Ability::CallTools, Own::ability);
     let plugin = catalog.tool(name).map(|tool| tool.plugin.name());
     policy::may(principal, Action { ability, plugin })
+        .inspect_err(|_| record::denied(catalog, name, principal))
 }
 
 /// Reads the body of a request that is one object, no deeper than messages are.
