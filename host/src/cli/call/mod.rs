@@ -71,14 +71,15 @@ impl CallArgs {
     pub(super) fn run(self, global: &Global, loading: Option<Loading>) -> Result<Said, Failure> {
         let arguments = arguments(&self.args)?;
         let mut config = load(global, &Overrides::default())?;
-        let _jobs = jobs::keep_apart(&mut config)?;
         let audience = global.audience();
         let runtime = runtime()?;
         let called = runtime.block_on(async {
             let host = loading::start(&config, loading).await?;
             let catalog = host.catalog();
             let tool = tools::find(&host, &catalog, &self.tool)?;
+            let mut folder = None;
             if tool.jobs != JobSupport::Never {
+                folder = Some(jobs::keep_apart(&mut config)?);
                 host.start_jobs(&config).await;
             }
             let call = Call {
@@ -89,7 +90,9 @@ impl CallArgs {
                     && std::io::stdin().is_terminal()
                     && std::io::stderr().is_terminal(),
             };
-            call.until_signal(arguments, audience).await
+            let called = call.until_signal(arguments, audience).await;
+            drop(folder);
+            called
         });
         // A thread that waits in a read of standard input, or compiles, cannot be joined.
         runtime.shutdown_background();
