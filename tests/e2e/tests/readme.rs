@@ -45,14 +45,12 @@ fn folder(simulator: &Simulator) -> tempfile::TempDir {
 
 /// A line of the README, in a shell that finds the binary as the README's reader does.
 fn shell(folder: &Path, line: &str) -> Command {
-    let binary = e2e::binary();
-    let path = std::env::var_os("PATH").unwrap();
-    let path = format!("{}:{}", binary.parent().unwrap().display(), path.display());
+    let line = format!("PATH=\"$1:$PATH\"; exec {line}");
     let mut command = Command::new("bash");
     command
-        .args(["-euc", &format!("exec {line}")])
+        .args(["-euc", &line, "bash"])
+        .arg(e2e::binary().parent().unwrap())
         .current_dir(folder)
-        .env("PATH", path)
         .env("VBR_USERNAME", Options::default().user)
         .env("TOOLWARD_CACHE_DIR", e2e::target().join("e2e-cache"))
         // The usual port may be taken on this machine.
