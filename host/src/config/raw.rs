@@ -14,8 +14,10 @@ use super::at::At;
 use super::defaults;
 
 mod auth;
+mod sessions;
 
 pub(super) use auth::{Algorithm, Auth, OAuth, Token};
+pub(super) use sessions::Sessions;
 
 /// Names and texts of the operator's choice.
 pub(super) type Texts = BTreeMap<At<String>, At<String>>;
@@ -85,6 +87,11 @@ pub(super) struct Server {
     /// How long a client may take to send the body of a request.
     #[schemars(extend("default" = defaults::BODY_TIMEOUT, "examples" = ["30 s"]))]
     pub(super) body_timeout: Option<At<Duration>>,
+    /// How often a silent stream of events carries a comment, so that proxies keep it open and its end is noticed.
+    #[schemars(extend("default" = defaults::KEEP_ALIVE, "examples" = ["15 s"]))]
+    pub(super) keep_alive: Option<At<Duration>>,
+    /// Sessions of clients that speak a protocol revision before 2026-07-28.
+    pub(super) sessions: Option<Sessions>,
 }
 
 /// Who may read `/metrics`: whoever has the scope `metrics:read` or `admin`, everybody who reaches the address (whatever

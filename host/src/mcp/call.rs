@@ -98,7 +98,7 @@ pub enum Asking<'a> {
         sealer: &'a Sealer,
     },
     /// By requests, while it waits (old era).
-    Requests(&'a Session),
+    Requests(Session),
 }
 
 /// What is to be done, looked up and checked.

@@ -39,11 +39,20 @@ pub(super) fn begin(target: &Served, caller: &Caller<'_>) -> Result<audit::Call,
 
 /// A call whose arguments do not fit, which therefore does not begin.
 pub(super) fn misfit(catalog: &Catalog, name: &str, principal: &Principal) {
+    not_begun(catalog, name, principal, "misfit");
+}
+
+/// A call that the principal may not make, refused before it was read.
+pub(super) fn denied(catalog: &Catalog, name: &str, principal: &Principal) {
+    not_begun(catalog, name, principal, "denied");
+}
+
+fn not_begun(catalog: &Catalog, name: &str, principal: &Principal, outcome: &'static str) {
     if let Some(tool) = catalog.tool(name) {
         let event = head(Kind::Call, &tool.plugin, principal)
             .with("method", "tools/call")
             .with("tool", name);
-        tool.plugin.audit().record(event.outcome("misfit"));
+        tool.plugin.audit().record(event.outcome(outcome));
     }
 }
 

@@ -25,6 +25,8 @@ struct Site {
 struct Setting {
     /// More lines of every binding.
     binding: String,
+    /// More lines of every plugin.
+    plugin: String,
     /// The revision that the logins ask for; the servers' newest.
     revision: Option<Revision>,
 }
@@ -77,8 +79,10 @@ component = "{}"
 grant = ["http", "form"]
 backends = {{ vbr = "vbr01" }}
 {more}
+{}
 "#,
-                e2e::plugin(plugin).display()
+                e2e::plugin(plugin).display(),
+                setting.plugin
             );
         }
         let deployment = Deployment::new(&tables);
