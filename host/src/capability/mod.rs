@@ -27,7 +27,7 @@ mod settings;
 mod stderr;
 
 pub use call::{Abilities, Asked, CallInfo, Context, Event, Level, Principal, Reply};
-pub use changes::{Change, Changed, Changes};
+pub use changes::{Changed, Changes};
 pub(crate) use memory::Meter;
 pub(crate) use stderr::Stderr;
 

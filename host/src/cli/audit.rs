@@ -13,24 +13,16 @@ use crate::config::Overrides;
 use crate::credential;
 use crate::error::Exit;
 
-/// Check the audit log, and make a key for it
+/// Look after the audit log
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Audit {
     /// Check every line of the log against its keyed hash, the line before it and the checkpoints
-    #[command(after_long_help = "\
-Examples:
-  toolward audit verify
-  toolward audit verify --anchors /var/log/auth.log
-  toolward audit verify --json | jq .problems")]
     Verify {
         /// A file with checkpoints, be it a system's log [default: audit.anchor of the configuration, where it is a file]
         #[arg(long, value_name = "FILE")]
         anchors: Option<PathBuf>,
     },
     /// Print a fresh key for the log
-    #[command(after_long_help = "\
-Examples:
-  toolward audit key > audit.key && chmod 600 audit.key")]
     Key,
 }
 
@@ -39,8 +31,11 @@ impl Audit {
         match self {
             Self::Verify { anchors } => verify(global, anchors),
             Self::Key => {
-                let key = audit::new_key().map_err(|error| Failure::of(Exit::Failure, &error))?;
-                Ok(Said::new(key.clone(), json!({ "key": key })))
+                let key = audit::new_key().map_err(|error| {
+                    Failure::of(Exit::Failure, &error)
+                        .because("the operating system gives no random bytes")
+                })?;
+                Ok(Said::new(key.as_str(), json!({ "key": key })))
             }
         }
     }
@@ -49,10 +44,8 @@ impl Audit {
 fn verify(global: &Global, anchors: Option<PathBuf>) -> Result<Said, Failure> {
     let config = load(global, &Overrides::default())?;
     let Some(kept) = &config.audit else {
-        return Err(
-            Failure::new(Exit::Config, "the configuration has no audit log")
-                .hint("add a table [audit] to the configuration"),
-        );
+        let failure = Failure::new(Exit::Config, "the configuration has no audit log");
+        return Err(failure.hint("add a table [audit]"));
     };
     let failed = |error: &dyn std::error::Error| Failure::of(Exit::Failure, error);
     let key = super::runtime()?
@@ -65,12 +58,12 @@ fn verify(global: &Global, anchors: Option<PathBuf>) -> Result<Said, Failure> {
     });
     let found = audit::verify(&kept.folder, key.expose().as_bytes(), anchors.as_deref())
         .map_err(|error| failed(&error))?;
-    let exit = if found.ok {
-        Exit::Success
+    let said = Said::new(shown(&found, &kept.folder), json!(found));
+    Ok(if found.ok {
+        said
     } else {
-        Exit::Tampered
-    };
-    Ok(Said::new(shown(&found, &kept.folder), json!(found)).and_exit(exit))
+        said.and_exit(Exit::Tampered)
+    })
 }
 
 fn shown(found: &Verification, folder: &Path) -> String {

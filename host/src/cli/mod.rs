@@ -112,7 +112,7 @@ impl Global {
 enum Command {
     Serve(serve::Serve),
     Tools(tools::Tools),
-    Call(call::Call),
+    Call(call::CallArgs),
     #[command(subcommand)]
     Plugin(plugin::Plugin),
     #[command(subcommand)]

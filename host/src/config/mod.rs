@@ -103,6 +103,27 @@ pub struct Server {
     pub header_timeout: Duration,
     /// Time for the body of a request. Default 30 s.
     pub body_timeout: Duration,
+    /// How often a silent stream of events carries a comment. Default 15 s.
+    pub keep_alive: Duration,
+    /// Sessions of the old era.
+    pub sessions: Sessions,
+}
+
+/// Sessions of the old era over HTTP.
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    /// Idle for that long, a session ends. Default 15 min.
+    pub idle_timeout: Duration,
+    /// Sessions at once. Default 10,000.
+    pub max: usize,
+    /// Sessions of one principal at once. Default 1,000.
+    pub max_per_principal: usize,
+    /// Events that one session keeps for replay. Default 256.
+    pub max_events: usize,
+    /// Bytes of them. Default 1 MiB.
+    pub max_event_bytes: usize,
+    /// Bytes of them over all sessions. Default 256 MiB.
+    pub max_event_bytes_in_all: usize,
 }
 
 /// Who may read `/metrics`.
@@ -387,7 +408,7 @@ pub enum CredentialKind {
     /// OAuth 2.0 token endpoint, RFC 6749.
     OAuth2(OAuth2),
     /// A declared exchange.
-    Login(Login),
+    Login(Box<Login>),
 }
 
 /// An OAuth 2.0 credential. The access token goes out as `Authorization: Bearer …`.

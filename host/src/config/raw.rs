@@ -14,8 +14,10 @@ use super::at::At;
 use super::defaults;
 
 mod auth;
+mod sessions;
 
 pub(super) use auth::{Algorithm, Auth, OAuth, Token};
+pub(super) use sessions::Sessions;
 
 /// Names and texts of the operator's choice.
 pub(super) type Texts = BTreeMap<At<String>, At<String>>;
@@ -85,6 +87,11 @@ pub(super) struct Server {
     /// How long a client may take to send the body of a request.
     #[schemars(extend("default" = defaults::BODY_TIMEOUT, "examples" = ["30 s"]))]
     pub(super) body_timeout: Option<At<Duration>>,
+    /// How often a silent stream of events carries a comment, so that proxies keep it open and its end is noticed.
+    #[schemars(extend("default" = defaults::KEEP_ALIVE, "examples" = ["15 s"]))]
+    pub(super) keep_alive: Option<At<Duration>>,
+    /// Sessions of clients that speak a protocol revision before 2026-07-28.
+    pub(super) sessions: Option<Sessions>,
 }
 
 /// Who may read `/metrics`: whoever has the scope `metrics:read` or `admin`, everybody who reaches the address (whatever
@@ -489,6 +496,9 @@ pub(super) struct Tls {
 const EXAMPLE_FINGERPRINT: &str =
     "sha256:6f1ed002ab5595859014ebf0951522d9f3ad28f6d5f8d8a2b5c0c1f1f1b3a0c4";
 
+/// Backend → the names of further bindings that answer it.
+pub(super) type MoreBackends = BTreeMap<At<String>, Vec<At<String>>>;
+
 /// A plugin and what it is granted.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -507,7 +517,7 @@ pub(super) struct Plugin {
     /// More of `[bindings]` that answer a backend of `backends`, which stays the one to take where nobody says which. The
     /// plugin reaches each of them under the binding's own name.
     #[schemars(extend("default" = {}, "examples" = [{"vbr": ["vbr02", "vbr03"]}]))]
-    pub(super) more_backends: Option<At<BTreeMap<At<String>, Vec<At<String>>>>>,
+    pub(super) more_backends: Option<At<MoreBackends>>,
     /// Settings, handed to the plugin as they are. Not for secrets: the plugin reads them.
     #[schemars(extend("default" = {}, "examples" = [{"page-size": 200}]))]
     pub(super) settings: Option<Map<String, Value>>,

@@ -5,11 +5,11 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use futures::future::join_all;
-use tokio::sync::{Mutex, broadcast, mpsc};
+use tokio::sync::{Mutex, broadcast};
 use tokio::task::JoinSet;
 
 use crate::audit::{Audit, Event, Kind};
-use crate::capability::{Changed, Principal};
+use crate::capability::{Changed, Changes, Principal};
 use crate::catalog::{Catalog, Offer, OfferError};
 use crate::config::{self, Ability, Config, PluginName, TenantName};
 use crate::egress::{Egress, EgressError};
@@ -39,11 +39,28 @@ pub struct Host {
     offers: Mutex<BTreeMap<PluginName, (Arc<Plugin>, Offer)>>,
     /// Plugins that are configured and not on offer, with the reason.
     pub problems: Vec<Problem>,
-    news: broadcast::Sender<Changed>,
+    news: broadcast::Sender<News>,
     watching: Arc<watch::Watching>,
     audit: Audit,
     /// Gathers changes and looks at watched resources; ends with the host.
     _background: JoinSet<()>,
+}
+
+/// Something changed.
+#[derive(Clone, Debug)]
+pub struct News {
+    /// What.
+    pub what: Changed,
+    /// Whom it concerns; `None`: everybody.
+    pub tenant: Option<TenantName>,
+}
+
+impl News {
+    /// Whether it concerns a tenant.
+    #[must_use]
+    pub fn concerns(&self, tenant: &TenantName) -> bool {
+        self.tenant.as_ref().is_none_or(|only| only == tenant)
+    }
 }
 
 /// A plugin that is not on offer.
@@ -116,8 +133,8 @@ impl Host {
         let audit = audit::open(config).await?;
         let egress = Egress::new(config.bindings.values().cloned())?.recorded(audit.clone());
         let egress = Arc::new(egress);
-        let (said, heard) = mpsc::channel(changes::QUEUE);
-        let engine = Engine::new(&config.runtime, egress, said, audit.clone())?;
+        let changes = Changes::default();
+        let engine = Engine::new(&config.runtime, egress, changes.clone(), audit.clone())?;
         let loaded = join_all(config.plugins.values().map(|plugin| load(&engine, plugin))).await;
         let mut problems = Vec::new();
         let mut offers = BTreeMap::new();
@@ -148,7 +165,7 @@ impl Host {
         Ok(Arc::new_cyclic(|host| {
             let watching = Arc::new(watch::Watching::default());
             let mut background = JoinSet::new();
-            background.spawn(changes::gather(host.clone(), heard));
+            background.spawn(changes::gather(host.clone(), changes));
             background.spawn(watch::look(host.clone(), watching.clone()));
             Self {
                 catalog: Arc::new(ArcSwap::from_pointee(catalog)),
@@ -201,21 +218,21 @@ impl Host {
 
     /// What changes from now on.
     #[must_use]
-    pub fn news(&self) -> broadcast::Receiver<Changed> {
+    pub fn news(&self) -> broadcast::Receiver<News> {
         self.news.subscribe()
     }
 
     /// Looks at a resource for changes, which are told as news, until the subscription is dropped. `None`: nobody reads
     /// it, or too many are watched.
     #[must_use]
-    pub fn watch(&self, uri: &str) -> Option<Subscription> {
+    pub fn watch(&self, uri: &str, tenant: &TenantName) -> Option<Subscription> {
         let catalog = self.catalog();
-        self.watching.subscribe(uri, catalog.reader(uri)?)
+        self.watching.subscribe(tenant, uri, catalog.reader(uri)?)
     }
 
-    fn tell(&self, changed: Changed) {
+    fn tell(&self, news: News) {
         // Nobody listens: then nobody needs to know.
-        let _ = self.news.send(changed);
+        let _ = self.news.send(news);
     }
 
     /// Lists what a plugin says has changed, makes the next catalog, and tells everybody.
@@ -238,7 +255,7 @@ impl Host {
             .into_iter()
             .chain(resources)
             .filter(own)
-            .for_each(|changed| self.tell(changed));
+            .for_each(|what| self.tell(News { what, tenant: None }));
     }
 
     /// What does not list leaves the catalog as it is, and so does what would push another plugin out of it: names belong

@@ -98,7 +98,7 @@ pub enum Asking<'a> {
         sealer: &'a Sealer,
     },
     /// By requests, while it waits (old era).
-    Requests(&'a Session),
+    Requests(Session),
 }
 
 /// What is to be done, looked up and checked.
@@ -319,33 +319,37 @@ enum Round {
 pub async fn call(target: &Target, caller: Caller<'_>) -> Result<Ended, ErrorData> {
     match target {
         Target::Own(own) => follow::call(own, &caller).await,
-        Target::Served(served) => recorded(served, caller).await,
+        Target::Served(served) => {
+            let measured = match served {
+                Served::Tool { tool, .. } => {
+                    Some(metrics().call(tool.plugin.name().as_str(), &tool.name))
+                }
+                Served::Prompt { .. } | Served::Resource { .. } => None,
+            };
+            let ended = recorded(served, caller).await;
+            if let Some(measured) = measured {
+                measured.ended(word(&ended));
+            }
+            ended
+        }
     }
 }
 
-/// Every call comes through here, whatever brought it to the host: it is recorded, and a tool's is measured.
+/// Checks that it is allowed and serves it, with a line in the audit log.
 async fn recorded(served: &Served, caller: Caller<'_>) -> Result<Ended, ErrorData> {
     let record = record::begin(served, &caller)?;
     let trail = record.trail();
-    let measured = match served {
-        Served::Tool { tool, .. } => Some(metrics().call(tool.plugin.name().as_str(), &tool.name)),
-        Served::Prompt { .. } | Served::Resource { .. } => None,
-    };
-    let ended = match allowed(&caller.principal, served.ability(), served.plugin()) {
-        Ok(()) => rounds(served, caller, &trail).await,
-        Err(error) => {
-            trail.denial(&error.message);
-            Err(error)
-        }
-    };
-    if let Some(measured) = measured {
-        measured.ended(word(&ended));
+    if let Err(error) = allowed(&caller.principal, served.ability(), served.plugin()) {
+        trail.denial(&error.message);
+        record.end("denied");
+        return Err(error);
     }
-    record.end(word(&ended));
+    let ended = rounds(served, caller, &trail).await;
+    record.end(record::outcome(&ended));
     ended
 }
 
-/// How a call ended, for metrics and the audit log.
+/// How a call of a tool ended, for metrics.
 fn word(ended: &Result<Ended, ErrorData>) -> &'static str {
     match ended {
         Ok(Ended::Tool(result)) if result.is_error == Some(true) => "tool_error",

@@ -2,7 +2,7 @@
 
 use rmcp::ErrorData;
 
-use super::call::{Caller, Served};
+use super::call::{Caller, Ended, Served};
 use crate::audit::{self, Event, Kind};
 use crate::catalog::Catalog;
 use crate::plugin::{Plugin, Principal};
@@ -39,10 +39,30 @@ pub(super) fn begin(target: &Served, caller: &Caller<'_>) -> Result<audit::Call,
 
 /// A call whose arguments do not fit, which therefore does not begin.
 pub(super) fn misfit(catalog: &Catalog, name: &str, principal: &Principal) {
+    not_begun(catalog, name, principal, "misfit");
+}
+
+/// A call that the principal may not make, refused before it was read.
+pub(super) fn denied(catalog: &Catalog, name: &str, principal: &Principal) {
+    not_begun(catalog, name, principal, "denied");
+}
+
+fn not_begun(catalog: &Catalog, name: &str, principal: &Principal, outcome: &'static str) {
     if let Some(tool) = catalog.tool(name) {
         let event = head(Kind::Call, &tool.plugin, principal)
             .with("method", "tools/call")
             .with("tool", name);
-        tool.plugin.audit().record(event.outcome("misfit"));
+        tool.plugin.audit().record(event.outcome(outcome));
+    }
+}
+
+/// The word for how a call ended.
+pub(super) fn outcome(ended: &Result<Ended, ErrorData>) -> &'static str {
+    match ended {
+        Ok(Ended::Tool(result)) if result.is_error == Some(true) => "tool-error",
+        Ok(Ended::Broken(..)) => "tool-error",
+        Ok(Ended::InputRequired(_)) => "input-required",
+        Ok(_) => "ok",
+        Err(_) => "error",
     }
 }

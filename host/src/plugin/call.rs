@@ -226,13 +226,13 @@ impl Plugin {
         info: CallInfo,
         operation: Operation<T>,
     ) -> Result<T, CallError> {
-        let trail = info.trail.clone();
         let run = metrics().run(self.name().as_str());
+        let trail = info.trail.clone();
         let ended = self.run_within(info, operation).await;
-        run.ended(ended.as_ref().err().map_or("answered", CallError::word));
         if let Err(error) = &ended {
             trail.stopped(error.word());
         }
+        run.ended(ended.as_ref().err().map_or("answered", CallError::word));
         ended
     }
 

@@ -158,8 +158,7 @@ impl Compiler {
             status.map_err(CompileError::Pipe)?,
         );
         let said = String::from_utf8_lossy(&said);
-        let said = said.trim();
-        let said = said.strip_prefix("error: ").unwrap_or(said).to_owned();
+        let said = said.trim().trim_start_matches("error: ").to_owned();
         if !said.is_empty() {
             tracing::debug!(said, "the compiler says");
         }

@@ -41,6 +41,8 @@ enum Form {
     Request,
     /// A body that is no message.
     Message(NoMessage),
+    /// A header that contradicts the message.
+    Mismatch,
     /// RFC 6750: the token.
     Token,
 }
@@ -106,6 +108,13 @@ impl Problem {
         problem
     }
 
+    /// A header that contradicts the message.
+    pub(super) fn mismatch(message: &str) -> Self {
+        let mut problem = Self::new(StatusCode::BAD_REQUEST, "header_mismatch", message);
+        problem.0.form = Form::Mismatch;
+        problem
+    }
+
     /// About the token, with what goes into `WWW-Authenticate`.
     pub(super) fn of_token(
         status: StatusCode,
@@ -144,10 +153,11 @@ impl Problem {
         let body = match (face, told.form) {
             (Face::Mcp, Form::Request) => envelope::refusal_body(&told.message),
             (Face::Mcp, Form::Message(problem)) => envelope::error_body(problem),
+            (Face::Mcp, Form::Mismatch) => envelope::mismatch_body(&told.message),
             (Face::Mcp, Form::Token) => {
                 json!({ "error": told.code, "error_description": told.message }).to_string()
             }
-            (Face::Plain, Form::Request | Form::Message(_) | Form::Token) => {
+            (Face::Plain, Form::Request | Form::Message(_) | Form::Mismatch | Form::Token) => {
                 let mut error = Map::new();
                 error.insert("code".to_owned(), told.code.into());
                 error.insert("message".to_owned(), told.message.into());

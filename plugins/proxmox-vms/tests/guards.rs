@@ -3,7 +3,7 @@
 mod lab;
 
 use lab::Lab;
-use pve_simulator::{Flavour, Options};
+use pve_simulator::Flavour;
 use serde_json::json;
 use toolward_sdk::testing::{Answer, Exchange, Host};
 use toolward_sdk::{Failure, Reply, Trouble};
@@ -190,7 +190,7 @@ fn who_is_meant_must_be_clear() {
 
 #[test]
 fn two_clusters_are_one_and_half_of_one_may_be_away() {
-    let lab = Lab::new(Flavour::V8).and("east", &Options::default());
+    let lab = Lab::new(Flavour::V8).and("east");
     let list = lab.call("pve_guests", json!({ "limit": 100 }));
     assert_eq!(list.ok()["total"], 14);
     lab.clusters[1].1.set_online("pve3", false);
@@ -220,7 +220,7 @@ fn two_clusters_are_one_and_half_of_one_may_be_away() {
 
 #[test]
 fn a_cluster_that_is_away_is_named_and_the_others_are_listed() {
-    let lab = Lab::new(Flavour::V8).and("east", &Options::default());
+    let lab = Lab::new(Flavour::V8).and("east");
     let away = Answer::refused(Trouble::Unavailable, "backend \"west\" does not answer");
     let mut west = toolward_sdk::Backend::named("west");
     "pve".clone_into(&mut west.answers);

@@ -7,7 +7,7 @@
 mod lab;
 
 use lab::Lab;
-use pve_simulator::{Flavour, Options};
+use pve_simulator::Flavour;
 use serde_json::{Value, json};
 use toolward_sdk::{Blank, Watched};
 
@@ -89,7 +89,7 @@ fn subscribers_hear_of_changes_and_of_nothing_else() {
 
 #[test]
 fn blanks_are_suggested_from_what_there_is() {
-    let lab = Lab::new(Flavour::V8).and("east", &Options::default());
+    let lab = Lab::new(Flavour::V8).and("east");
     let host = lab.host();
     let values = |blank: Blank| host.complete(blank).unwrap().values;
     assert_eq!(

@@ -119,7 +119,7 @@ impl<'a> Client<'a> {
                         None => return Ok(Err(answer)),
                     }
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(no_answer(error)),
             }
         }
     }
@@ -181,6 +181,26 @@ impl<'a> Client<'a> {
         };
         crate::window::since(text, moment::now(), zone).map(Some)
     }
+}
+
+/// A request that got no answer, with what to do about it. Where the host refused it, the host has said that.
+fn no_answer(error: HttpError) -> Failure {
+    let HttpError::Transport { kind, message } = error else {
+        return error.into();
+    };
+    let hint = match kind {
+        // The service listens only where the licence allows it, which looks like a server that is switched off.
+        Trouble::Unavailable => {
+            "try again in a minute; where nothing ever answers, the operator looks whether the server's REST service \
+             runs: without a suitable licence (Community Edition has none) it does not listen"
+        }
+        Trouble::TimedOut => {
+            "ask for less, with a smaller limit or a shorter time, or try again later"
+        }
+        _ => return ToolError::new(kind, message).into(),
+    };
+    let message = message.trim_end_matches('.');
+    ToolError::new(kind, format!("{message}. hint: {hint}")).into()
 }
 
 /// The API's own name for what is wrong, in small letters: its case differs by revision elsewhere.

@@ -26,6 +26,7 @@ mod plugin;
 mod runtime;
 mod secret;
 mod server;
+mod sessions;
 mod tls;
 mod url;
 mod value;

@@ -175,7 +175,7 @@ fn backends(
 /// Bindings beside the first one of a backend: all of them are then reached under their own names.
 fn more_backends(
     cx: &mut Cx<'_>,
-    raw: Option<&At<BTreeMap<At<String>, Vec<At<String>>>>>,
+    raw: Option<&At<raw::MoreBackends>>,
     backends: &mut BTreeMap<BackendName, Arc<Binding>>,
     bindings: &mut Named<Binding>,
 ) -> BTreeMap<BackendName, Choice> {

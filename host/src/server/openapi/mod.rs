@@ -118,7 +118,7 @@ fn document(facts: &Facts, url: &str, offered: &[Offered]) -> Value {
     document
 }
 
-/// One tag for each plugin, and one for the host's own routes.
+/// One tag for each plugin, and last one for the host's own routes: readers come for tools.
 fn tags(offered: &[Offered]) -> Vec<Value> {
     let plugins: BTreeSet<_> = offered
         .iter()
@@ -128,7 +128,7 @@ fn tags(offered: &[Offered]) -> Vec<Value> {
     let plugins = plugins.into_iter().map(|name| {
         json!({ "name": tag(Some(name)), "description": format!("Tools of the plugin {name}") })
     });
-    std::iter::once(host).chain(plugins).collect()
+    plugins.chain([host]).collect()
 }
 
 /// A plugin may be called `toolward` too.

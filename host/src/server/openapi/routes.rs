@@ -10,7 +10,7 @@ use crate::config::MetricsReaders;
 pub(super) const TAG: &str = "toolward";
 
 /// Their operations; no tool has one of these.
-pub(super) const OPERATIONS: [&str; 18] = [
+pub(super) const OPERATIONS: [&str; 19] = [
     "list_tools",
     "reply",
     "list_jobs",
@@ -22,6 +22,7 @@ pub(super) const OPERATIONS: [&str; 18] = [
     "send_mcp_message",
     "listen_to_mcp_session",
     "end_mcp_session",
+    "list_mcp_sessions",
     "get_openapi",
     "get_docs",
     "get_health",
@@ -38,6 +39,7 @@ pub(super) fn paths(facts: &Facts) -> Map<String, Value> {
     paths.insert("/api/replies".to_owned(), json!({ "post": reply() }));
     paths.extend(jobs::paths());
     paths.insert("/mcp".to_owned(), mcp());
+    paths.insert("/mcp-sessions".to_owned(), json!({ "get": mcp_sessions() }));
     paths.insert("/openapi.json".to_owned(), json!({ "get": openapi() }));
     paths.insert("/docs".to_owned(), json!({ "get": docs() }));
     paths.insert("/health".to_owned(), json!({ "get": health() }));
@@ -119,7 +121,8 @@ fn mcp() -> Value {
         "404": refused("No such method, or no such session"),
         "405": refused("This revision has no such request"),
         "406": refused("The client has to take application/json and text/event-stream"),
-        "503": refused("Tokens cannot be checked now"),
+        "429": refused("Too many sessions of this caller, or too many requests in one session"),
+        "503": refused("Tokens cannot be checked now, or there are too many sessions"),
     });
     let session = json!([{
         "name": "Mcp-Session-Id",
@@ -166,16 +169,32 @@ fn mcp() -> Value {
     let mut get = operation(
         "listen_to_mcp_session",
         "Listen to what the host says in a session",
-        &with(json!({ "200": text("A stream of messages", "text/event-stream") })),
+        &with(json!({
+            "200": text("A stream of messages", "text/event-stream"),
+            "410": refused("What followed this Last-Event-ID is no longer kept"),
+        })),
     );
     get["parameters"] = session.clone();
     let mut delete = operation(
         "end_mcp_session",
         "End a session",
-        &with(json!({ "202": { "description": "It has ended" } })),
+        &with(json!({ "204": { "description": "It has ended" } })),
     );
     delete["parameters"] = session;
     json!({ "post": post, "get": get, "delete": delete })
+}
+
+fn mcp_sessions() -> Value {
+    operation(
+        "list_mcp_sessions",
+        "The sessions of revisions up to 2025-11-25 that are open; for operators",
+        &json!({
+            "200": json_body("The sessions, without their ids", "McpSessions"),
+            "401": response("Unauthorized"),
+            "403": response("Forbidden"),
+            "503": response("Unavailable"),
+        }),
+    )
 }
 
 fn openapi() -> Value {

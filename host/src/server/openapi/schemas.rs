@@ -150,6 +150,41 @@ fn tools() -> Value {
 
 fn others() -> Value {
     json!({
+        "McpSessions": {
+            "type": "object",
+            "required": ["count", "limits", "sessions"],
+            "properties": {
+                "count": { "type": "integer", "minimum": 0 },
+                "limits": {
+                    "type": "object",
+                    "required": ["max", "max_per_principal", "idle_timeout_seconds"],
+                    "properties": {
+                        "max": { "type": "integer", "minimum": 1 },
+                        "max_per_principal": { "type": "integer", "minimum": 1 },
+                        "idle_timeout_seconds": { "type": "integer", "minimum": 0 },
+                    },
+                },
+                "sessions": { "type": "array", "items": reference("McpSession") },
+            },
+        },
+        "McpSession": {
+            "type": "object",
+            "required": ["fingerprint", "tenant", "client", "protocol", "age_seconds", "idle_seconds"],
+            "properties": {
+                "fingerprint": { "type": "string", "description": "Tells sessions apart; nobody can use a session with it" },
+                "tenant": { "type": "string" },
+                "subject": { "type": ["string", "null"] },
+                "client": { "type": "string", "description": "What the client calls itself" },
+                "protocol": { "type": "string", "description": "The revision that was agreed on" },
+                "age_seconds": { "type": "integer", "minimum": 0 },
+                "idle_seconds": { "type": "integer", "minimum": 0 },
+                "requests_under_way": { "type": "integer", "minimum": 0 },
+                "readers": { "type": "integer", "minimum": 0, "description": "Connections over which the client waits for events" },
+                "subscriptions": { "type": "integer", "minimum": 0 },
+                "events": { "type": "integer", "minimum": 0, "description": "Kept for clients that lose a stream" },
+                "event_bytes": { "type": "integer", "minimum": 0 },
+            },
+        },
         "Ready": {
             "type": "object",
             "required": ["status", "tools", "sessions", "authentication"],

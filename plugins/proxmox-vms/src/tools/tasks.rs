@@ -253,9 +253,12 @@ pub(crate) struct TaskState {
     lines_before: u64,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde asks for a reference"
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde asks for a reference"
+    )
 )]
 fn is_zero(number: &u64) -> bool {
     *number == 0

@@ -72,13 +72,8 @@ impl Lab {
     }
 
     pub(crate) fn with(options: Options) -> Self {
-        let options = Options {
-            task_time: Duration::from_secs(3),
-            time_per_request: Duration::from_secs(1),
-            ..options
-        };
         Self {
-            clusters: vec![("pve".to_owned(), Cluster::new(&options))],
+            clusters: vec![("pve".to_owned(), timeless(options))],
             settings: json!({}),
             read_only: false,
             token: format!("PVEAPIToken=toolward@pve!agent={SECRET}"),
@@ -90,9 +85,10 @@ impl Lab {
     }
 
     /// A second cluster of that name.
-    pub(crate) fn and(mut self, name: &str, options: &Options) -> Self {
+    pub(crate) fn and(mut self, name: &str) -> Self {
         "lab".clone_into(&mut self.clusters[0].0);
-        self.clusters.push((name.to_owned(), Cluster::new(options)));
+        let cluster = timeless(Options::default());
+        self.clusters.push((name.to_owned(), cluster));
         self
     }
 
@@ -279,4 +275,13 @@ fn deliver(told: &Told) -> Answer {
     Answer::status(told.status)
         .header("x-reason-phrase", &told.reason)
         .body(body)
+}
+
+/// A cluster whose time goes by with requests, not with the clock: a job's steps follow each other at once.
+fn timeless(options: Options) -> Cluster {
+    Cluster::new(&Options {
+        task_time: Duration::from_secs(3),
+        time_per_request: Duration::from_secs(1),
+        ..options
+    })
 }

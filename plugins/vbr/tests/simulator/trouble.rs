@@ -264,6 +264,14 @@ async fn several_servers_are_told_apart_and_one_that_is_down_hides_nobody() {
         );
         assert_eq!(answer[list][0]["server"], "berlin", "{tool}");
     }
+    let reason = two(&berlin, &wien, &backup_jobs::PLUGIN)
+        .call("backup_jobs_running", json!({}))
+        .structured()["unreachable"][0]["reason"]
+        .clone();
+    assert!(
+        reason.as_str().unwrap().contains("suitable licence"),
+        "{reason}"
+    );
     // Down as well: that is an error.
     berlin.simulator.faults().inject(Fault::dropped().always());
     let called = two(&berlin, &wien, &backup_jobs::PLUGIN).call("backup_jobs_running", json!({}));

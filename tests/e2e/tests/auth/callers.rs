@@ -135,7 +135,7 @@ async fn a_session_is_its_principals_alone() {
     let end = cx
         .request(Method::DELETE)
         .header("mcp-session-id", &session);
-    assert_eq!(status(end.bearer_auth(&alice)).await, 202);
+    assert_eq!(status(end.bearer_auth(&alice)).await, 204);
     assert_eq!(
         status(cx.old_era(&session, &list).bearer_auth(&alice)).await,
         404

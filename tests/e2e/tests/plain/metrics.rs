@@ -79,8 +79,9 @@ async fn what_happens_is_counted() {
             1.0,
         ),
         (
+            // Four lists and one call.
             r#"toolward_queue_wait_seconds_count{plugin="backup-jobs"}"#,
-            2.0,
+            5.0,
         ),
         (
             r#"toolward_backend_requests_total{binding="vbr01",outcome="2xx"}"#,

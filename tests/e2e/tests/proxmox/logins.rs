@@ -51,7 +51,7 @@ async fn both_logins_read_and_write_on_every_version() {
                 Some("pve2")
             );
             let stats = cluster.stats();
-            let logins = if login == Login::Ticket { 1 } else { 0 };
+            let logins = u64::from(login == Login::Ticket);
             assert_eq!(
                 (stats.logins, stats.failed_logins),
                 (logins, 0),

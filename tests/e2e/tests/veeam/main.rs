@@ -7,6 +7,7 @@ mod orders;
 mod schema;
 mod watch;
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use e2e::{Deployment, Host, mcp};
@@ -24,6 +25,8 @@ struct Site {
 struct Setting {
     /// More lines of every binding.
     binding: String,
+    /// More lines of every plugin.
+    plugin: String,
     /// The revision that the logins ask for; the servers' newest.
     revision: Option<Revision>,
 }
@@ -44,7 +47,8 @@ headers = {{ x-api-version = "{revision}" }}
         );
         for (at, server) in servers.iter().enumerate() {
             let number = at + 1;
-            tables += &format!(
+            let _ = write!(
+                tables,
                 r#"
 [bindings.vbr0{number}]
 kind = "vbr"
@@ -67,15 +71,18 @@ allow = ["GET /api/v1/**", "POST /api/v1/**"]
             more => format!("more-backends = {{ vbr = [{}] }}", more.join(", ")),
         };
         for plugin in ["backup-jobs", "sessions", "repositories"] {
-            tables += &format!(
+            let _ = write!(
+                tables,
                 r#"
 [plugins.{plugin}]
 component = "{}"
 grant = ["http", "form"]
 backends = {{ vbr = "vbr01" }}
 {more}
+{}
 "#,
-                e2e::plugin(plugin).display()
+                e2e::plugin(plugin).display(),
+                setting.plugin
             );
         }
         let deployment = Deployment::new(&tables);
