@@ -41,6 +41,13 @@ impl Hooks {
         }
     }
 
+    /// The instance serves another call. What is still under way from the one before goes on to count.
+    pub(super) fn serve(&mut self, origin: Origin, until: Instant) {
+        self.origin = origin;
+        self.until = until;
+        self.last_refusal = Arc::default();
+    }
+
     /// The last request of this call that was refused or could not be carried out.
     pub(super) fn last_refusal(&self) -> Option<Refusal> {
         self.last_refusal

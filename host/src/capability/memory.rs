@@ -24,6 +24,11 @@ impl Meter {
         }
     }
 
+    /// Another call begins, with the memory that the instance has.
+    pub(super) fn forget_refusal(&mut self) {
+        self.refused = false;
+    }
+
     /// Whether the guest asked for more than it may have: the likely reason if it trapped.
     pub(crate) fn refused(&self) -> bool {
         self.refused

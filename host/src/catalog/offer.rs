@@ -12,8 +12,6 @@ use crate::config::PluginName;
 use crate::plugin::Plugin;
 use crate::plugin::wit::{prompts, resources, tools, values};
 
-/// Tools, prompts, resources and templates that one plugin may offer, each.
-pub const MAX_ENTRIES: usize = 1000;
 /// The host's own tools, by which clients follow jobs. A plugin that took one of the names would hear of others' jobs.
 pub const OWN_TOOLS: [&str; 3] = ["job_cancel", "job_status", "job_wait"];
 /// Longest title or description, bytes.
@@ -112,7 +110,7 @@ pub struct Template {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum OfferError {
     /// Too many of something.
-    #[error("plugin `{plugin}` lists {count} {what}; at most {MAX_ENTRIES} are taken")]
+    #[error("plugin `{plugin}` lists {count} {what}, more than its max-entries limit of {limit}")]
     TooMany {
         /// The plugin.
         plugin: PluginName,
@@ -120,6 +118,8 @@ pub enum OfferError {
         what: &'static str,
         /// How many.
         count: usize,
+        /// The limit.
+        limit: u32,
     },
     /// One thing is not well formed, or belongs to another plugin.
     #[error("plugin `{plugin}` lists the {what} {name:?}, which {problem}")]
@@ -191,11 +191,13 @@ fn each<T, Checked>(
     name: impl Fn(&T) -> &String,
     check: impl Fn(T, Arc<Plugin>) -> Result<Checked, String>,
 ) -> Result<Vec<Arc<Checked>>, OfferError> {
-    if listed.len() > MAX_ENTRIES {
+    let limit = plugin.limits().max_entries;
+    if listed.len() > limit as usize {
         return Err(OfferError::TooMany {
             plugin: plugin.name().clone(),
             what,
             count: listed.len(),
+            limit,
         });
     }
     let mut seen = BTreeSet::new();

@@ -47,7 +47,9 @@ fn describe(command: &clap::Command, page: &mut String) {
         "\n## `{name}`\n\n```text\n{}\n```\n",
         help.join("\n").trim_end()
     );
-    let meant_for_people = command.get_subcommands().filter(|below| !below.is_hide_set());
+    let meant_for_people = command
+        .get_subcommands()
+        .filter(|below| !below.is_hide_set());
     for below in meant_for_people {
         describe(below, page);
     }

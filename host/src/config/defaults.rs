@@ -33,7 +33,19 @@ pub(super) const HOST_MEMORY: &str = "16 MiB";
 pub(super) const CPU_TIME: &str = "5 s";
 pub(super) const WALL_TIME: &str = "60 s";
 pub(super) const CONCURRENCY: u32 = 32;
+pub(super) const QUEUE: u32 = 256;
 pub(super) const RESULT_SIZE: &str = "4 MiB";
+pub(super) const CONTINUATION_SIZE: &str = "64 KiB";
+pub(super) const LOG_SIZE: &str = "256 KiB";
+pub(super) const MAX_ENTRIES: u32 = 1000;
+
+/// Fewer than one plugin or the pool takes, so that there is always a place for another tenant.
+pub(super) const TENANT_CONCURRENCY: u32 = 24;
+pub(super) const TENANT_QUEUE: u32 = 256;
+
+pub(super) const ISOLATION: &str = "fresh";
+pub(super) const REUSE_CALLS: u32 = 1000;
+pub(super) const REUSE_IDLE: &str = "1 min";
 
 pub(super) const MAX_RUNNING_JOBS: u32 = 32;
 pub(super) const MAX_QUEUED_JOBS: u32 = 1000;

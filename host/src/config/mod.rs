@@ -74,6 +74,8 @@ pub struct Config {
     pub jobs: Jobs,
     /// What is recorded, and where. `None`: nothing.
     pub audit: Option<Audit>,
+    /// What each tenant may take of what all share.
+    pub tenants: Tenants,
     /// Every plugin to load, by name.
     pub plugins: BTreeMap<PluginName, Arc<Plugin>>,
     /// Every binding, by name. The binding's credential is resolved into it.
@@ -212,6 +214,42 @@ pub struct Plugin {
     pub visit_urls: Vec<url::Url>,
     /// Bounds on each of its calls.
     pub limits: Limits,
+    /// Whether an instance may serve more than one call.
+    pub isolation: Isolation,
+}
+
+/// Whether an instance may serve more than one call.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Isolation {
+    /// Every call gets an instance of its own.
+    Fresh,
+    /// Calls of the same principal may follow each other in one instance.
+    PerPrincipal {
+        /// Calls that one instance may serve. Default 1000.
+        calls: u32,
+        /// How long an instance may wait for its next call. Default 1 min.
+        idle: Duration,
+    },
+}
+
+/// What each tenant may take of what all share.
+#[derive(Clone, Debug)]
+pub struct Tenants {
+    /// Of those that have no limits of their own.
+    pub usual: TenantLimits,
+    /// Of the others.
+    pub own: BTreeMap<TenantName, TenantLimits>,
+}
+
+/// What one tenant may take of what all share.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TenantLimits {
+    /// Its calls at once, over all plugins. Default 24; without `[auth]`, where there is one tenant only, `max-instances`.
+    pub concurrency: u32,
+    /// Its calls that may wait. Default 256; without `[auth]`, `max-waiting`.
+    pub queue: u32,
+    /// Its calls in a second. Default: not limited.
+    pub calls_per_second: Option<u32>,
 }
 
 /// One of several bindings that answer the same backend of a plugin.
@@ -278,8 +316,42 @@ pub struct Limits {
     pub wall_time: Duration,
     /// Calls of this plugin at once; more wait. Default 32.
     pub concurrency: u32,
+    /// Calls that may wait for that. Default 256.
+    pub queue: u32,
+    /// Calls in a second. Default: not limited.
+    pub calls_per_second: Option<u32>,
     /// Largest result, bytes of JSON. Default 4 MiB.
     pub result_bytes: usize,
+    /// Largest continuation, bytes. Default 64 KiB.
+    pub continuation_bytes: usize,
+    /// Lines for the log of one call, bytes. Default 256 KiB.
+    pub log_bytes: usize,
+    /// Tools, prompts, resources and templates on offer, each. Default 1000.
+    pub max_entries: u32,
+}
+
+impl Limits {
+    /// Each that is set, by its name in the file: bytes, seconds and numbers.
+    #[must_use]
+    pub fn in_numbers(&self) -> Vec<(&'static str, f64)> {
+        // A metric is a floating-point number; sizes are far below where that is not exact.
+        let bytes = |bytes: usize| u32::try_from(bytes).map_or(f64::from(u32::MAX), f64::from);
+        let mut all = vec![
+            ("memory", bytes(self.memory)),
+            ("host-memory", bytes(self.host_memory)),
+            ("cpu-time", self.cpu_time.as_secs_f64()),
+            ("wall-time", self.wall_time.as_secs_f64()),
+            ("concurrency", f64::from(self.concurrency)),
+            ("queue", f64::from(self.queue)),
+            ("result-size", bytes(self.result_bytes)),
+            ("continuation-size", bytes(self.continuation_bytes)),
+            ("log-size", bytes(self.log_bytes)),
+            ("max-entries", f64::from(self.max_entries)),
+        ];
+        let rate = self.calls_per_second;
+        all.extend(rate.map(|rate| ("calls-per-second", f64::from(rate))));
+        all
+    }
 }
 
 /// The audit log.

@@ -56,6 +56,8 @@ fn keys() -> String {
         "auth",
         "runtime",
         "limits",
+        "tenant-limits",
+        "tenants",
         "jobs",
         "audit",
         "credentials",

@@ -33,6 +33,7 @@ mod retry;
 mod tls;
 
 pub use address::Lookup;
+pub(crate) use gate::Bucket;
 pub use refusal::{Refusal, Trouble};
 
 use attempt::{Checked, Failed, address, cannot_log_in, deliver, exchange, exchange_once};

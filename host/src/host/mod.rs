@@ -134,7 +134,13 @@ impl Host {
         let egress = Egress::new(config.bindings.values().cloned())?.recorded(audit.clone());
         let egress = Arc::new(egress);
         let changes = Changes::default();
-        let engine = Engine::new(&config.runtime, egress, changes.clone(), audit.clone())?;
+        let engine = Engine::new(
+            &config.runtime,
+            &config.tenants,
+            egress,
+            changes.clone(),
+            audit.clone(),
+        )?;
         let loaded = join_all(config.plugins.values().map(|plugin| load(&engine, plugin))).await;
         let mut problems = Vec::new();
         let mut offers = BTreeMap::new();
@@ -210,7 +216,7 @@ impl Host {
         self.catalog.load_full()
     }
 
-    /// Where everything that matters is recorded: `host.audit().record(Event::new(Kind::Reload).outcome("ok"))`.
+    /// Where everything that matters is recorded: `host.audit().record(Event::new(Kind::Reload).outcome("success"))`.
     #[must_use]
     pub fn audit(&self) -> &Audit {
         &self.audit

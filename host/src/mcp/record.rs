@@ -2,10 +2,11 @@
 
 use rmcp::ErrorData;
 
-use super::call::{Caller, Ended, Served};
+use super::call::{Caller, Served};
 use crate::audit::{self, Event, Kind};
 use crate::catalog::Catalog;
 use crate::plugin::{Plugin, Principal};
+use crate::telemetry::outcome;
 
 /// The beginning of an event that is about a plugin and a principal.
 pub(super) fn head(kind: Kind, plugin: &Plugin, principal: &Principal) -> Event {
@@ -39,30 +40,19 @@ pub(super) fn begin(target: &Served, caller: &Caller<'_>) -> Result<audit::Call,
 
 /// A call whose arguments do not fit, which therefore does not begin.
 pub(super) fn misfit(catalog: &Catalog, name: &str, principal: &Principal) {
-    not_begun(catalog, name, principal, "misfit");
+    not_begun(catalog, name, principal, outcome::INVALID_ARGUMENTS);
 }
 
 /// A call that the principal may not make, refused before it was read.
 pub(super) fn denied(catalog: &Catalog, name: &str, principal: &Principal) {
-    not_begun(catalog, name, principal, "denied");
+    not_begun(catalog, name, principal, outcome::DENIED);
 }
 
-fn not_begun(catalog: &Catalog, name: &str, principal: &Principal, outcome: &'static str) {
+fn not_begun(catalog: &Catalog, name: &str, principal: &Principal, word: &'static str) {
     if let Some(tool) = catalog.tool(name) {
         let event = head(Kind::Call, &tool.plugin, principal)
             .with("method", "tools/call")
             .with("tool", name);
-        tool.plugin.audit().record(event.outcome(outcome));
-    }
-}
-
-/// The word for how a call ended.
-pub(super) fn outcome(ended: &Result<Ended, ErrorData>) -> &'static str {
-    match ended {
-        Ok(Ended::Tool(result)) if result.is_error == Some(true) => "tool-error",
-        Ok(Ended::Broken(..)) => "tool-error",
-        Ok(Ended::InputRequired(_)) => "input-required",
-        Ok(_) => "ok",
-        Err(_) => "error",
+        tool.plugin.audit().record(event.outcome(word));
     }
 }

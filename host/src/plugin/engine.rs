@@ -10,8 +10,11 @@ use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use super::admit::Tenants;
 use super::cache::Cache;
 use super::compile::Compiler;
+use super::fair::Gate;
+use super::reuse::Kept;
 use crate::audit::Audit;
 use crate::capability::{self, Changes, State};
 use crate::config;
@@ -32,7 +35,7 @@ pub struct Engine {
     pub(super) wasmtime: wasmtime::Engine,
     pub(super) linker: Linker<State>,
     pub(super) cache: Cache,
-    pub(super) compiler: Compiler,
+    pub(super) compiler: Arc<Compiler>,
     pub(super) egress: Arc<Egress>,
     /// Where calls are recorded.
     pub(super) audit: Audit,
@@ -42,8 +45,14 @@ pub struct Engine {
     pub(super) io: Handle,
     /// The runtime whose threads run guests, at lower priority.
     pub(super) guests: Guests,
+    /// The threads of that runtime, for which guests of all tenants take turns.
+    pub(super) threads: Arc<Gate>,
+    /// What each tenant may take.
+    pub(super) tenants: Arc<Tenants>,
     /// Free instances of the pool: an exhausted pool would be an error, so calls wait here.
-    pub(super) instances: Arc<Semaphore>,
+    pub(super) instances: Arc<Gate>,
+    /// Instances that wait for their next call. They have places of the pool.
+    pub(super) kept: Arc<Kept>,
     /// Calls that may wait for an instance.
     pub(super) waiting: Arc<Semaphore>,
     pub(super) epochs: Epochs,
@@ -81,6 +90,7 @@ impl Engine {
     /// Builds the engine. Call it on the I/O runtime.
     pub fn new(
         runtime: &config::Runtime,
+        tenants: &config::Tenants,
         egress: Arc<Egress>,
         changes: Changes,
         audit: Audit,
@@ -96,13 +106,16 @@ impl Engine {
         Ok(Arc::new(Self {
             linker,
             cache,
-            compiler: Compiler::new(runtime.compile.clone(), Handle::current()),
+            compiler: Arc::new(Compiler::new(runtime.compile.clone(), Handle::current())),
             egress,
             audit,
             changes,
             io: Handle::current(),
             guests: Guests::start(runtime.guest_threads).map_err(EngineError::Threads)?,
-            instances: Arc::new(Semaphore::new(runtime.max_instances as usize)),
+            threads: Gate::new(runtime.guest_threads),
+            tenants: Arc::new(Tenants::new(tenants.clone())),
+            instances: Gate::new(runtime.max_instances as usize),
+            kept: Arc::new(Kept::start(&Handle::current())),
             waiting: Arc::new(Semaphore::new(runtime.max_waiting as usize)),
             epochs: Epochs::start(wasmtime.clone()).map_err(EngineError::Threads)?,
             wasmtime,

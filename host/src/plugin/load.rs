@@ -5,18 +5,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::OnceCell;
 use wasmtime::component::Component;
 
+use super::admit::Door;
 use super::call::Plugin;
 use super::compile::CompileError;
 use super::engine::Engine;
 use super::manifest::{self, Manifest, ManifestError};
 use super::offers::Exports;
+use super::reuse::PluginId;
 use crate::audit::Trail;
 use crate::capability::PluginFacts;
 use crate::config::{self, Grant, PluginName, TenantName};
 use crate::egress::Origin;
+use crate::telemetry::metrics;
 
 /// Largest component file. A Python or JavaScript component has 12 to 18 MB.
 pub(super) const COMPONENT_BYTES: u64 = 256 * 1024 * 1024;
@@ -178,10 +181,13 @@ fn load_blocking(
         settings: serde_json::Value::Object(plugin.settings.clone()).to_string(),
         limits: plugin.limits.clone(),
     };
+    metrics().limits(name.as_str(), &plugin.limits.in_numbers());
     Ok(Plugin {
         manifest,
         digest: super::hex(&Sha256::digest(&bytes)),
-        slots: Arc::new(Semaphore::new(plugin.limits.concurrency as usize)),
+        id: PluginId::new(),
+        door: Door::new(&plugin.limits),
+        isolation: plugin.isolation,
         facts: Arc::new(facts),
         engine: engine.clone(),
         grants: plugin.grants.clone(),

@@ -3,15 +3,18 @@
 //! With `capability`, this is the only place that knows wasmtime. What comes out of a plugin leaves this module as
 //! plain values ([`wit`]) that nobody has judged yet: `catalog` checks what is offered, `mcp` what is answered.
 
+mod admit;
 mod cache;
 mod call;
 mod compile;
 mod compile_child;
 mod cpu;
 mod engine;
+mod fair;
 mod load;
 pub mod manifest;
 mod offers;
+mod reuse;
 mod size;
 
 pub use call::{CallError, Plugin};

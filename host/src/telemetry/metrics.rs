@@ -4,6 +4,7 @@
 //! word of ours, and no family grows beyond a bound: neither clients nor plugins can make it grow without end.
 
 use std::sync::LazyLock;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use prometheus_client::encoding::text;
@@ -13,6 +14,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::outcome;
 use super::process::Process;
 use super::series::{Series, Text};
 
@@ -41,8 +43,11 @@ pub struct Metrics {
     calls: Series<3, Counter>,
     call_seconds: Series<2, Histogram>,
     runs: Series<2, Counter>,
+    tenant_runs: Series<2, Counter>,
+    limits: Series<2, Gauge<f64, AtomicU64>>,
     queue_seconds: Series<1, Histogram>,
     instances: Gauge,
+    idle_instances: Gauge,
     waiting: Gauge,
     backend_requests: Series<2, Counter>,
     backend_seconds: Series<1, Histogram>,
@@ -80,8 +85,11 @@ impl Metrics {
             calls: Series::new(["plugin", "tool", "outcome"], Counter::default),
             call_seconds: Series::new(["plugin", "tool"], histogram),
             runs: Series::new(["plugin", "ended"], Counter::default),
+            tenant_runs: Series::new(["tenant", "ended"], Counter::default),
+            limits: Series::new(["plugin", "limit"], Gauge::default),
             queue_seconds: Series::new(["plugin"], histogram),
             instances: Gauge::default(),
+            idle_instances: Gauge::default(),
             waiting: Gauge::default(),
             backend_requests: Series::new(["binding", "outcome"], Counter::default),
             backend_seconds: Series::new(["binding"], histogram),
@@ -111,6 +119,14 @@ impl Metrics {
             all,
             "plugin_runs",
             "Uses of an instance by how they ended",
+            None,
+        );
+        self.tenant_runs
+            .register(all, "tenant_runs", "The same by tenant", None);
+        self.limits.register(
+            all,
+            "plugin_limit",
+            "Limits of a plugin: bytes, seconds and numbers",
             None,
         );
         self.queue_seconds.register(
@@ -154,6 +170,11 @@ impl Metrics {
         let gauges = [
             ("instances", "Instances that are alive", &self.instances),
             (
+                "idle_instances",
+                "Of these, those that wait for the next call of their principal",
+                &self.idle_instances,
+            ),
+            (
                 "waiting_calls",
                 "Calls that wait for an instance",
                 &self.waiting,
@@ -190,11 +211,21 @@ impl Metrics {
 
     /// Somebody wants an instance for a call of any kind.
     #[must_use]
-    pub fn run(&self, plugin: &str) -> Ending<impl FnMut(&'static str, Duration)> {
+    pub fn run(&self, plugin: &str, tenant: &str) -> Ending<impl FnMut(&'static str, Duration)> {
         let plugin = Text::from(plugin.to_owned());
+        let tenant = Text::from(tenant.to_owned());
         Ending::new(move |ended, _| {
             self.runs.at([plugin.clone(), ended.into()]).inc();
+            self.tenant_runs.at([tenant.clone(), ended.into()]).inc();
         })
+    }
+
+    /// A plugin has these limits from now on.
+    pub fn limits(&self, plugin: &str, limits: &[(&'static str, f64)]) {
+        for (name, value) in limits {
+            let labels = [plugin.to_owned().into(), Text::Borrowed(name)];
+            self.limits.at(labels).set(*value);
+        }
     }
 
     /// A plugin's request to a backend begins.
@@ -227,6 +258,12 @@ impl Metrics {
     #[must_use]
     pub fn instance(&self) -> Counted<'_> {
         Counted::new(&self.instances)
+    }
+
+    /// An instance waits for its next call, until the guard is dropped.
+    #[must_use]
+    pub fn idle_instance(&self) -> Counted<'_> {
+        Counted::new(&self.idle_instances)
     }
 
     /// A login or renewal at a backend ended.
@@ -277,7 +314,7 @@ impl<F: FnMut(&'static str, Duration)> Ending<F> {
     fn new(tell: F) -> Self {
         Self {
             begun: Instant::now(),
-            outcome: "cancelled",
+            outcome: outcome::CANCELLED,
             tell,
         }
     }

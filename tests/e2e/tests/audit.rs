@@ -116,7 +116,12 @@ async fn every_call_denial_and_login_has_its_line_and_no_line_a_secret() {
         .iter()
         .map(|call| call["outcome"].as_str().unwrap())
         .collect();
-    assert_eq!(outcomes, ["ok", "ok", "ok", "ok", "tool-error", "ok", "ok"]);
+    assert_eq!(
+        outcomes,
+        [
+            "success", "success", "success", "success", "cpu_time", "success", "success"
+        ]
+    );
     let first = &calls[0];
     assert_eq!(
         (&first["tool"], &first["plugin"]),
@@ -155,7 +160,7 @@ async fn every_call_denial_and_login_has_its_line_and_no_line_a_secret() {
     let logins = lines(&deployment, "login", 1).await;
     assert_eq!(
         (&logins[0]["credential"], &logins[0]["outcome"]),
-        (&json!("vbr"), &json!("ok"))
+        (&json!("vbr"), &json!("success"))
     );
     assert_eq!(lines(&deployment, "start", 2).await.len(), 2);
 

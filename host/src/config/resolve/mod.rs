@@ -27,6 +27,7 @@ mod runtime;
 mod secret;
 mod server;
 mod sessions;
+mod tenants;
 mod tls;
 mod url;
 mod value;
@@ -72,6 +73,13 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
         .public_url
         .or_else(|| server::before_mcp(&resource?.resource));
     let runtime = runtime::resolve(cx, &file.runtime.unwrap_or_default());
+    let tenants = tenants::resolve(
+        cx,
+        &file.tenant_limits.unwrap_or_default(),
+        &file.tenants.unwrap_or_default(),
+        file.auth.is_some(),
+        &runtime,
+    );
     let audit = audit::resolve(cx, file.audit.as_ref());
     let jobs = jobs::resolve(cx, &file.jobs.unwrap_or_default());
     let limits = limits::defaults(cx, &file.limits.unwrap_or_default());
@@ -104,6 +112,7 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
         runtime,
         jobs,
         audit,
+        tenants,
         plugins,
         bindings,
         warnings: Vec::new(),
