@@ -22,8 +22,8 @@ fn settings(memory: u64, time: Duration) -> Compile {
 
 async fn compile(settings: Compile, component: Vec<u8>) -> Result<Vec<u8>, CompileError> {
     let compiler = Compiler::new(settings, Handle::current());
-    let compiled = tokio::task::spawn_blocking(move || compiler.compile(&component));
-    compiled.await.unwrap()
+    let task = tokio::task::spawn_blocking(move || compiler.compile(&component));
+    task.await.unwrap()
 }
 
 /// An unsigned LEB128 number.
@@ -138,7 +138,7 @@ async fn a_compile_bomb_ends_at_its_limit_and_leaves_the_host_as_it_was() {
         text.contains("longer than the limit of 3s\nhint: raise runtime.compile-time"),
         "{text}"
     );
-    assert!(began.elapsed() < Duration::from_secs(60));
+    assert!(began.elapsed() < Duration::from_mins(1));
 
     let memory = 512 << 20;
     let long = Duration::from_mins(5);
@@ -169,7 +169,7 @@ async fn the_process_has_limits_and_neither_environment_nor_files() {
         component(&[bomb(4000, 100_000)]),
     ));
     // The limits are the first thing that it sets.
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_mins(1);
     let (child, limits) = loop {
         assert!(Instant::now() < end, "no process is seen");
         let limits = children().into_iter().find_map(|child| {

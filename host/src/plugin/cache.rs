@@ -112,13 +112,11 @@ impl Cache {
         // These two lines are what a person at a terminal is told from, too (`cli/loading.rs`).
         tracing::info!(%plugin, bytes = component.len(), "compiling; the result is kept");
         let begun = Instant::now();
-        let compiled = compiler.compile(component);
-        let elapsed = begun.elapsed();
-        match &compiled {
-            Ok(code) => tracing::info!(%plugin, ?elapsed, code_bytes = code.len(), "compiled"),
-            Err(_) => tracing::info!(%plugin, ?elapsed, "not compiled"),
-        }
-        let code = compiled?;
+        let code = compiler.compile(component).inspect_err(|_| {
+            // Why is told where it is handled.
+            tracing::info!(%plugin, elapsed = ?begun.elapsed(), "not compiled");
+        })?;
+        tracing::info!(%plugin, elapsed = ?begun.elapsed(), code_bytes = code.len(), "compiled");
         if let Err(error) = self.store(&name, &path, &code) {
             // Without the entry the next start compiles again; nothing else is lost.
             tracing::warn!(%error, entry = name, "cannot keep a compiled component");

@@ -259,7 +259,7 @@ impl<F: Future> Future for InTurns<F> {
 
 #[cfg(test)]
 mod tests {
-    use futures::FutureExt as _;
+    use futures::FutureExt;
 
     use super::*;
 
