@@ -12,7 +12,7 @@ use wasmtime::{Store, UpdateDeadline};
 use super::admit::{Admitted, Door, Seat};
 use super::cpu::{Meter, Metered};
 use super::engine::Engine;
-use super::fair::{InTurns, Place, Whose};
+use super::fair::{InTurns, Over, Place, Whose};
 use super::manifest::Manifest;
 use super::offers::Exports;
 use super::reuse::{Owner, PluginId, Warm};
@@ -367,7 +367,8 @@ impl Plugin {
         let cpu = Arc::new(Meter::default());
         let Admitted { seat, places } = admitted;
         let mut prepared = self.prepare(seat, info);
-        self.bound(prepared.store(), &cpu);
+        let over = Arc::new(Over::default());
+        self.bound(prepared.store(), &cpu, &over);
         let pre = self.pre.clone();
         let facts = self.facts.clone();
         let engine = self.engine.clone();
@@ -397,7 +398,7 @@ impl Plugin {
             }
             Ok(answer)
         };
-        let turns = InTurns::new(call, self.engine.threads.clone(), whose);
+        let turns = InTurns::new(call, self.engine.threads.clone(), whose, over);
         let guests = self.engine.guests.handle();
         guests.spawn(Metered::new(turns, cpu))
     }
@@ -422,21 +423,21 @@ impl Plugin {
     }
 
     /// Bounds what the store may do in this call.
-    fn bound(&self, store: &mut Store<State>, cpu: &Arc<Meter>) {
+    fn bound(&self, store: &mut Store<State>, cpu: &Arc<Meter>, over: &Arc<Over>) {
         let limits = &self.facts.limits;
         store.limiter(|state| &mut state.meter);
         // What one crossing of the boundary may make the host allocate.
         store.set_hostcall_fuel(limits.host_memory);
         store.set_max_component_handles(crate::capability::HANDLES);
         store.set_epoch_deadline(1);
-        let (cpu, limit) = (cpu.clone(), limits.cpu_time);
+        let (cpu, over, limit) = (cpu.clone(), over.clone(), limits.cpu_time);
         store.epoch_deadline_callback(move |_| {
             if cpu.used() > limit {
                 return Err(CpuExceeded.into());
             }
             Ok(UpdateDeadline::YieldCustom(
                 1,
-                Box::pin(tokio::task::yield_now()),
+                Box::pin(over.clone().wait()),
             ))
         });
     }

@@ -163,6 +163,10 @@ impl Guests {
             .worker_threads(threads)
             .thread_name("guest")
             .enable_time()
+            // Whose turn it is, is decided elsewhere ([`super::fair`]): what comes from outside, a new call or a timer, must
+            // not wait until the runtime has nothing else to do.
+            .global_queue_interval(1)
+            .event_interval(4)
             // Guests must yield to I/O even when every core is busy with them. Without the right to lower the
             // priority they still run on threads of their own.
             .on_thread_start(|| {

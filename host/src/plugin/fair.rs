@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -220,21 +221,43 @@ impl Drop for Enter {
     }
 }
 
+/// How a guest says that it has had its turn, and wants another.
+#[derive(Debug, Default)]
+pub(super) struct Over(AtomicBool);
+
+impl Over {
+    /// Pending once. Nothing wakes it but [`InTurns`], which gets in line for it: a task that woke itself would be put
+    /// off by the runtime until all the others have had their turn.
+    pub(super) fn wait(self: Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
+        let mut waited = false;
+        std::future::poll_fn(move |_| {
+            if waited {
+                return Poll::Ready(());
+            }
+            waited = true;
+            self.0.store(true, Ordering::Relaxed);
+            Poll::Pending
+        })
+    }
+}
+
 /// A future that runs guests: each of its polls is a turn on one of the threads.
 pub(super) struct InTurns<F> {
     future: Pin<Box<F>>,
     threads: Arc<Gate>,
     whose: Whose,
     turn: Option<Enter>,
+    over: Arc<Over>,
 }
 
 impl<F: Future> InTurns<F> {
-    pub(super) fn new(future: F, threads: Arc<Gate>, whose: Whose) -> Self {
+    pub(super) fn new(future: F, threads: Arc<Gate>, whose: Whose, over: Arc<Over>) -> Self {
         Self {
             future: Box::pin(future),
             threads,
             whose,
             turn: None,
+            over,
         }
     }
 }
@@ -249,11 +272,21 @@ impl<F: Future> Future for InTurns<F> {
             None => this.threads.enter(&this.whose),
         };
         let turn = this.turn.insert(turn);
-        let Poll::Ready(_turn) = Pin::new(turn).poll(cx) else {
+        let Poll::Ready(turn) = Pin::new(turn).poll(cx) else {
             return Poll::Pending;
         };
         this.turn = None;
-        this.future.as_mut().poll(cx)
+        let polled = this.future.as_mut().poll(cx);
+        if this.over.0.swap(false, Ordering::Relaxed) && polled.is_pending() {
+            // In line before the place is free, so that it goes to whose turn it is.
+            let mut next = this.threads.enter(&this.whose);
+            match Pin::new(&mut next).poll(cx) {
+                Poll::Pending => this.turn = Some(next),
+                Poll::Ready(_another) => cx.waker().wake_by_ref(),
+            }
+        }
+        drop(turn);
+        polled
     }
 }
 
@@ -347,7 +380,7 @@ mod tests {
                 Poll::Pending
             }
         });
-        let mut work = InTurns::new(work, threads.clone(), whose("a", "p"));
+        let mut work = InTurns::new(work, threads.clone(), whose("a", "p"), Arc::default());
         assert!((&mut work).now_or_never().is_none(), "no thread is free");
         drop(held);
         assert!((&mut work).now_or_never().is_none(), "the first turn");
@@ -355,5 +388,27 @@ mod tests {
         assert!((&mut work).now_or_never().is_some(), "the second");
         drop(work);
         assert_eq!(polled, 2);
+    }
+
+    #[test]
+    fn who_has_had_a_turn_is_in_line_for_the_next() {
+        let threads = Gate::new(1);
+        let over = Arc::new(Over::default());
+        let work = || async {
+            over.clone().wait().await;
+        };
+        let mut first = InTurns::new(work(), threads.clone(), whose("a", "p"), over.clone());
+        let mut other = threads.enter(&whose("b", "p"));
+        let held = threads.try_enter();
+        assert!((&mut first).now_or_never().is_none());
+        assert!((&mut other).now_or_never().is_none());
+        drop(held);
+        assert!((&mut first).now_or_never().is_none(), "its first turn");
+        assert!(threads.is_wanted(), "it is in line again");
+        let place = (&mut other).now_or_never();
+        assert!(place.is_some(), "after whoever came before");
+        assert!((&mut first).now_or_never().is_none());
+        drop(place);
+        assert!((&mut first).now_or_never().is_some(), "its second turn");
     }
 }

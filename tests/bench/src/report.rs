@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::calls::Measured;
+use crate::fairness::Fairness;
 use crate::options::Plan;
 use crate::process;
 use crate::samples::{Samples, Sorted, microseconds};
@@ -23,6 +24,8 @@ pub(crate) struct Report {
     pub(crate) rounds: u32,
     pub(crate) turn_s: f64,
     pub(crate) records: Vec<Record>,
+    /// What one tenant feels of another.
+    pub(crate) fairness: Vec<Fairness>,
     /// By `RECORD/FIGURE/CONNECTIONS`: the figure divided by that of the native server of the official SDK.
     pub(crate) ratios: BTreeMap<String, Ratio>,
 }
@@ -61,7 +64,12 @@ pub(crate) struct Ratio {
 }
 
 impl Report {
-    pub(crate) fn new(plan: &Plan, calls: Vec<Measured>, starts: Vec<(Start, Samples)>) -> Self {
+    pub(crate) fn new(
+        plan: &Plan,
+        calls: Vec<Measured>,
+        starts: Vec<(Start, Samples)>,
+        fairness: Vec<Fairness>,
+    ) -> Self {
         let calls = calls.into_iter().map(of_calls);
         let records: Vec<Record> = calls.chain(starts.into_iter().map(of_starts)).collect();
         let (processor, cores) = process::machine();
@@ -78,6 +86,7 @@ impl Report {
             turn_s: plan.turn.as_secs_f64(),
             ratios: ratios(&records),
             records,
+            fairness,
         }
     }
 

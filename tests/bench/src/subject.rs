@@ -125,6 +125,25 @@ impl Site {
         self.command_in(self.folder.path(), program, transport)
     }
 
+    /// The host, for another command than to serve.
+    pub(crate) fn host(&self) -> Command {
+        Command::new(&self.host)
+    }
+
+    /// Its configuration.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder.path().join("toolward.toml")
+    }
+
+    /// Another of the plugins that were built.
+    pub(crate) fn fixture(&self, name: &str) -> Result<PathBuf, SiteError> {
+        let path = self.target.join("plugins").join(format!("{name}.wasm"));
+        if !path.exists() {
+            return Err(SiteError::Missing { path });
+        }
+        Ok(path)
+    }
+
     /// A folder of its own for one start with an empty cache.
     pub(crate) fn cold(&self) -> Result<TempDir, SiteError> {
         let folder = tempfile::tempdir()?;

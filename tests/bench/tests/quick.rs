@@ -54,6 +54,16 @@ fn everything_is_measured_without_an_error() {
             assert!(figure > 0.0, "{record}");
         }
     }
+    let fairness = report["fairness"].as_array().expect("fairness is measured");
+    let floods: Vec<_> = fairness.iter().map(|one| &one["flood"]).collect();
+    assert_eq!(floods, ["loops", "calls"]);
+    for one in fairness {
+        assert_eq!(one["errors"], 0, "{one}");
+        for figure in ["quiet_calls", "flooded_calls", "flooded_p95_us"] {
+            let figure = one[figure].as_f64().unwrap_or_default();
+            assert!(figure > 0.0, "{one}");
+        }
+    }
     for ratio in ["ours-fresh/p50/2", "start-ours-warm/p50/1"] {
         let value = report["ratios"][ratio]["value"].as_f64();
         assert!(value.is_some_and(|value| value > 0.0), "{ratio}: {value:?}");

@@ -14,12 +14,17 @@ const FAILED: &[u8] = br#""isError":true"#;
 
 /// A call of the tool.
 pub(crate) fn call(id: u64) -> String {
+    call_of(TOOL, id)
+}
+
+/// A call of any tool, which takes a text or does not care.
+pub(crate) fn call_of(tool: &str, id: u64) -> String {
     json!({
         "jsonrpc": "2.0",
         "id": id,
         "method": "tools/call",
         "params": {
-            "name": TOOL,
+            "name": tool,
             "arguments": { "text": TEXT },
             "_meta": {
                 "io.modelcontextprotocol/protocolVersion": VERSION,
