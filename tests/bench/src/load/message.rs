@@ -17,15 +17,19 @@ pub(crate) fn call(id: u64) -> String {
     call_of(TOOL, id)
 }
 
-/// A call of any tool, which takes a text or does not care.
+/// A call of the tool, or of another that takes no arguments.
 pub(crate) fn call_of(tool: &str, id: u64) -> String {
+    let arguments = match tool {
+        TOOL => json!({ "text": TEXT }),
+        _ => json!({}),
+    };
     json!({
         "jsonrpc": "2.0",
         "id": id,
         "method": "tools/call",
         "params": {
             "name": tool,
-            "arguments": { "text": TEXT },
+            "arguments": arguments,
             "_meta": {
                 "io.modelcontextprotocol/protocolVersion": VERSION,
                 "io.modelcontextprotocol/clientCapabilities": {},
