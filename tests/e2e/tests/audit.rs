@@ -194,7 +194,7 @@ async fn a_changed_log_is_told_with_an_exit_code_of_its_own() {
     let good = fs::read_to_string(&path).unwrap();
     let cut: String = good.split_inclusive('\n').take(7).collect();
     for (bad, problem) in [
-        (good.replace("\"ok\"", "\"no\""), "was changed"),
+        (good.replace("\"success\"", "\"failure\""), "was changed"),
         (cut, "lines are missing at the end"),
     ] {
         fs::write(&path, bad).unwrap();
