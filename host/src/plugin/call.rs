@@ -315,6 +315,7 @@ impl Plugin {
             }
             .await;
             let ended = ended.map_err(|error| explain(&error, &facts, store.data()));
+            metrics().memory(facts.origin.plugin.as_str(), store.data().meter.peak());
             drop(store);
             ended
         };
