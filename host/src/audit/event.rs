@@ -15,6 +15,8 @@ pub enum Kind {
     Call,
     /// A step of a job ran.
     Step,
+    /// Somebody confirmed what a plugin was about to change.
+    Confirmation,
     /// Somebody or something was not allowed what it asked for.
     Denial,
     /// The host logged in to a backend, or a caller to the host.
@@ -42,6 +44,7 @@ impl Kind {
             Self::Stop => "stop",
             Self::Call => "call",
             Self::Step => "step",
+            Self::Confirmation => "confirmation",
             Self::Denial => "denial",
             Self::Login => "login",
             Self::Reload => "reload",

@@ -13,7 +13,7 @@ use super::engine::Engine;
 use super::manifest::{self, Manifest, ManifestError};
 use super::offers::Exports;
 use crate::audit::Trail;
-use crate::capability::PluginFacts;
+use crate::capability::{Learned, PluginFacts};
 use crate::config::{self, Grant, PluginName, TenantName};
 use crate::egress::Origin;
 
@@ -165,6 +165,9 @@ fn load_blocking(
         })?;
     let exports =
         Exports::of(&pre).ok_or_else(|| LoadError::NothingOffered { name: name.clone() })?;
+    let lessons = manifest.backends.iter();
+    let lessons = lessons.map(|backend| (backend.name.clone(), backend.learn.clone()));
+    let lessons = lessons.collect();
     let facts = PluginFacts {
         origin: Origin {
             plugin: name.clone(),
@@ -174,6 +177,7 @@ fn load_blocking(
             trail: Trail::default(),
         },
         choices: plugin.choices.clone(),
+        learned: Arc::new(Learned::new(lessons)),
         settings: serde_json::Value::Object(plugin.settings.clone()).to_string(),
         limits: plugin.limits.clone(),
     };
