@@ -46,6 +46,13 @@ const TOOLS: [(&str, &[&str]); 3] = [
     ),
 ];
 
+/// Those that may be answered with a job instead of a result, and so promise no client the shape of it.
+const JOBS: [&str; 3] = [
+    "backup_jobs_start",
+    "backup_jobs_retry",
+    "repositories_rescan",
+];
+
 /// Those of the first Veeam MCP server.
 const PEERS: [&str; 17] = [
     "veeam_list_backup_jobs",
@@ -93,7 +100,8 @@ async fn tools_have_the_names_that_they_always_had() {
         if name.starts_with("job_") {
             continue;
         }
-        assert!(tool["outputSchema"].is_object(), "{name}");
+        let schema = &tool["outputSchema"];
+        assert_eq!(schema.is_object(), !JOBS.contains(&name), "{name}");
         found.push(name.to_owned());
     }
     found.sort();

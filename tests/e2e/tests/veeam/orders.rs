@@ -105,6 +105,10 @@ async fn every_order_is_declared_asked_for_done_once_and_on_record() {
     let tools = tools["tools"].as_array().unwrap();
     let orders = orders(&simulator, session);
     for tool in tools {
+        // Those of the host itself are about its jobs.
+        if tool["name"].as_str().unwrap().starts_with("job_") {
+            continue;
+        }
         let changes = orders.iter().any(|(name, ..)| tool["name"] == *name);
         let hints = &tool["annotations"];
         assert_eq!(hints["readOnlyHint"], !changes, "{}", tool["name"]);
