@@ -63,7 +63,8 @@ const LONGEST: usize = 1024;
 /// One thing that happened, with what is known about it.
 ///
 /// Everything that is put in ends up on disk: no secret, no token, no value of an argument goes in here. Arguments go
-/// through [`Call::arguments`](super::Call::arguments).
+/// through [`Call::arguments`](super::Call::arguments), and what people are shown before they confirm through
+/// [`Confirmation`](super::Confirmation).
 #[derive(Clone, Debug)]
 pub struct Event {
     pub(super) kind: Kind,
