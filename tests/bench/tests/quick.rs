@@ -26,7 +26,7 @@ const RECORDS: [&str; 14] = [
 const LISTS: [(&str, u64); 6] = [
     ("jobs-failed", 1),
     ("jobs-named-200", 1),
-    ("job-without-accents", 4),
+    ("job-without-accents", 5),
     ("job-why", 8),
     ("sessions-failed", 1),
     ("sessions-failed-200", 1),

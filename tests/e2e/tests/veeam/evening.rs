@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use e2e::mcp;
+use serde_json::{Value, json};
 use vbr_simulator::Simulator;
 
 use crate::{AUDIT, Setting, Site, confirmed, options, well};
@@ -23,6 +24,57 @@ async fn last_nights_failure_is_understood_and_made_good() {
         "extensions": { "io.modelcontextprotocol/tasks": {} },
     }));
 
+    let session = understood(&agent).await;
+
+    // How full are the repositories, and is there room to try again?
+    let all = well(agent.call("repositories_list", json!({})).await);
+    let full = all["repositories"].as_array().unwrap().iter();
+    let full: Vec<f64> = full
+        .filter_map(|one| one["free_percent"].as_f64())
+        .collect();
+    assert!(
+        full.len() >= 5 && full.iter().any(|free| *free < 1.0),
+        "{all}"
+    );
+    let below = well(agent.call("repositories_below", json!({})).await);
+    assert_eq!(below["below"][0]["urgency"], "critical");
+
+    // Again, after somebody said yes; only what failed.
+    let order = json!({ "job": session["job_id"], "reason": "the disk is free again" });
+    let retried = confirmed(&agent, "backup_jobs_retry", order).await;
+    assert_eq!(retried["resultType"], "task", "{retried}");
+    assert_eq!(simulator.stats().of("POST /api/v1/jobs/{id}/retry"), 1);
+
+    followed(&agent, retried).await;
+
+    // Who said yes to what, and why, is on record.
+    let yes = &site.audited("confirmation", 1).await[0];
+    assert_eq!(
+        (&yes["tool"], &yes["by"], &yes["reason"]),
+        (
+            &json!("backup_jobs_retry"),
+            &json!("person"),
+            &json!("the disk is free again")
+        ),
+        "{yes}"
+    );
+    assert!(
+        yes["shown"]
+            .as_str()
+            .unwrap()
+            .contains("Бухгалтерия, ежедневно"),
+        "{yes}"
+    );
+    let job = well(
+        agent
+            .call("backup_jobs_why", json!({ "job": session["job_id"] }))
+            .await,
+    );
+    assert_eq!(job["recovered"]["result"], "success", "{job}");
+}
+
+/// Finds out what failed last night, and why; the session of it.
+async fn understood(agent: &mcp::Client) -> Value {
     // What failed?
     let failed = well(
         agent
@@ -66,29 +118,13 @@ async fn last_nights_failure_is_understood_and_made_good() {
             .contains("is locked"),
         "{log}"
     );
+    session
+}
 
-    // How full are the repositories, and is there room to try again?
-    let all = well(agent.call("repositories_list", json!({})).await);
-    let full = all["repositories"].as_array().unwrap().iter();
-    let full: Vec<f64> = full
-        .filter_map(|one| one["free_percent"].as_f64())
-        .collect();
-    assert!(
-        full.len() >= 5 && full.iter().any(|free| *free < 1.0),
-        "{all}"
-    );
-    let below = well(agent.call("repositories_below", json!({})).await);
-    assert_eq!(below["below"][0]["urgency"], "critical");
-
-    // Again, after somebody said yes; only what failed.
-    let order = json!({ "job": session["job_id"], "reason": "the disk is free again" });
-    let retried = confirmed(&agent, "backup_jobs_retry", order).await;
-    assert_eq!(retried["resultType"], "task", "{retried}");
-    assert_eq!(simulator.stats().of("POST /api/v1/jobs/{id}/retry"), 1);
-
-    // To its end, with how far it is on the way.
-    let id = json!({ "taskId": retried["taskId"] });
-    let (mut seen, mut said) = (retried, Vec::new());
+/// Follows a task to its end, which is a success, with how far it is on the way.
+async fn followed(agent: &mcp::Client, task: Value) {
+    let id = json!({ "taskId": task["taskId"] });
+    let (mut seen, mut said) = (task, Vec::new());
     for _ in 0..400 {
         seen = agent.request("tasks/get", id.clone()).await.unwrap();
         said.extend(seen["statusMessage"].as_str().map(str::to_owned));
@@ -108,29 +144,4 @@ async fn last_nights_failure_is_understood_and_made_good() {
             .any(|text| text.contains("Бухгалтерия, ежедневно: ")),
         "{said:?}"
     );
-
-    // Who said yes to what, and why, is on record.
-    let yes = &site.audited("confirmation", 1).await[0];
-    assert_eq!(
-        (&yes["tool"], &yes["by"], &yes["reason"]),
-        (
-            &json!("backup_jobs_retry"),
-            &json!("person"),
-            &json!("the disk is free again")
-        ),
-        "{yes}"
-    );
-    assert!(
-        yes["shown"]
-            .as_str()
-            .unwrap()
-            .contains("Бухгалтерия, ежедневно"),
-        "{yes}"
-    );
-    let job = well(
-        agent
-            .call("backup_jobs_why", json!({ "job": session["job_id"] }))
-            .await,
-    );
-    assert_eq!(job["recovered"]["result"], "success", "{job}");
 }
