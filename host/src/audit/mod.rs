@@ -27,7 +27,7 @@ mod writer;
 
 pub use anchor::Anchor;
 pub use event::{Event, Kind};
-pub use trail::{Request, Trail};
+pub use trail::{Confirmation, Request, Trail};
 pub use verify::{Problem, Verification, VerifyError, verify};
 
 use line::Keys;

@@ -21,6 +21,7 @@ pub(crate) mod bindings;
 mod call;
 mod changes;
 mod http;
+mod learned;
 mod log;
 mod memory;
 mod settings;
@@ -28,6 +29,7 @@ mod stderr;
 
 pub use call::{Abilities, Asked, CallInfo, Context, Event, Level, Principal, Reply};
 pub use changes::{Changed, Changes};
+pub use learned::{Learned, Lesson};
 pub(crate) use log::LogExceeded;
 pub(crate) use memory::Meter;
 pub(crate) use stderr::Stderr;
@@ -39,6 +41,8 @@ pub struct PluginFacts {
     pub origin: Origin,
     /// Which of the backends answer one that several answer.
     pub choices: BTreeMap<BackendName, Choice>,
+    /// What those have said of themselves.
+    pub learned: Arc<Learned>,
     /// Its settings, JSON text.
     pub settings: String,
     /// Bounds on each call.
@@ -102,7 +106,7 @@ impl State {
             table,
             wasi,
             http,
-            hooks: http::Hooks::new(egress, origin, io, call.deadline),
+            hooks: http::Hooks::new(egress, origin, plugin.clone(), io, call.deadline),
             log: log::Budget::new(plugin.limits.log_bytes),
             changes,
             call,

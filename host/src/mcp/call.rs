@@ -22,7 +22,7 @@ use super::follow::{self, OwnCall};
 use super::seal::{Binding, Sealer};
 use super::session::Session;
 use super::{convert, record, started};
-use crate::audit::Trail;
+use crate::audit::{Confirmation, Trail};
 use crate::catalog::{Catalog, Prompt, Tool};
 use crate::config::Ability;
 use crate::host::{Host, random_id};
@@ -379,10 +379,12 @@ async fn rounds(target: &Served, caller: Caller<'_>, trail: &Trail) -> Result<En
             state,
             sealer,
         } => replied(
+            target,
             &binding(target, &caller.principal),
             replies,
             state.as_deref(),
             sealer,
+            trail,
         )?,
         Asking::Nobody | Asking::Requests(_) => Asked::default(),
     };
@@ -407,7 +409,7 @@ async fn rounds(target: &Served, caller: Caller<'_>, trail: &Trail) -> Result<En
             Round::Asks(needed) => needed,
             Round::Starts(start) => return started::answer(start, &caller).await,
         };
-        if let Some(answers) = confirmed(target, &caller.principal, &needed.requests) {
+        if let Some(answers) = confirmed(target, &caller.principal, &needed.requests, trail) {
             asked = Asked {
                 continuation: Some(needed.continuation),
                 answers,
@@ -427,10 +429,7 @@ async fn rounds(target: &Served, caller: Caller<'_>, trail: &Trail) -> Result<En
                 return target.refused("somebody has to be asked, and nobody can be".to_owned());
             }
             Asking::Answering { sealer, .. } => {
-                let questions = ready
-                    .iter()
-                    .map(|(key, one)| (key.clone(), one.question.clone()))
-                    .collect();
+                let questions = ask::kept(&ready);
                 let identity = binding(target, &caller.principal);
                 let state = sealer.seal(&identity.borrow(), &needed.continuation, questions);
                 let requests = ready
@@ -443,6 +442,7 @@ async fn rounds(target: &Served, caller: Caller<'_>, trail: &Trail) -> Result<En
                 )));
             }
             Asking::Requests(session) => {
+                let questions = ask::kept(&ready);
                 let answers = tokio::select! {
                     answers = session.ask(ready) => answers,
                     () = caller.cancelled.cancelled() => {
@@ -451,6 +451,7 @@ async fn rounds(target: &Served, caller: Caller<'_>, trail: &Trail) -> Result<En
                 };
                 match answers {
                     Ok(answers) => {
+                        record::confirmations(target, &questions, &answers, trail);
                         asked = Asked {
                             continuation: Some(needed.continuation),
                             answers,
@@ -471,6 +472,7 @@ fn confirmed(
     target: &Served,
     principal: &Principal,
     requests: &[InputRequest],
+    trail: &Trail,
 ) -> Option<BTreeMap<String, Reply>> {
     // The arguments themselves are looked at: a plugin that claims to have been told is not believed.
     let Served::Tool { arguments, .. } = target else {
@@ -501,6 +503,11 @@ fn confirmed(
                 reason = %shorten(confirm.reason_given.as_deref().unwrap_or_default()),
                 "confirmed by the caller's own word"
             );
+            trail.confirmation(Confirmation {
+                by: "caller",
+                shown: &ask::shown(confirm),
+                reason: confirm.reason_given.as_deref(),
+            });
         }
     }
     Some(answers)
@@ -566,10 +573,12 @@ fn binding(target: &Served, principal: &Principal) -> Identity {
 
 /// Judges what a client of the new era replied. The seal is used up only when every reply fits.
 fn replied(
+    target: &Served,
     identity: &Identity,
     replies: &InputResponses,
     state: Option<&str>,
     sealer: &Sealer,
+    trail: &Trail,
 ) -> Result<Asked, ErrorData> {
     let refused = |text: String| ErrorData::invalid_params(text, None);
     let Some(state) = state else {
@@ -604,11 +613,13 @@ fn replied(
             }
         }
     }
+    let questions = opened.contents.questions.clone();
     asked.continuation = Some(
         opened
             .consume()
             .map_err(|error| refused(error.to_string()))?,
     );
+    record::confirmations(target, &questions, &asked.answers, trail);
     Ok(asked)
 }
 

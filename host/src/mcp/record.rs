@@ -1,11 +1,17 @@
 //! One line of the audit log for each call, whatever brought it here and however it ends.
 
-use rmcp::ErrorData;
+use std::collections::BTreeMap;
 
+use rmcp::ErrorData;
+use serde_json::Value;
+
+use super::ask::{self, Question};
 use super::call::{Caller, Served};
-use crate::audit::{self, Event, Kind};
+use crate::audit::{self, Confirmation, Event, Kind, Trail};
 use crate::catalog::Catalog;
-use crate::plugin::{Plugin, Principal};
+use crate::host::Host;
+use crate::jobs::Job;
+use crate::plugin::{Plugin, Principal, Reply};
 use crate::telemetry::outcome;
 
 /// The beginning of an event that is about a plugin and a principal.
@@ -54,5 +60,64 @@ fn not_begun(catalog: &Catalog, name: &str, principal: &Principal, word: &'stati
             .with("method", "tools/call")
             .with("tool", name);
         tool.plugin.audit().record(event.outcome(word));
+    }
+}
+
+/// A line for every confirmation among the replies. A reason that came with the tool's own arguments was shown to
+/// whoever was asked, and counts where they gave no other.
+pub(super) fn confirmations(
+    target: &Served,
+    questions: &BTreeMap<String, Question>,
+    replies: &BTreeMap<String, Reply>,
+    trail: &Trail,
+) {
+    let arguments: Value = match target {
+        Served::Tool { arguments, .. } => serde_json::from_str(arguments).unwrap_or_default(),
+        Served::Prompt { .. } | Served::Resource { .. } => Value::Null,
+    };
+    for (key, reply) in replies {
+        if let Some(question) = questions.get(key) {
+            confirmation(question, reply, &arguments, |it| trail.confirmation(it));
+        }
+    }
+}
+
+/// The same for replies to what a job asked.
+pub(super) fn confirmations_of_job(
+    host: &Host,
+    principal: &Principal,
+    job: &Job,
+    replies: &[(String, Reply)],
+) {
+    let catalog = host.catalog();
+    let plugins = catalog.plugins();
+    let Some(plugin) = plugins.iter().find(|plugin| *plugin.name() == job.plugin) else {
+        return;
+    };
+    for (key, reply) in replies {
+        let asked = job.unanswered().find(|request| request.key == *key);
+        if let Some(question) = asked.and_then(|request| Question::of(&request.ask)) {
+            confirmation(&question, reply, &Value::Null, |it| {
+                let event = head(Kind::Confirmation, plugin, principal);
+                let event = event.with("job", job.id.to_string());
+                plugin.audit().record(it.told(event));
+            });
+        }
+    }
+}
+
+fn confirmation(
+    question: &Question,
+    reply: &Reply,
+    arguments: &Value,
+    tell: impl FnOnce(Confirmation<'_>),
+) {
+    if let (Question::Confirm { shown, .. }, Reply::Accepted(content)) = (question, reply) {
+        let content: Value = serde_json::from_str(content).unwrap_or_default();
+        tell(Confirmation {
+            by: "person",
+            shown,
+            reason: ask::reason(&content).or_else(|| ask::reason(arguments)),
+        });
     }
 }

@@ -386,7 +386,10 @@ impl Plugin {
                 Ok(answer)
             }
             .await;
-            let answer = ended.map_err(|error| explain(&error, &facts, warm.store.data()))?;
+            let ended = ended.map_err(|error| explain(&error, &facts, warm.store.data()));
+            let peak = warm.store.data().meter.peak();
+            metrics().memory(facts.origin.plugin.as_str(), peak);
+            let answer = ended?;
             warm.calls += 1;
             match (owner, isolation) {
                 (Some(owner), Isolation::PerPrincipal { calls, idle })

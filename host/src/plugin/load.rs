@@ -16,7 +16,7 @@ use super::manifest::{self, Manifest, ManifestError};
 use super::offers::Exports;
 use super::reuse::PluginId;
 use crate::audit::Trail;
-use crate::capability::PluginFacts;
+use crate::capability::{Learned, PluginFacts};
 use crate::config::{self, Grant, PluginName, TenantName};
 use crate::egress::Origin;
 use crate::telemetry::metrics;
@@ -169,6 +169,9 @@ fn load_blocking(
         })?;
     let exports =
         Exports::of(&pre).ok_or_else(|| LoadError::NothingOffered { name: name.clone() })?;
+    let lessons = manifest.backends.iter();
+    let lessons = lessons.map(|backend| (backend.name.clone(), backend.learn.clone()));
+    let lessons = lessons.collect();
     let facts = PluginFacts {
         origin: Origin {
             plugin: name.clone(),
@@ -178,6 +181,7 @@ fn load_blocking(
             trail: Trail::default(),
         },
         choices: plugin.choices.clone(),
+        learned: Arc::new(Learned::new(lessons)),
         settings: serde_json::Value::Object(plugin.settings.clone()).to_string(),
         limits: plugin.limits.clone(),
     };

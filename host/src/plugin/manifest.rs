@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::capability::Lesson;
 use crate::config::{BackendName, PluginName};
 
 /// Name of the custom section.
@@ -56,6 +57,9 @@ pub struct WantedBackend {
     /// Requests it needs, as patterns of a binding's `allow`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requests: Vec<String>,
+    /// What the host is to remember of its answers for later calls.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub learn: Vec<Lesson>,
 }
 
 mod as_text {
@@ -196,6 +200,11 @@ impl FromStr for Manifest {
     fn from_str(text: &str) -> Result<Self, String> {
         let manifest: Self = toml::from_str(text).map_err(|error| error.to_string())?;
         for backend in &manifest.backends {
+            for lesson in &backend.learn {
+                lesson
+                    .check()
+                    .map_err(|error| format!("backend `{}`: learn: {error}", backend.name))?;
+            }
             for request in &backend.requests {
                 request
                     .parse::<crate::config::RequestPattern>()

@@ -29,6 +29,19 @@ const BUCKETS: [f64; 14] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0, 30.0, 60.0,
 ];
 
+/// Bytes: from a small component to more than most may have.
+const SIZES: [f64; 9] = [
+    1_048_576.0,
+    2_097_152.0,
+    4_194_304.0,
+    8_388_608.0,
+    16_777_216.0,
+    33_554_432.0,
+    67_108_864.0,
+    134_217_728.0,
+    268_435_456.0,
+];
+
 /// The metrics of this process.
 #[must_use]
 pub fn metrics() -> &'static Metrics {
@@ -46,6 +59,7 @@ pub struct Metrics {
     tenant_runs: Series<2, Counter>,
     limits: Series<2, Gauge<f64, AtomicU64>>,
     queue_seconds: Series<1, Histogram>,
+    instance_bytes: Series<1, Histogram>,
     instances: Gauge,
     idle_instances: Gauge,
     waiting: Gauge,
@@ -88,6 +102,7 @@ impl Metrics {
             tenant_runs: Series::new(["tenant", "ended"], Counter::default),
             limits: Series::new(["plugin", "limit"], Gauge::default),
             queue_seconds: Series::new(["plugin"], histogram),
+            instance_bytes: Series::new(["plugin"], || Histogram::new(SIZES)),
             instances: Gauge::default(),
             idle_instances: Gauge::default(),
             waiting: Gauge::default(),
@@ -134,6 +149,12 @@ impl Metrics {
             "queue_wait",
             "Time that calls waited for an instance",
             seconds.clone(),
+        );
+        self.instance_bytes.register(
+            all,
+            "instance_memory",
+            "The most linear memory that an instance has had",
+            Some(Unit::Bytes),
         );
         self.backend_requests.register(
             all,
@@ -252,6 +273,15 @@ impl Metrics {
         self.queue_seconds
             .at([plugin.to_owned().into()])
             .observe(time.as_secs_f64());
+    }
+
+    /// An instance has done its work, and had so many bytes of linear memory.
+    pub fn memory(&self, plugin: &str, bytes: usize) {
+        #[expect(clippy::cast_precision_loss, reason = "no instance has 2^53 bytes")]
+        let bytes = bytes as f64;
+        self.instance_bytes
+            .at([plugin.to_owned().into()])
+            .observe(bytes);
     }
 
     /// An instance lives, until the guard is dropped.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::fairness::Fairness;
+use crate::lists::Lists;
 use crate::report::{Record, Report};
 
 /// From this share of its one core on, the generator may be what limits the calls per second.
@@ -40,7 +41,15 @@ pub(crate) fn render(report: &Report) -> String {
     text.push_str(&columns(&starts_table(report, &starts)));
     text.push('\n');
     text.push_str(&columns(&fairness_table(&report.fairness)));
+    text.push('\n');
+    text.push_str(&columns(&lists_table(report)));
     text.push_str(NOTES);
+    let Lists { jobs, sessions, .. } = &report.lists;
+    let _ = writeln!(
+        text,
+        "Lists: of a backup server with {jobs} jobs and {sessions} sessions; × is relative to a program that sends the same\n\
+         requests itself and hands on what comes. Memory is the most linear memory that the instance has had."
+    );
     text
 }
 
@@ -138,6 +147,40 @@ fn fairness_table(all: &[Fairness]) -> Vec<Vec<String>> {
             if one.holds() { "yes" } else { "no" }.to_owned(),
             one.flooded_calls.to_string(),
             one.errors.to_string(),
+        ]);
+    }
+    rows
+}
+
+fn lists_table(report: &Report) -> Vec<Vec<String>> {
+    let head = [
+        "lists",
+        "calls",
+        "requests",
+        "received KiB",
+        "returned KiB",
+        "×",
+        "p50 ms",
+        "direct ms",
+        "×",
+        "memory MiB",
+        "errors",
+    ];
+    let ratio = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.2}"));
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for list in &report.lists.records {
+        rows.push(vec![
+            list.name.to_owned(),
+            list.calls.to_string(),
+            list.requests.to_string(),
+            format!("{:.1}", list.received_bytes / 1024.0),
+            format!("{:.1}", list.returned_bytes / 1024.0),
+            ratio(report.ratio_of_list(list, "bytes")),
+            format!("{:.1}", list.p50_us / 1000.0),
+            format!("{:.1}", list.direct_p50_us / 1000.0),
+            ratio(report.ratio_of_list(list, "p50")),
+            mebibytes(list.memory_bytes),
+            list.errors.to_string(),
         ]);
     }
     rows
