@@ -3,12 +3,11 @@
 
 use super::State;
 use super::bindings::imports::backends as wit;
-use crate::config;
 use crate::egress::Trouble;
 
 impl wit::Host for State {
     fn bound(&mut self) -> wasmtime::Result<Vec<wit::Backend>> {
-        Ok(bound(&self.plugin.origin.backends))
+        Ok(bound(&self.plugin))
     }
 
     fn last_problem(&mut self) -> wasmtime::Result<Option<wit::Problem>> {
@@ -29,21 +28,22 @@ fn kind(trouble: Trouble) -> wit::Trouble {
     }
 }
 
-fn bound(
-    backends: &std::collections::BTreeMap<config::BackendName, std::sync::Arc<config::Binding>>,
-) -> Vec<wit::Backend> {
+fn bound(plugin: &super::PluginFacts) -> Vec<wit::Backend> {
+    let backends = plugin.origin.backends.iter();
     backends
-        .iter()
-        .map(|(name, binding)| wit::Backend {
-            name: name.to_string(),
-            answers: name.to_string(),
-            kind: binding.kind.clone(),
-            title: binding.title.clone(),
-            read_only: binding.read_only,
-            // One binding answers each backend, so there is nothing to choose.
-            default: true,
-            facts: serde_json::Value::Object(binding.facts.clone()).to_string(),
-            extras: Vec::new(),
+        .map(|(name, binding)| {
+            let choice = plugin.choices.get(name);
+            wit::Backend {
+                name: name.to_string(),
+                answers: choice.map_or(name, |choice| &choice.answers).to_string(),
+                kind: binding.kind.clone(),
+                title: binding.title.clone(),
+                read_only: binding.read_only,
+                // Where one binding answers a backend, there is nothing to choose.
+                default: choice.is_none_or(|choice| choice.default),
+                facts: serde_json::Value::Object(binding.facts.clone()).to_string(),
+                extras: Vec::new(),
+            }
         })
         .collect()
 }

@@ -11,6 +11,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::audit::Anchor;
+
 mod address;
 mod at;
 mod auth;
@@ -72,6 +74,8 @@ pub struct Config {
     pub jobs: Jobs,
     /// How changes of files are taken up.
     pub reload: Reload,
+    /// What is recorded, and where. `None`: nothing.
+    pub audit: Option<Audit>,
     /// Every plugin to load, by name.
     pub plugins: BTreeMap<PluginName, Arc<Plugin>>,
     /// Every binding, by name. The binding's credential is resolved into it.
@@ -101,6 +105,27 @@ pub struct Server {
     pub header_timeout: Duration,
     /// Time for the body of a request. Default 30 s.
     pub body_timeout: Duration,
+    /// How often a silent stream of events carries a comment. Default 15 s.
+    pub keep_alive: Duration,
+    /// Sessions of the old era.
+    pub sessions: Sessions,
+}
+
+/// Sessions of the old era over HTTP.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sessions {
+    /// Idle for that long, a session ends. Default 15 min.
+    pub idle_timeout: Duration,
+    /// Sessions at once. Default 10,000.
+    pub max: usize,
+    /// Sessions of one principal at once. Default 1,000.
+    pub max_per_principal: usize,
+    /// Events that one session keeps for replay. Default 256.
+    pub max_events: usize,
+    /// Bytes of them. Default 1 MiB.
+    pub max_event_bytes: usize,
+    /// Bytes of them over all sessions. Default 256 MiB.
+    pub max_event_bytes_in_all: usize,
 }
 
 /// Who may read `/metrics`.
@@ -178,12 +203,33 @@ pub struct Plugin {
     pub grants: Vec<Grant>,
     /// The plugin's name for a backend → the binding that answers it.
     pub backends: BTreeMap<BackendName, Arc<Binding>>,
+    /// Of the backends, those that answer one of the plugin's own that several answer.
+    pub choices: BTreeMap<BackendName, Choice>,
     /// The plugin's settings, handed to it as they are.
     pub settings: serde_json::Map<String, serde_json::Value>,
     /// Links that people may be asked to open: these and all below them.
     pub visit_urls: Vec<url::Url>,
     /// Bounds on each of its calls.
     pub limits: Limits,
+}
+
+/// One of several bindings that answer the same backend of a plugin.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Choice {
+    /// The plugin's own name for the backend.
+    pub answers: BackendName,
+    /// Whether it is the one to take where nobody says which.
+    pub default: bool,
+}
+
+/// Who may confirm what changes something behind a binding.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Confirm {
+    /// Somebody at the client, who is asked.
+    #[default]
+    Person,
+    /// The caller's own word is enough, with a reason.
+    Model,
 }
 
 /// What must be granted by name in `plugins.NAME.grant`.
@@ -235,6 +281,27 @@ pub struct Limits {
     pub result_bytes: usize,
 }
 
+/// The audit log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Audit {
+    /// Where its files are.
+    pub folder: PathBuf,
+    /// The key of its hashes.
+    pub key: SecretSource,
+    /// Where checkpoints go.
+    pub anchor: Option<Anchor>,
+    /// The longest time from a line to its checkpoint. Default 1 min.
+    pub anchor_interval: Duration,
+    /// A file larger than this is set aside. Default 64 MiB.
+    pub max_file_bytes: u64,
+    /// Files set aside that are kept. Default: all.
+    pub keep_files: Option<u32>,
+    /// Whether calls are refused while lines cannot be written. Default: yes.
+    pub refuse_on_failure: bool,
+    /// Tool → the arguments whose values are recorded.
+    pub shown: BTreeMap<String, Vec<String>>,
+}
+
 /// The operator's answer to a backend that a plugin asks for by name.
 #[derive(Debug, PartialEq)]
 pub struct Binding {
@@ -246,6 +313,8 @@ pub struct Binding {
     pub title: Option<String>,
     /// Only GET, HEAD and OPTIONS leave, whatever `allow` says.
     pub read_only: bool,
+    /// Who may confirm what changes something there. Default a person.
+    pub confirm: Confirm,
     /// Non-secret facts for the plugin (a revision, a site), handed to it as they are.
     pub facts: serde_json::Map<String, serde_json::Value>,
     /// `https://host:port[/prefix]`, no query, no userinfo. The guest's path is appended to the prefix.
@@ -338,7 +407,7 @@ pub enum CredentialKind {
     /// OAuth 2.0 token endpoint, RFC 6749.
     OAuth2(OAuth2),
     /// A declared exchange.
-    Login(Login),
+    Login(Box<Login>),
 }
 
 /// An OAuth 2.0 credential. The access token goes out as `Authorization: Bearer …`.

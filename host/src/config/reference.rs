@@ -58,6 +58,7 @@ fn keys() -> String {
         "limits",
         "jobs",
         "reload",
+        "audit",
         "credentials",
         "bindings",
         "plugins",

@@ -13,6 +13,7 @@ use super::matcher::{self, Denial};
 use super::path::{self, GuestPath};
 use super::refusal::Refusal;
 use super::{EgressError, Origin, OwnClientError, tls};
+use crate::audit::Audit;
 use crate::config::{BackendName, Binding, Tls};
 use crate::credential::{self, Endpoint};
 
@@ -37,6 +38,7 @@ impl Exit {
         binding: Arc<Binding>,
         system: &tls::SystemRoots,
         lookup: &Lookup,
+        audit: Audit,
     ) -> Result<Self, EgressError> {
         address::check_literal(&binding).map_err(|kind| EgressError::Address {
             binding: binding.name.clone(),
@@ -60,7 +62,7 @@ impl Exit {
             gate: Gate::new(&binding.traffic),
             circuits: Circuits::new(&binding.traffic),
             endpoint: Endpoint { binding, client },
-            tokens: credential::Cache::new(),
+            tokens: credential::Cache::new(audit),
             own_paths,
             reserved,
         })

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 
+use crate::audit::{Audit, Trail};
 use crate::config::{AddressKind, BackendName, Binding, BindingName, PluginName, TenantName, Tls};
 use crate::telemetry::{NONE, metrics};
 
@@ -54,6 +55,8 @@ pub struct Origin {
     pub http_granted: bool,
     /// The plugin's backends.
     pub backends: Arc<BTreeMap<BackendName, Arc<Binding>>>,
+    /// Where it is recorded what the call asks for.
+    pub trail: Trail,
 }
 
 /// How long the guest wants to wait. Its wishes only shorten what the binding allows.
@@ -146,27 +149,34 @@ pub fn own_client(tls: &Tls, timeout: Duration) -> Result<reqwest::Client, OwnCl
 #[derive(Debug)]
 pub struct Egress {
     exits: BTreeMap<BindingName, Arc<Exit>>,
+    /// Where logins are recorded.
+    audit: Audit,
 }
 
 impl Egress {
     /// Sets up a client for each binding. Connects to nothing and reads no secret.
-    pub fn new(bindings: impl Iterator<Item = Arc<Binding>>) -> Result<Self, EgressError> {
-        Self::with_lookup(bindings, &address::system())
+    pub fn new(
+        bindings: impl Iterator<Item = Arc<Binding>>,
+        audit: Audit,
+    ) -> Result<Self, EgressError> {
+        Self::with_lookup(bindings, &address::system(), audit)
     }
 
     /// The same with another way of looking names up.
     pub fn with_lookup(
         bindings: impl Iterator<Item = Arc<Binding>>,
         lookup: &Lookup,
+        audit: Audit,
     ) -> Result<Self, EgressError> {
         let system = tls::SystemRoots::default();
         let exits = bindings
             .map(|binding| {
-                let exit = Exit::new(binding.clone(), &system, lookup)?;
-                Ok((binding.name.clone(), Arc::new(exit)))
+                let name = binding.name.clone();
+                let exit = Exit::new(binding, &system, lookup, audit.clone())?;
+                Ok((name, Arc::new(exit)))
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { exits })
+        Ok(Self { exits, audit })
     }
 
     /// The way out for other bindings. What is bound as before keeps its connections, limits and logins; of what is bound
@@ -183,12 +193,15 @@ impl Egress {
                 let same = same.filter(|exit| **exit.binding() == *binding);
                 let exit = match same {
                     Some(exit) => exit.clone(),
-                    None => Arc::new(Exit::new(binding, &system, &lookup)?),
+                    None => Arc::new(Exit::new(binding, &system, &lookup, self.audit.clone())?),
                 };
                 Ok((name, exit))
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { exits })
+        Ok(Self {
+            exits,
+            audit: self.audit.clone(),
+        })
     }
 
     /// Sends a guest's request to the backend that its authority names: `http://BACKEND/path?query`, with either
@@ -225,6 +238,9 @@ impl Egress {
             Err(Failed { refusal, detail }) => {
                 match refusal.trouble {
                     Trouble::Denied | Trouble::InvalidInput => {
+                        origin
+                            .trail
+                            .denial(refusal.message.lines().next().unwrap_or_default());
                         tracing::info!(trouble = %refusal.trouble, reason = refusal.message, "request refused");
                     }
                     Trouble::Unavailable | Trouble::TimedOut | Trouble::Internal => {
@@ -298,6 +314,7 @@ impl Egress {
             exit,
             scheme: uri.scheme_str().unwrap_or("http").to_owned(),
             method,
+            path: path.text,
             url,
             headers,
             deadlines,
@@ -397,6 +414,7 @@ mod tests {
             kind: "vbr".to_owned(),
             title: None,
             read_only: false,
+            confirm: crate::config::Confirm::Person,
             facts: serde_json::Map::new(),
             url: url.parse().unwrap(),
             tls: Tls::SystemRoots,
@@ -456,7 +474,7 @@ mod tests {
             })
         };
         let before = [named("a", "http://one"), named("b", "http://one")];
-        let before = Egress::new(before.into_iter()).unwrap();
+        let before = Egress::new(before.into_iter(), Audit::default()).unwrap();
         let after = [named("a", "http://one"), named("b", "http://two")];
         let after = before.rebound(after.into_iter()).unwrap();
         let same = |name: &str| {

@@ -6,10 +6,11 @@ use std::sync::{Arc, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
 use futures::future::join_all;
-use tokio::sync::{Mutex, broadcast, mpsc};
+use tokio::sync::{Mutex, broadcast};
 use tokio::task::JoinSet;
 
-use crate::capability::{Changed, Principal};
+use crate::audit::{Audit, Event, Kind};
+use crate::capability::{Changed, Changes, Principal};
 use crate::catalog::{Catalog, OfferError};
 use crate::config::{Ability, Config, Location, PluginName, TenantName};
 use crate::egress::{Egress, EgressError};
@@ -18,6 +19,7 @@ use crate::jobs::Jobs;
 use crate::plugin::{self, Engine, EngineError};
 use crate::policy;
 
+mod audit;
 mod candidate;
 mod changes;
 mod files;
@@ -27,6 +29,7 @@ mod reload;
 mod standing;
 mod watch;
 
+pub use audit::AuditStartError;
 use candidate::Candidate;
 use reload::Current;
 pub use reload::{ConfigurationChange, Outcome, Reloaded, Taken};
@@ -52,10 +55,28 @@ pub struct Host {
     /// Where the configuration is read again, if it is.
     location: OnceLock<Location>,
     engine: Arc<Engine>,
-    news: broadcast::Sender<Changed>,
+    news: broadcast::Sender<News>,
     watching: Arc<watch::Watching>,
+    audit: Audit,
     /// Gathers changes, looks at watched resources and at files; ends with the host.
     background: std::sync::Mutex<JoinSet<()>>,
+}
+
+/// Something changed.
+#[derive(Clone, Debug)]
+pub struct News {
+    /// What.
+    pub what: Changed,
+    /// Whom it concerns; `None`: everybody.
+    pub tenant: Option<TenantName>,
+}
+
+impl News {
+    /// Whether it concerns a tenant.
+    #[must_use]
+    pub fn concerns(&self, tenant: &TenantName) -> bool {
+        self.tenant.as_ref().is_none_or(|only| only == tenant)
+    }
 }
 
 /// A plugin that is not on offer, or not in the version that it should be.
@@ -73,6 +94,9 @@ pub enum StartError {
     /// The way out.
     #[error("cannot set up the bindings")]
     Egress(#[from] EgressError),
+    /// The audit log.
+    #[error("cannot set up the audit log")]
+    Audit(#[from] AuditStartError),
     /// The sandbox.
     #[error("cannot set up the sandbox")]
     Engine(#[from] EngineError),
@@ -122,9 +146,15 @@ impl Host {
     /// Sets up egress and sandbox, loads every plugin, makes the catalog. A plugin that does not load is a
     /// [`Problem`] and the others are served. Call it on the I/O runtime.
     pub async fn start(config: &Config) -> Result<Arc<Self>, StartError> {
-        let egress = Arc::new(Egress::new(config.bindings.values().cloned())?);
-        let (said, heard) = mpsc::channel(changes::QUEUE);
-        let engine = Engine::new(&config.runtime, egress, said)?;
+        let audit = audit::open(config).await?;
+        let egress = Egress::new(config.bindings.values().cloned(), audit.clone())?;
+        let changes = Changes::default();
+        let engine = Engine::new(
+            &config.runtime,
+            Arc::new(egress),
+            changes.clone(),
+            audit.clone(),
+        )?;
         let plugins = config.plugins.values();
         let loaded = join_all(plugins.map(|plugin| candidate::load(&engine, plugin))).await;
         let standing = Standing::new(config);
@@ -151,7 +181,7 @@ impl Host {
         Ok(Arc::new_cyclic(|host| {
             let watching = Arc::new(watch::Watching::default());
             let mut background = JoinSet::new();
-            background.spawn(changes::gather(host.clone(), heard));
+            background.spawn(changes::gather(host.clone(), changes));
             background.spawn(watch::look(host.clone(), watching.clone()));
             Self {
                 catalog: Arc::new(ArcSwap::from_pointee(catalog)),
@@ -167,6 +197,7 @@ impl Host {
                 engine,
                 news: broadcast::Sender::new(NEWS),
                 watching,
+                audit,
                 background: std::sync::Mutex::new(background),
             }
         }))
@@ -222,18 +253,24 @@ impl Host {
         self.catalog.load_full()
     }
 
+    /// Where everything that matters is recorded: `host.audit().record(Event::new(Kind::Reload).outcome("ok"))`.
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
     /// What changes from now on.
     #[must_use]
-    pub fn news(&self) -> broadcast::Receiver<Changed> {
+    pub fn news(&self) -> broadcast::Receiver<News> {
         self.news.subscribe()
     }
 
     /// Looks at a resource for changes, which are told as news, until the subscription is dropped. `None`: nobody reads
     /// it, or too many are watched.
     #[must_use]
-    pub fn watch(&self, uri: &str) -> Option<Subscription> {
+    pub fn watch(&self, uri: &str, tenant: &TenantName) -> Option<Subscription> {
         let catalog = self.catalog();
-        let subscription = self.watching.subscribe(uri, catalog.reader(uri)?);
+        let subscription = self.watching.subscribe(tenant, uri, catalog.reader(uri)?);
         let now = self.catalog();
         if !Arc::ptr_eq(&now, &catalog) {
             // Exchanged meanwhile, perhaps after everything else was moved.
@@ -248,9 +285,9 @@ impl Host {
         self.standing.problems()
     }
 
-    fn tell(&self, changed: Changed) {
+    fn tell(&self, news: News) {
         // Nobody listens: then nobody needs to know.
-        let _ = self.news.send(changed);
+        let _ = self.news.send(news);
     }
 
     /// Lists what a plugin says has changed, makes the next catalog, and tells everybody.
@@ -273,7 +310,7 @@ impl Host {
             .into_iter()
             .chain(resources)
             .filter(own)
-            .for_each(|changed| self.tell(changed));
+            .for_each(|what| self.tell(News { what, tenant: None }));
     }
 
     /// What does not list leaves the catalog as it is, and so does what would push another plugin out of it: names belong
@@ -335,6 +372,12 @@ impl Host {
         let catalog = Arc::new(catalog);
         self.catalog.store(catalog.clone());
         self.watching.moved(&catalog);
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.audit.record(Event::new(Kind::Stop));
     }
 }
 

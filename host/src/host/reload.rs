@@ -12,7 +12,7 @@ use futures::future::join_all;
 use serde::Serialize;
 
 use super::candidate::{self, Candidate};
-use super::{Host, catalog_of};
+use super::{Host, News, catalog_of};
 use crate::capability::Changed;
 use crate::catalog::{List, OfferError};
 use crate::config::{self, Config, Location, PluginName};
@@ -126,7 +126,10 @@ impl Host {
         self.refresh(&current, &mut progress).await;
         // Once for each list, however many plugins changed it.
         for changed in progress.lists {
-            self.tell(changed);
+            self.tell(News {
+                what: changed,
+                tenant: None,
+            });
         }
         let reloaded = self.told(&current, configuration, progress.outcomes).await;
         log(&reloaded);
@@ -439,6 +442,7 @@ fn needs_restart(started: &Config, next: &Config) -> Vec<&'static str> {
         ("auth", started.auth == next.auth),
         ("runtime", started.runtime == next.runtime),
         ("jobs", started.jobs == next.jobs),
+        ("audit", started.audit == next.audit),
     ];
     let changed = tables.into_iter().filter(|(_, same)| !same);
     changed.map(|(table, _)| table).collect()
@@ -451,6 +455,7 @@ fn at_run_time(started: &Config, next: Config) -> Config {
         auth: _,
         runtime: _,
         jobs: _,
+        audit: _,
         reload,
         plugins,
         bindings,

@@ -21,7 +21,8 @@ use super::ask::{self, AskError, Question};
 use super::follow::{self, OwnCall};
 use super::seal::{Binding, Sealer};
 use super::session::Session;
-use super::{convert, started};
+use super::{convert, record, started};
+use crate::audit::Trail;
 use crate::catalog::{Catalog, Prompt, Tool};
 use crate::config::Ability;
 use crate::host::{Host, random_id};
@@ -29,8 +30,12 @@ use crate::jobs::{Job, Start};
 use crate::plugin::wit::prompts::PromptOutcome;
 use crate::plugin::wit::resources::ReadOutcome;
 use crate::plugin::wit::tools::{JobSupport, Outcome};
-use crate::plugin::wit::values::{Capability, Cause, Failure, InputNeeded, RequestError};
-use crate::plugin::{Abilities, Answer, Asked, CallError, CallInfo, Event, Plugin, Principal};
+use crate::plugin::wit::values::{
+    Ask, Capability, Cause, Failure, InputNeeded, InputRequest, RequestError,
+};
+use crate::plugin::{
+    Abilities, Answer, Asked, CallError, CallInfo, Event, Plugin, Principal, Reply,
+};
 use crate::policy::{self, Action};
 use crate::telemetry::metrics;
 
@@ -93,7 +98,7 @@ pub enum Asking<'a> {
         sealer: &'a Sealer,
     },
     /// By requests, while it waits (old era).
-    Requests(&'a Session),
+    Requests(Session),
 }
 
 /// What is to be done, looked up and checked.
@@ -223,7 +228,7 @@ impl Target {
 }
 
 impl Served {
-    fn plugin(&self) -> &Arc<Plugin> {
+    pub(super) fn plugin(&self) -> &Arc<Plugin> {
         match self {
             Self::Tool { tool, .. } => &tool.plugin,
             Self::Prompt { prompt, .. } => &prompt.plugin,
@@ -240,7 +245,7 @@ impl Served {
     }
 
     /// Method, name and arguments, for what is sealed.
-    fn identity(&self) -> (&'static str, &str, String) {
+    pub(super) fn identity(&self) -> (&'static str, &str, String) {
         match self {
             Self::Tool { tool, arguments } => ("tools/call", &tool.name, arguments.clone()),
             Self::Prompt { prompt, arguments } => (
@@ -314,14 +319,34 @@ enum Round {
 pub async fn call(target: &Target, caller: Caller<'_>) -> Result<Ended, ErrorData> {
     match target {
         Target::Own(own) => follow::call(own, &caller).await,
-        Target::Served(served @ Served::Tool { tool, .. }) => {
-            let measured = metrics().call(tool.plugin.name().as_str(), &tool.name);
-            let ended = rounds(served, caller).await;
-            measured.ended(word(&ended));
+        Target::Served(served) => {
+            let measured = match served {
+                Served::Tool { tool, .. } => {
+                    Some(metrics().call(tool.plugin.name().as_str(), &tool.name))
+                }
+                Served::Prompt { .. } | Served::Resource { .. } => None,
+            };
+            let ended = recorded(served, caller).await;
+            if let Some(measured) = measured {
+                measured.ended(word(&ended));
+            }
             ended
         }
-        Target::Served(served) => rounds(served, caller).await,
     }
+}
+
+/// Checks that it is allowed and serves it, with a line in the audit log.
+async fn recorded(served: &Served, caller: Caller<'_>) -> Result<Ended, ErrorData> {
+    let record = record::begin(served, &caller)?;
+    let trail = record.trail();
+    if let Err(error) = allowed(&caller.principal, served.ability(), served.plugin()) {
+        trail.denial(&error.message);
+        record.end("denied");
+        return Err(error);
+    }
+    let ended = rounds(served, caller, &trail).await;
+    record.end(record::outcome(&ended));
+    ended
 }
 
 /// How a call of a tool ended, for metrics.
@@ -336,9 +361,8 @@ fn word(ended: &Result<Ended, ErrorData>) -> &'static str {
     }
 }
 
-async fn rounds(target: &Served, caller: Caller<'_>) -> Result<Ended, ErrorData> {
+async fn rounds(target: &Served, caller: Caller<'_>, trail: &Trail) -> Result<Ended, ErrorData> {
     let plugin = target.plugin();
-    allowed(&caller.principal, target.ability(), plugin)?;
     if let Served::Tool { tool, .. } = target {
         can_follow(tool, &caller)?;
     }
@@ -369,12 +393,21 @@ async fn rounds(target: &Served, caller: Caller<'_>) -> Result<Ended, ErrorData>
                 ..ask::abilities(plugin, caller.abilities)
             },
             asked,
+            trail: trail.clone(),
         };
         let needed = match target.run(info).await? {
             Round::Ended(ended) => return Ok(ended),
             Round::Asks(needed) => needed,
             Round::Starts(start) => return started::answer(start, &caller).await,
         };
+        if let Some(answers) = confirmed(target, &caller.principal, &needed.requests) {
+            asked = Asked {
+                continuation: Some(needed.continuation),
+                answers,
+                volunteered: BTreeMap::new(),
+            };
+            continue;
+        }
         let ready = match ask::questions(plugin, caller.abilities, needed.requests) {
             Ok(ready) => ready,
             Err(AskError::Client(capabilities)) if !matches!(caller.asking, Asking::Nobody) => {
@@ -423,6 +456,47 @@ async fn rounds(target: &Served, caller: Caller<'_>) -> Result<Ended, ErrorData>
         }
     }
     target.refused(format!("the call asked more than {MAX_ROUNDS} times"))
+}
+
+/// The answers to questions that are all confirmations which the caller gave in the arguments, where the operator takes
+/// its word. What was confirmed, by whom and why, is written down here.
+fn confirmed(
+    target: &Served,
+    principal: &Principal,
+    requests: &[InputRequest],
+) -> Option<BTreeMap<String, Reply>> {
+    // The arguments themselves are looked at: a plugin that claims to have been told is not believed.
+    let Served::Tool { arguments, .. } = target else {
+        return None;
+    };
+    let arguments: Value = serde_json::from_str(arguments).ok()?;
+    if requests.is_empty() || arguments["confirm"] != true {
+        return None;
+    }
+    let plugin = target.plugin();
+    let mut answers = BTreeMap::new();
+    for request in requests {
+        policy::may_ask(plugin, &request.ask).ok()?;
+        let reason = policy::confirmed_by_caller(plugin, &request.ask)?;
+        if arguments["reason"].as_str().map(str::trim) != Some(reason) {
+            return None;
+        }
+        let answer = json!({ "confirm": true, "reason": reason }).to_string();
+        answers.insert(request.key.clone(), Reply::Accepted(answer));
+    }
+    for request in requests {
+        if let Ask::Confirm(confirm) = &request.ask {
+            tracing::info!(
+                plugin = %plugin.name(),
+                tenant = %principal.tenant,
+                subject = principal.subject.as_deref().unwrap_or_default(),
+                what = %shorten(&confirm.message),
+                reason = %shorten(confirm.reason_given.as_deref().unwrap_or_default()),
+                "confirmed by the caller's own word"
+            );
+        }
+    }
+    Some(answers)
 }
 
 /// A tool that always starts a job is of no use to who cannot follow one.

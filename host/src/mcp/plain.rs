@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::call::{Asking, Caller, Ended, Follow, Target, call, told};
-use super::{Server, convert, envelope, follow};
+use super::{Server, convert, envelope, follow, record};
 use crate::catalog::Catalog;
 use crate::config::{Ability, PluginName};
 use crate::host::Host;
@@ -142,7 +142,10 @@ pub async fn plain(server: &Server, given: PlainCall) -> Result<Answer, Refused>
     envelope::may_call(&catalog, &given.principal, &given.tool).map_err(Refused::Scope)?;
     let target = match Target::tool(&catalog, &given.tool, given.arguments) {
         Ok(target) => target,
-        Err(Ok(misfit)) => return Err(Refused::Invalid(text(&misfit))),
+        Err(Ok(misfit)) => {
+            record::misfit(&catalog, &given.tool, &given.principal);
+            return Err(Refused::Invalid(text(&misfit)));
+        }
         Err(Err(unknown)) => return Err(Refused::Unknown(unknown.message.into_owned())),
     };
     if let (Target::Own(_), None) = (&target, host.jobs()) {

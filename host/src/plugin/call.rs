@@ -13,8 +13,9 @@ use super::cpu::{Meter, Metered};
 use super::engine::Engine;
 use super::manifest::Manifest;
 use super::offers::Exports;
+use crate::audit::{Audit, Event, Kind, Trail};
 use crate::capability::{CallInfo, Context, PluginFacts, State, Stderr};
-use crate::config::{Grant, Limits, PluginName};
+use crate::config::{Binding, Grant, Limits, PluginName};
 use crate::telemetry::metrics;
 
 /// A loaded plugin. Cheap to share; every call gets an instance of its own.
@@ -189,6 +190,26 @@ impl Plugin {
         &self.manifest.name
     }
 
+    /// The log that its calls are recorded in.
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        &self.engine.audit
+    }
+
+    /// An event that is about this plugin.
+    #[must_use]
+    pub fn event(&self, kind: Kind) -> Event {
+        let version = self.manifest.version.to_string();
+        Event::new(kind).plugin(self.name().as_str(), &version, &self.digest)
+    }
+
+    /// For calls of the host's own, which have no line: what they are denied has one.
+    #[must_use]
+    pub fn own_trail(&self) -> Trail {
+        let event = self.event(Kind::Denial).with("by", "host");
+        self.audit().trail(event)
+    }
+
     /// Bounds on each call.
     #[must_use]
     pub fn limits(&self) -> &Limits {
@@ -224,6 +245,13 @@ impl Plugin {
         }
     }
 
+    /// The binding behind one of the plugin's backends.
+    #[must_use]
+    pub fn binding(&self, backend: &str) -> Option<&Binding> {
+        let name = backend.parse().ok()?;
+        self.facts.origin.backends.get(&name).map(AsRef::as_ref)
+    }
+
     /// Whether people may be asked to open this link.
     #[must_use]
     pub fn may_send_to(&self, link: &url::Url) -> bool {
@@ -242,7 +270,11 @@ impl Plugin {
         operation: Operation<T>,
     ) -> Result<T, CallError> {
         let run = metrics().run(self.name().as_str());
+        let trail = info.trail.clone();
         let ended = self.run_within(info, operation).await;
+        if let Err(error) = &ended {
+            trail.stopped(error.word());
+        }
         run.ended(ended.as_ref().err().map_or("answered", CallError::word));
         ended
     }

@@ -11,6 +11,7 @@ use wasmtime::component::Linker;
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use super::cache::Cache;
+use crate::audit::Audit;
 use crate::capability::{self, Changes, State};
 use crate::config;
 use crate::egress::Egress;
@@ -31,6 +32,8 @@ pub struct Engine {
     pub(super) linker: Linker<State>,
     pub(super) cache: Arc<Cache>,
     pub(super) egress: Arc<Egress>,
+    /// Where calls are recorded.
+    pub(super) audit: Audit,
     /// Where plugins say that something changed.
     pub(super) changes: Changes,
     /// The runtime whose threads serve I/O.
@@ -78,6 +81,7 @@ impl Engine {
         runtime: &config::Runtime,
         egress: Arc<Egress>,
         changes: Changes,
+        audit: Audit,
     ) -> Result<Arc<Self>, EngineError> {
         let failed = |source| EngineError::Wasmtime {
             instances: runtime.max_instances,
@@ -91,6 +95,7 @@ impl Engine {
             linker,
             cache,
             egress,
+            audit,
             changes,
             io: Handle::current(),
             guests: Arc::new(Guests::start(runtime.guest_threads).map_err(EngineError::Threads)?),
@@ -110,6 +115,7 @@ impl Engine {
             cache: self.cache.clone(),
             egress,
             changes: self.changes.clone(),
+            audit: self.audit.clone(),
             io: self.io.clone(),
             guests: self.guests.clone(),
             instances: self.instances.clone(),

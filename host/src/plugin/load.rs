@@ -12,6 +12,7 @@ use super::call::Plugin;
 use super::engine::Engine;
 use super::manifest::{self, Manifest, ManifestError};
 use super::offers::Exports;
+use crate::audit::Trail;
 use crate::capability::PluginFacts;
 use crate::config::{self, Grant, PluginName, TenantName};
 use crate::egress::Origin;
@@ -194,7 +195,9 @@ fn load_blocking(
             tenant,
             http_granted: plugin.grants.contains(&Grant::Http),
             backends: Arc::new(plugin.backends.clone()),
+            trail: Trail::default(),
         },
+        choices: plugin.choices.clone(),
         settings: serde_json::Value::Object(plugin.settings.clone()).to_string(),
         limits: plugin.limits.clone(),
     };

@@ -6,7 +6,7 @@
 
 mod ask;
 
-pub use ask::{AskRefused, may_ask};
+pub use ask::{AskRefused, confirmed_by_caller, may_ask};
 
 use crate::capability::Principal;
 use crate::config::{Ability, PluginName};

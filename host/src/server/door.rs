@@ -192,6 +192,15 @@ mod tests {
             max_connections: 1,
             header_timeout: Duration::from_secs(1),
             body_timeout: Duration::from_secs(1),
+            keep_alive: Duration::from_secs(1),
+            sessions: config::Sessions {
+                idle_timeout: Duration::from_secs(1),
+                max: 1,
+                max_per_principal: 1,
+                max_events: 1,
+                max_event_bytes: 1,
+                max_event_bytes_in_all: 1,
+            },
         };
         Door::new(&settings, None, settings.listen)
     }

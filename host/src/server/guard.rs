@@ -10,21 +10,19 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Collected, LengthLimitError, Limited};
 
 use super::challenge::{self, Credentials};
 use super::problem::{Face, Problem};
-use super::sessions::Owners;
 use crate::auth::Authenticator;
 use crate::host::Host;
-use crate::mcp::envelope;
+use crate::mcp::envelope::{self, Envelope, Era};
+use crate::mcp::sessions::Sessions;
 use crate::plugin::Principal;
 use crate::policy::Missing;
 
-const SESSION: &str = "mcp-session-id";
-const VERSION: &str = "mcp-protocol-version";
-/// The first revision without sessions; revisions are dates, so text compares them.
-const WITHOUT_SESSIONS: &str = "2026-07-28";
+pub(super) const SESSION: &str = "mcp-session-id";
+pub(super) const VERSION: &str = "mcp-protocol-version";
 
 /// Bytes of a refusal of rmcp's that are passed on.
 const LONGEST_REFUSAL: usize = 64 * 1024;
@@ -34,9 +32,16 @@ const LONGEST_REFUSAL: usize = 64 * 1024;
 pub(super) struct Guard {
     pub(super) host: Arc<Host>,
     pub(super) callers: Callers,
-    pub(super) owners: Owners,
+    pub(super) sessions: Arc<Sessions>,
     pub(super) max_body: usize,
     pub(super) body_timeout: Duration,
+}
+
+/// A message of the old era, read and looked at.
+#[derive(Clone, Debug)]
+pub(super) struct Message {
+    pub(super) envelope: Envelope,
+    pub(super) body: Bytes,
 }
 
 /// How callers are known.
@@ -99,27 +104,29 @@ pub(super) async fn guard(
     };
     // Nobody further in needs the token: rmcp hands the headers to handlers, and somebody would log them.
     request.headers_mut().remove(header::AUTHORIZATION);
-    if let Err(refused) = guard.check_session(request.headers_mut(), &principal) {
-        return refused.unread().respond(Face::Mcp);
-    }
     if request.method() == Method::POST {
         request = match guard.check_message(request, &principal).await {
             Ok(request) => request,
             Err(refused) => return refused.respond(Face::Mcp),
         };
+    } else {
+        let version = request.headers().get(VERSION).and_then(text);
+        let era = envelope::era(version);
+        request.extensions_mut().insert(era);
     }
-    request.extensions_mut().insert(principal.clone());
+    if request.extensions().get() == Some(&Era::New) {
+        // It means nothing there, and so that nobody finds a meaning it goes no further.
+        request.headers_mut().remove(SESSION);
+    }
+    request.extensions_mut().insert(principal);
     let response = next.run(request).await;
-    if let Some(id) = response.headers().get(SESSION).and_then(text) {
-        guard.owners.opened_by(id, &principal);
-    }
-    if is_bare_refusal(&response) {
-        return in_form(response).await;
-    }
     if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
         // rmcp says that of every body it cannot read; the media type was checked above.
         let text = "the body is no message of MCP";
         return Problem::new(StatusCode::BAD_REQUEST, "invalid_request", text).respond(Face::Mcp);
+    }
+    if is_bare_refusal(&response) {
+        return in_form(response).await;
     }
     response
 }
@@ -135,7 +142,7 @@ fn is_bare_refusal(response: &Response) -> bool {
 async fn in_form(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     let text = Limited::new(body, LONGEST_REFUSAL).collect().await;
-    let text = text.map(|text| text.to_bytes()).unwrap_or_default();
+    let text = text.map(Collected::to_bytes).unwrap_or_default();
     let body = envelope::refusal_body(&String::from_utf8_lossy(&text));
     parts.headers.remove(header::CONTENT_LENGTH);
     let json = HeaderValue::from_static("application/json");
@@ -157,45 +164,34 @@ pub(super) async fn know(
     request.extensions_mut().insert(principal);
     let response = next.run(request).await;
     match response.extensions().get::<Missing>() {
-        Some(missing) => guard.callers.insufficient(missing).into_response(),
+        Some(missing) => {
+            let problem = guard.callers.insufficient(missing);
+            let is_unread = response.headers().contains_key(header::CONNECTION);
+            let problem = if is_unread { problem.unread() } else { problem };
+            problem.into_response()
+        }
         None => response,
     }
 }
 
 impl Guard {
-    #[expect(
-        clippy::result_large_err,
-        reason = "passed on once, at the end of a request"
-    )]
-    fn check_session(&self, headers: &mut HeaderMap, principal: &Principal) -> Result<(), Problem> {
-        let Some(id) = headers.get(SESSION) else {
-            return Ok(());
-        };
-        let version = headers.get(VERSION).and_then(text);
-        if version.is_some_and(|version| version >= WITHOUT_SESSIONS) {
-            // It means nothing there, and so that nobody finds a meaning it goes no further.
-            headers.remove(SESSION);
-            return Ok(());
-        }
-        if text(id).is_some_and(|id| self.owners.is_of(id, principal)) {
-            Ok(())
-        } else {
-            let text = "there is no such session";
-            Err(Problem::new(StatusCode::NOT_FOUND, "no_session", text))
-        }
-    }
-
     /// Reads the message and looks at it; the request goes on with its body in memory.
     async fn check_message(
         &self,
         request: Request,
         principal: &Principal,
     ) -> Result<Request, Problem> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let body = self.read(&parts.headers, body).await?;
         let envelope = envelope::look(&body).map_err(Problem::no_message)?;
         envelope::may_send(&self.host.catalog(), principal, &envelope)
             .map_err(|missing| self.callers.insufficient(&missing))?;
+        let era = envelope.era(parts.headers.get(VERSION).and_then(text));
+        parts.extensions.insert(era);
+        if era == Era::Old {
+            let body = body.clone();
+            parts.extensions.insert(Message { envelope, body });
+        }
         Ok(Request::from_parts(parts, Body::from(body)))
     }
 
@@ -245,7 +241,7 @@ async fn discard(mut body: Body) {
     while let Some(Ok(_)) = body.frame().await {}
 }
 
-fn text(value: &HeaderValue) -> Option<&str> {
+pub(super) fn text(value: &HeaderValue) -> Option<&str> {
     value.to_str().ok()
 }
 

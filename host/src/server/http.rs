@@ -5,25 +5,29 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{any, get};
 use http::{Method, StatusCode};
-use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::door::{self, Door};
-use super::guard::{self, Callers, Guard};
+use super::guard::{self, Callers, Guard, Message};
 use super::problem::{Face, Problem};
-use super::sessions::{Owned, Owners};
-use super::{admin, connections, jobs, metadata, openapi, rest, status, ui};
+use super::sessions::{OldEra, Visit};
+use super::{admin, connections, jobs, metadata, openapi, operator, rest, status, ui};
 use crate::auth::{Authenticator, IssuerError};
 use crate::config::{self, Config, MetricsReaders};
 use crate::host::{Host, anonymous_principal, local_principal};
+use crate::mcp::envelope::Era;
+use crate::mcp::sessions::Sessions;
 use crate::mcp::{Handler, Server};
+use crate::plugin::Principal;
 use crate::telemetry::{NONE, metrics};
 
 /// Why HTTP is not served.
@@ -85,15 +89,14 @@ fn routes(
     let settings = &config.server;
     let auth = config.auth.as_ref();
     let oauth = auth.and_then(|auth| auth.oauth.as_ref());
-    let owners = Owners::default();
+    let server = Server::new(host.clone(), stop.clone());
     let guard = Arc::new(Guard {
-        host: host.clone(),
+        host,
         callers: callers(auth, address)?,
-        owners: owners.clone(),
+        sessions: Sessions::new(server.clone(), settings.sessions.clone()),
         max_body: settings.max_request_bytes,
         body_timeout: settings.body_timeout,
     });
-    let server = Server::new(host);
     let status = status::Cx {
         guard: guard.clone(),
         authentication: auth.is_some(),
@@ -112,10 +115,23 @@ fn routes(
             guard: guard.clone(),
             server: server.clone(),
         }))
+        .route(
+            "/mcp-sessions",
+            get(operator::list_sessions).with_state(guard.sessions.clone()),
+        )
         .route("/openapi.json", get(openapi::show).with_state(document))
+        // Each time before a layer: what is set after it would stand outside.
+        .method_not_allowed_fallback(no_method)
         .layer(known.clone());
+    let mcp = Arc::new(Mcp {
+        old_era: OldEra {
+            sessions: guard.sessions.clone(),
+            keep_alive: settings.keep_alive,
+        },
+        new_era: new_era(server, settings),
+    });
     let mut inside = Router::new()
-        .nest_service("/mcp", mcp(server, owners, settings, stop))
+        .nest_service("/mcp", any(serve_mcp).with_state(mcp))
         .layer(from_fn_with_state(guard, guard::guard))
         .merge(plain)
         .merge(ui::routes());
@@ -145,34 +161,55 @@ fn routes(
     let door = Arc::new(Door::new(settings, auth, address));
     Ok(inside
         .fallback(nothing)
-        .layer(from_fn_with_state(door, come_in))
-        .merge(outside)
         .method_not_allowed_fallback(no_method)
+        .layer(from_fn_with_state(door, come_in))
+        .merge(outside.method_not_allowed_fallback(no_method))
         .layer(from_fn(measure)))
 }
 
-/// MCP itself, both eras.
-fn mcp(
+/// MCP, both eras.
+struct Mcp {
+    old_era: OldEra,
+    new_era: StreamableHttpService<Handler, NeverSessionManager>,
+}
+
+fn new_era(
     server: Arc<Server>,
-    owners: Owners,
     settings: &config::Server,
-    stop: &CancellationToken,
-) -> StreamableHttpService<Handler, Owned<LocalSessionManager>> {
-    let sessions = Owned {
-        inner: LocalSessionManager::default(),
-        owners,
-    };
+) -> StreamableHttpService<Handler, NeverSessionManager> {
     StreamableHttpService::new(
         move || Ok(Handler::of_requests(server.clone())),
-        Arc::new(sessions),
+        Arc::new(NeverSessionManager::default()),
+        // Without its token for stopping: that would cut calls off. Who listens is told by `Server`.
         StreamableHttpServerConfig::default()
+            .with_legacy_session_mode(false)
             .with_json_response(true)
+            .with_sse_keep_alive(Some(settings.keep_alive))
             // The door has looked at both.
             .disable_allowed_hosts()
             .disable_allowed_origins()
-            .with_max_request_body_bytes(settings.max_request_bytes)
-            .with_cancellation_token(stop.child_token()),
+            .with_max_request_body_bytes(settings.max_request_bytes),
     )
+}
+
+/// `/mcp`, behind the guard: each request carries its principal and its era.
+async fn serve_mcp(State(mcp): State<Arc<Mcp>>, mut request: Request) -> Response {
+    if request.extensions().get() == Some(&Era::New) {
+        return mcp.new_era.handle(request).await.map(Body::new);
+    }
+    let message = request.extensions_mut().remove::<Message>();
+    let Some(principal) = request.extensions().get::<Principal>() else {
+        let text = "nobody knows who sent this";
+        return Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", text)
+            .respond(Face::Mcp);
+    };
+    let visit = Visit {
+        method: request.method(),
+        headers: request.headers(),
+        principal,
+        message: message.as_ref().map(|one| (&one.envelope, &one.body)),
+    };
+    mcp.old_era.serve(&visit)
 }
 
 async fn nothing() -> Problem {

@@ -9,6 +9,7 @@ pub mod http;
 mod jobs;
 mod metadata;
 mod openapi;
+mod operator;
 mod problem;
 mod rest;
 mod sessions;

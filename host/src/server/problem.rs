@@ -10,9 +10,12 @@ use crate::mcp::envelope::{self, NoMessage};
 use crate::policy::Missing;
 use crate::telemetry::metrics;
 
-/// A request that is not served.
+/// A request that is not served. Boxed, because it is an error of what is mostly small.
 #[derive(Debug)]
-pub(super) struct Problem {
+pub(super) struct Problem(Box<Told>);
+
+#[derive(Debug)]
+struct Told {
     status: StatusCode,
     /// For programs; one of few, and never changed.
     code: &'static str,
@@ -38,6 +41,8 @@ enum Form {
     Request,
     /// A body that is no message.
     Message(NoMessage),
+    /// A header that contradicts the message.
+    Mismatch,
     /// RFC 6750: the token.
     Token,
 }
@@ -62,7 +67,7 @@ impl Face {
 
 impl Problem {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Told {
             status,
             code,
             message: message.into(),
@@ -73,7 +78,7 @@ impl Problem {
             form: Form::Request,
             missing: None,
             is_outcome: false,
-        }
+        }))
     }
 
     /// What a call came to that was served. It is no refusal.
@@ -82,31 +87,32 @@ impl Problem {
         code: &'static str,
         message: impl Into<String>,
     ) -> Self {
-        Self {
-            is_outcome: true,
-            ..Self::new(status, code, message)
-        }
+        let mut problem = Self::new(status, code, message);
+        problem.0.is_outcome = true;
+        problem
     }
 
     /// Scopes are missing.
     pub(super) fn missing(missing: Missing) -> Self {
         let text = missing.to_string();
-        Self {
-            missing: Some(missing),
-            ..Self::new(StatusCode::FORBIDDEN, "insufficient_scope", text)
-        }
+        let mut problem = Self::new(StatusCode::FORBIDDEN, "insufficient_scope", text);
+        problem.0.missing = Some(missing);
+        problem
     }
 
     /// A body that is no message of MCP.
-    pub(super) fn no_message(problem: NoMessage) -> Self {
-        Self {
-            form: Form::Message(problem),
-            ..Self::new(
-                StatusCode::BAD_REQUEST,
-                "invalid_request",
-                problem.to_string(),
-            )
-        }
+    pub(super) fn no_message(what: NoMessage) -> Self {
+        let text = what.to_string();
+        let mut problem = Self::new(StatusCode::BAD_REQUEST, "invalid_request", text);
+        problem.0.form = Form::Message(what);
+        problem
+    }
+
+    /// A header that contradicts the message.
+    pub(super) fn mismatch(message: &str) -> Self {
+        let mut problem = Self::new(StatusCode::BAD_REQUEST, "header_mismatch", message);
+        problem.0.form = Form::Mismatch;
+        problem
     }
 
     /// About the token, with what goes into `WWW-Authenticate`.
@@ -116,64 +122,65 @@ impl Problem {
         message: impl Into<String>,
         challenge: Option<String>,
     ) -> Self {
-        Self {
-            challenge,
-            form: Form::Token,
-            ..Self::new(status, code, message)
-        }
+        let mut problem = Self::new(status, code, message);
+        problem.0.form = Form::Token;
+        problem.0.challenge = challenge;
+        problem
     }
 
     pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.details.insert(name.to_owned(), value.into());
+        self.0.details.insert(name.to_owned(), value.into());
         self
     }
 
     /// Seconds.
     pub(super) fn retry_after(mut self, seconds: u64) -> Self {
-        self.retry_after = Some(seconds);
+        self.0.retry_after = Some(seconds);
         self
     }
 
     /// The body of the request was not read: the connection ends with the answer, and the client knows.
     pub(super) fn unread(mut self) -> Self {
-        self.unread = true;
+        self.0.unread = true;
         self
     }
 
     pub(super) fn respond(self, face: Face) -> Response {
-        if self.missing.is_none() && !self.is_outcome {
-            metrics().refusal(self.code);
+        let told = *self.0;
+        if told.missing.is_none() && !told.is_outcome {
+            metrics().refusal(told.code);
         }
-        let body = match (face, self.form) {
-            (Face::Mcp, Form::Request) => envelope::refusal_body(&self.message),
+        let body = match (face, told.form) {
+            (Face::Mcp, Form::Request) => envelope::refusal_body(&told.message),
             (Face::Mcp, Form::Message(problem)) => envelope::error_body(problem),
+            (Face::Mcp, Form::Mismatch) => envelope::mismatch_body(&told.message),
             (Face::Mcp, Form::Token) => {
-                json!({ "error": self.code, "error_description": self.message }).to_string()
+                json!({ "error": told.code, "error_description": told.message }).to_string()
             }
-            (Face::Plain, Form::Request | Form::Message(_) | Form::Token) => {
+            (Face::Plain, Form::Request | Form::Message(_) | Form::Mismatch | Form::Token) => {
                 let mut error = Map::new();
-                error.insert("code".to_owned(), self.code.into());
-                error.insert("message".to_owned(), self.message.into());
-                error.extend(self.details);
+                error.insert("code".to_owned(), told.code.into());
+                error.insert("message".to_owned(), told.message.into());
+                error.extend(told.details);
                 json!({ "error": error }).to_string()
             }
         };
         let json = [(header::CONTENT_TYPE, "application/json")];
-        let mut response = (self.status, json, body).into_response();
-        if let Some(missing) = self.missing {
+        let mut response = (told.status, json, body).into_response();
+        if let Some(missing) = told.missing {
             response.extensions_mut().insert(missing);
         }
         let headers = response.headers_mut();
-        if let Some(challenge) = self
+        if let Some(challenge) = told
             .challenge
             .and_then(|text| HeaderValue::try_from(text).ok())
         {
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = told.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
-        if self.unread {
+        if told.unread {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response

@@ -47,7 +47,7 @@ pub(super) async fn ready(State(cx): State<Cx>) -> Response {
     let body = json!({
         "status": status,
         "tools": host.catalog().tools().len(),
-        "sessions": cx.guard.owners.count(),
+        "sessions": cx.guard.sessions.count(),
         "authentication": cx.authentication,
     });
     (code, Json(body)).into_response()
@@ -77,7 +77,7 @@ pub(super) async fn metrics_for_all(State(cx): State<Cx>) -> Response {
 }
 
 fn text(cx: &Cx) -> Response {
-    let text = metrics().text(now(&cx.guard.host, cx.guard.owners.count()));
+    let text = metrics().text(now(&cx.guard.host, cx.guard.sessions.count()));
     ([(header::CONTENT_TYPE, telemetry::CONTENT_TYPE)], text).into_response()
 }
 

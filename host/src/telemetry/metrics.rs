@@ -251,7 +251,7 @@ impl Metrics {
         self.http_seconds.at([route]).observe(time.as_secs_f64());
     }
 
-    /// Everything, in the text format of OpenMetrics, which Prometheus reads.
+    /// Everything, in the text format of `OpenMetrics`, which Prometheus reads.
     #[must_use]
     pub fn text(&self, now: Now) -> String {
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);

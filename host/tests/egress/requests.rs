@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request};
+use toolward::audit::Audit;
 use toolward::config::{CredentialKind, Login, LoginBody, LoginRequest};
 use toolward::egress::{Body, Egress, EgressError};
 
@@ -354,7 +355,7 @@ fn a_credential_that_cannot_be_kept_from_guests_is_an_error_at_start() {
         oauth2.token_path = path.to_owned();
         let mut bound = binding("http://host");
         bound.credential = credential(CredentialKind::OAuth2(oauth2));
-        let error = Egress::new(std::iter::once(Arc::new(bound))).unwrap_err();
+        let error = Egress::new(std::iter::once(Arc::new(bound)), Audit::default()).unwrap_err();
         assert!(matches!(error, EgressError::CredentialPath { .. }));
         assert!(error.to_string().contains(path), "{error}");
     }
@@ -370,7 +371,7 @@ async fn the_renewal_path_of_a_declared_login_is_denied_too() {
         body: LoginBody::Empty,
     };
     let mut bound = binding(&backend.url());
-    bound.credential = credential(CredentialKind::Login(Login {
+    bound.credential = credential(CredentialKind::Login(Box::new(Login {
         values: std::collections::BTreeMap::new(),
         request: request("/session"),
         answer: std::collections::BTreeMap::new(),
@@ -378,7 +379,9 @@ async fn the_renewal_path_of_a_declared_login_is_denied_too() {
         lifetime: std::time::Duration::from_mins(1),
         apply: Vec::new(),
         renewal: Some(request("/session/renew")),
-    }));
+        totp: std::collections::BTreeMap::new(),
+        challenge: None,
+    })));
     let plugin = Plugin::bound_to(bound);
     for path in ["/session", "/Session/Renew"] {
         check_refused(&plugin, &backend, get(path), &["the host logs in there"]).await;

@@ -99,8 +99,8 @@ fn simulated(project: &Project) -> Result<(Server, PathBuf), Failure> {
     let url = ready["url"].as_str().unwrap_or_default();
     eprintln!("demo: a simulated backup server answers at {url}");
     let config = folder.join("toolward.toml");
-    let component = project.target.join("plugins").join("backup-jobs.wasm");
-    write_file(&config, &connect::configuration(url, &component))?;
+    let plugins = project.target.join("plugins");
+    write_file(&config, &connect::configuration(url, &plugins))?;
     Ok((simulator, config))
 }
 

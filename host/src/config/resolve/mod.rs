@@ -11,6 +11,7 @@ use super::origin::Origins;
 use super::{Binding, BindingName, Config, Credential, Env, Overrides, raw};
 
 mod addresses;
+mod audit;
 mod auth;
 mod binding;
 mod credential;
@@ -26,6 +27,7 @@ mod reload;
 mod runtime;
 mod secret;
 mod server;
+mod sessions;
 mod tls;
 mod url;
 mod value;
@@ -71,6 +73,7 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
         .public_url
         .or_else(|| server::before_mcp(&resource?.resource));
     let runtime = runtime::resolve(cx, &file.runtime.unwrap_or_default());
+    let audit = audit::resolve(cx, file.audit.as_ref());
     let jobs = jobs::resolve(cx, &file.jobs.unwrap_or_default());
     let reload = reload::resolve(cx, &file.reload.unwrap_or_default());
     let limits = limits::defaults(cx, &file.limits.unwrap_or_default());
@@ -103,6 +106,7 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
         runtime,
         jobs,
         reload,
+        audit,
         plugins,
         bindings,
         warnings: Vec::new(),

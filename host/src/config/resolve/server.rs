@@ -6,6 +6,7 @@ use ::url::Url;
 
 use super::Cx;
 use super::limits::to_usize;
+use super::sessions;
 use super::value::Key;
 use crate::config::at::At;
 use crate::config::diagnostic::{Diagnostic, Spot};
@@ -54,6 +55,15 @@ pub(super) fn resolve(cx: &mut Cx<'_>, raw: &raw::Server, authenticated: bool) -
             key("body-timeout"),
             raw.body_timeout.as_ref(),
             defaults::BODY_TIMEOUT,
+        ),
+        keep_alive: cx.duration(
+            key("keep-alive"),
+            raw.keep_alive.as_ref(),
+            defaults::KEEP_ALIVE,
+        ),
+        sessions: sessions::resolve(
+            cx,
+            raw.sessions.as_ref().unwrap_or(&raw::Sessions::default()),
         ),
     }
 }

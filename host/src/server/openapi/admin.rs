@@ -18,7 +18,7 @@ fn reload() -> Value {
     operation(
         "reload_plugins",
         "Read the configuration and every component again, and take up what changed",
-        json!({
+        &json!({
             "200": json_body(told, "Object"),
             "401": response("Unauthorized"),
             "403": response("Forbidden"),
@@ -32,7 +32,7 @@ fn plugins() -> Value {
     operation(
         "list_plugins",
         "What is served, and what is not and why",
-        json!({
+        &json!({
             "200": json_body("Each plugin with its version and digest, or with its problem", "Object"),
             "401": response("Unauthorized"),
             "403": response("Forbidden"),

@@ -35,7 +35,7 @@ fn id() -> Value {
     }])
 }
 
-fn query(name: &str, description: &str, schema: Value, is_required: bool) -> Value {
+fn query(name: &str, description: &str, schema: &Value, is_required: bool) -> Value {
     json!({
         "name": name,
         "in": "query",
@@ -60,7 +60,7 @@ fn status(words: &[&str]) -> Value {
     query(
         "status",
         "Only jobs of this status",
-        json!({ "type": "string", "enum": words }),
+        &json!({ "type": "string", "enum": words }),
         false,
     )
 }
@@ -82,20 +82,20 @@ fn list() -> Value {
     let mut list = operation(
         "list_jobs",
         "Jobs, the newest first",
-        with_refusals(json!({ "200": json_body("A page of jobs", "Jobs") })),
+        &with_refusals(json!({ "200": json_body("A page of jobs", "Jobs") })),
     );
     list["parameters"] = json!([
         status(&ALL),
         query(
             "limit",
             "Jobs of one page",
-            json!({ "type": "integer", "minimum": 1, "maximum": PAGE, "default": PAGE }),
+            &json!({ "type": "integer", "minimum": 1, "maximum": PAGE, "default": PAGE }),
             false,
         ),
         query(
             "cursor",
             "`next_cursor` of the page before",
-            json!({ "type": "string", "pattern": "^[0-9]{1,18}$" }),
+            &json!({ "type": "string", "pattern": "^[0-9]{1,18}$" }),
             false,
         ),
     ]);
@@ -106,7 +106,7 @@ fn remove() -> Value {
     let mut remove = operation(
         "remove_jobs",
         "Remove jobs that have ended",
-        with_refusals(json!({
+        &with_refusals(json!({
             "200": json_body("So many were removed", "Removed"),
             "422": response("Invalid"),
         })),
@@ -120,7 +120,7 @@ fn remove() -> Value {
         query(
             "older_than",
             "How long ago they ended: 0, or a number and ms, s, min, h or d",
-            age,
+            &age,
             true
         ),
         status(&ENDED),
@@ -132,7 +132,7 @@ fn get() -> Value {
     operation(
         "get_job",
         "One job, and its result",
-        with_refusals(json!({
+        &with_refusals(json!({
             "200": json_body("The job", "Job"),
             "404": response("NotFound"),
         })),
@@ -143,7 +143,7 @@ fn cancel() -> Value {
     operation(
         "cancel_job",
         "Cancel a job",
-        with_refusals(json!({
+        &with_refusals(json!({
             "200": json_body("It has ended", "Job"),
             "202": json_body("It was asked to stop, which may take a while", "Job"),
             "404": response("NotFound"),
@@ -156,7 +156,7 @@ fn log() -> Value {
     let mut log = operation(
         "get_job_log",
         "What a job has logged",
-        with_refusals(json!({
+        &with_refusals(json!({
             "200": json_body("The last lines", "JobLog"),
             "404": response("NotFound"),
         })),
@@ -164,7 +164,7 @@ fn log() -> Value {
     log["parameters"] = json!([query(
         "tail",
         &format!("How many lines; the last {LOG_LINES} are kept"),
-        json!({ "type": "integer", "minimum": 0, "default": 100 }),
+        &json!({ "type": "integer", "minimum": 0, "default": 100 }),
         false,
     )]);
     log
@@ -174,7 +174,7 @@ fn retry() -> Value {
     operation(
         "retry_job",
         "Begin a job that failed or was cancelled once more",
-        with_refusals(json!({
+        &with_refusals(json!({
             "201": job("The new job"),
             "404": response("NotFound"),
             "409": response("Conflict"),

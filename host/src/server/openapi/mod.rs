@@ -24,6 +24,7 @@ mod jobs;
 mod parts;
 mod routes;
 mod schema;
+mod schemas;
 
 /// What the handler needs.
 #[derive(Clone, Debug)]
@@ -85,7 +86,7 @@ pub(super) async fn show(
 /// The document for somebody who may use these tools of a host at `url`.
 fn document(facts: &Facts, url: &str, offered: &[Offered]) -> Value {
     let mut paths = routes::paths(facts);
-    let mut schemas = parts::schemas();
+    let mut schemas = schemas::all();
     for one in offered {
         if !can_be_a_path(&one.tool.name) {
             continue;
@@ -118,7 +119,7 @@ fn document(facts: &Facts, url: &str, offered: &[Offered]) -> Value {
     document
 }
 
-/// One tag for each plugin, and one for the host's own routes.
+/// One tag for each plugin, and last one for the host's own routes: readers come for tools.
 fn tags(offered: &[Offered]) -> Vec<Value> {
     let plugins: BTreeSet<_> = offered
         .iter()
@@ -128,7 +129,7 @@ fn tags(offered: &[Offered]) -> Vec<Value> {
     let plugins = plugins.into_iter().map(|name| {
         json!({ "name": tag(Some(name)), "description": format!("Tools of the plugin {name}") })
     });
-    std::iter::once(host).chain(plugins).collect()
+    plugins.chain([host]).collect()
 }
 
 /// A plugin may be called `toolward` too.
@@ -166,7 +167,7 @@ fn operation(one: &Offered, schemas: &mut Map<String, Value>) -> Value {
             "required": true,
             "content": { "application/json": { "schema": parts::reference(&input) } },
         },
-        "responses": parts::responses_of_tool(parts::json("What the tool answered", &output)),
+        "responses": parts::responses_of_tool(&parts::json("What the tool answered", &output)),
     });
     if one.starts_jobs {
         operation["responses"]["202"] = parts::job("It goes on as a job");

@@ -10,7 +10,7 @@ use crate::config::MetricsReaders;
 pub(super) const TAG: &str = "toolward";
 
 /// Their operations; no tool has one of these.
-pub(super) const OPERATIONS: [&str; 20] = [
+pub(super) const OPERATIONS: [&str; 21] = [
     "list_tools",
     "reply",
     "list_jobs",
@@ -24,6 +24,7 @@ pub(super) const OPERATIONS: [&str; 20] = [
     "send_mcp_message",
     "listen_to_mcp_session",
     "end_mcp_session",
+    "list_mcp_sessions",
     "get_openapi",
     "get_docs",
     "get_health",
@@ -41,6 +42,7 @@ pub(super) fn paths(facts: &Facts) -> Map<String, Value> {
     paths.extend(jobs::paths());
     paths.extend(admin::paths());
     paths.insert("/mcp".to_owned(), mcp());
+    paths.insert("/mcp-sessions".to_owned(), json!({ "get": mcp_sessions() }));
     paths.insert("/openapi.json".to_owned(), json!({ "get": openapi() }));
     paths.insert("/docs".to_owned(), json!({ "get": docs() }));
     paths.insert("/health".to_owned(), json!({ "get": health() }));
@@ -57,7 +59,7 @@ pub(super) fn paths(facts: &Facts) -> Map<String, Value> {
     paths
 }
 
-pub(super) fn operation(id: &str, summary: &str, responses: Value) -> Value {
+pub(super) fn operation(id: &str, summary: &str, responses: &Value) -> Value {
     json!({ "operationId": id, "summary": summary, "tags": [TAG], "responses": responses })
 }
 
@@ -71,7 +73,7 @@ fn list_tools() -> Value {
     operation(
         "list_tools",
         "The tools that the caller may use",
-        json!({
+        &json!({
             "200": json_body("The tools, as the Model Context Protocol lists them", "Tools"),
             "401": response("Unauthorized"),
             "403": response("Forbidden"),
@@ -88,7 +90,7 @@ fn reply() -> Value {
     let mut reply = operation(
         "reply",
         "Reply to a tool that asked, and go on with its call",
-        responses_of_tool(done),
+        &responses_of_tool(&done),
     );
     reply["description"] =
         "A call that was answered with 409 and `input_required` goes on here: with the same arguments, the replies, and \
@@ -122,7 +124,8 @@ fn mcp() -> Value {
         "404": refused("No such method, or no such session"),
         "405": refused("This revision has no such request"),
         "406": refused("The client has to take application/json and text/event-stream"),
-        "503": refused("Tokens cannot be checked now"),
+        "429": refused("Too many sessions of this caller, or too many requests in one session"),
+        "503": refused("Tokens cannot be checked now, or there are too many sessions"),
     });
     let session = json!([{
         "name": "Mcp-Session-Id",
@@ -144,7 +147,7 @@ fn mcp() -> Value {
     let mut post = operation(
         "send_mcp_message",
         "Send a message of the Model Context Protocol",
-        with(json!({
+        &with(json!({
             "200": answers,
             "202": { "description": "Taken; there is no answer" },
             "408": refused("The body did not come in time"),
@@ -169,23 +172,39 @@ fn mcp() -> Value {
     let mut get = operation(
         "listen_to_mcp_session",
         "Listen to what the host says in a session",
-        with(json!({ "200": text("A stream of messages", "text/event-stream") })),
+        &with(json!({
+            "200": text("A stream of messages", "text/event-stream"),
+            "410": refused("What followed this Last-Event-ID is no longer kept"),
+        })),
     );
     get["parameters"] = session.clone();
     let mut delete = operation(
         "end_mcp_session",
         "End a session",
-        with(json!({ "202": { "description": "It has ended" } })),
+        &with(json!({ "204": { "description": "It has ended" } })),
     );
     delete["parameters"] = session;
     json!({ "post": post, "get": get, "delete": delete })
+}
+
+fn mcp_sessions() -> Value {
+    operation(
+        "list_mcp_sessions",
+        "The sessions of revisions up to 2025-11-25 that are open; for operators",
+        &json!({
+            "200": json_body("The sessions, without their ids", "McpSessions"),
+            "401": response("Unauthorized"),
+            "403": response("Forbidden"),
+            "503": response("Unavailable"),
+        }),
+    )
 }
 
 fn openapi() -> Value {
     operation(
         "get_openapi",
         "This document",
-        json!({
+        &json!({
             "200": json_body("For the tools that the caller may use", "Object"),
             "401": response("Unauthorized"),
             "403": response("Forbidden"),
@@ -198,7 +217,7 @@ fn docs() -> Value {
     open(operation(
         "get_docs",
         "This document, as pages for people",
-        json!({
+        &json!({
             "200": text("Pages", "text/html"),
             "403": response("Forbidden"),
         }),
@@ -209,7 +228,7 @@ fn health() -> Value {
     open(operation(
         "get_health",
         "Whether the process lives",
-        json!({ "200": text("It does", "text/plain") }),
+        &json!({ "200": text("It does", "text/plain") }),
     ))
 }
 
@@ -217,7 +236,7 @@ fn ready() -> Value {
     open(operation(
         "get_ready",
         "Whether calls are served",
-        json!({
+        &json!({
             "200": json_body("They are; `degraded`: a plugin is configured and not on offer", "Ready"),
             "503": json_body("The host is stopping", "Ready"),
         }),
@@ -228,7 +247,7 @@ fn metrics(readers: MetricsReaders) -> Value {
     let metrics = operation(
         "get_metrics",
         "Metrics, for Prometheus",
-        json!({
+        &json!({
             "200": text("Text as OpenMetrics has it", "application/openmetrics-text"),
             "401": response("Unauthorized"),
             "403": response("Forbidden"),
@@ -251,7 +270,7 @@ fn metadata(number: usize) -> Value {
     open(operation(
         &id,
         "Which authorization server gives tokens for this host (RFC 9728)",
-        json!({
+        &json!({
             "200": json_body("The metadata of the protected resource", "Object"),
             "403": response("Forbidden"),
         }),

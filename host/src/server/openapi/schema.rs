@@ -130,11 +130,15 @@ impl<'a> Moved<'a> {
                     None => self.is_foreign = true,
                 },
                 Value::Array(list) if LIST.contains(&key) => {
-                    list.iter_mut().for_each(|schema| self.fix(schema));
+                    for schema in list {
+                        self.fix(schema);
+                    }
                 }
                 // Before 2020-12 `items` could be a list; there it means nothing now, and is data.
                 Value::Object(named) if NAMED.contains(&key) => {
-                    named.values_mut().for_each(|schema| self.fix(schema));
+                    for schema in named.values_mut() {
+                        self.fix(schema);
+                    }
                 }
                 value if ONE.contains(&key) => self.fix(value),
                 _ => {}

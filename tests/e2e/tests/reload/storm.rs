@@ -68,7 +68,7 @@ async fn listens(client: mcp::Client) {
 /// The same in a session.
 async fn listens_in_a_session(url: String) {
     let session = Session::open(&url, json!({})).await;
-    let mut listener = session.listen().await;
+    let mut listener = session.listener().await;
     loop {
         listener.wait_for("notifications/tools/list_changed").await;
         if is_final(&session.tools().await) {
