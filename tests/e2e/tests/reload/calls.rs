@@ -104,10 +104,11 @@ async fn a_plugin_that_brings_jobs_later_can_run_them_and_they_go_on_in_the_next
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscription_goes_on_in_the_next_version() {
     let served = Served::start(&shop("conformance", "1.0.0"), "").await;
-    let session = e2e::Session::open(served.host.url(), json!({})).await;
+    let session = e2e::Session::open(served.host.url()).await;
     let mut listener = session.listener().await;
     let uri = json!({ "uri": "test://watched-resource" });
-    session.request("resources/subscribe", uri).await.0.unwrap();
+    let subscribed = session.request("resources/subscribe", uri).await;
+    assert!(subscribed["error"].is_null(), "{subscribed}");
     listener.wait_for("notifications/resources/updated").await;
     served.put(&shop("conformance", "2.0.0"));
     served.operator.until_serving("shop", "2.0.0").await;

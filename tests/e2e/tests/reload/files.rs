@@ -14,7 +14,7 @@ const TOOLS: &str = "notifications/tools/list_changed";
 #[tokio::test(flavor = "multi_thread")]
 async fn a_good_version_takes_the_place_and_everybody_hears_of_it_once() {
     let served = Served::start(&shop("echo", "1.0.0"), "").await;
-    let session = Session::open(served.host.url(), json!({})).await;
+    let session = Session::open(served.host.url()).await;
     let mut of_session = session.listener().await;
     let mut listener = served.client.listen().await;
     assert_eq!(served.client.tools().await, ECHO);

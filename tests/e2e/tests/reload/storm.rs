@@ -67,7 +67,7 @@ async fn listens(client: mcp::Client) {
 
 /// The same in a session.
 async fn listens_in_a_session(url: String) {
-    let session = Session::open(&url, json!({})).await;
+    let session = Session::open(&url).await;
     let mut listener = session.listener().await;
     loop {
         listener.wait_for("notifications/tools/list_changed").await;
