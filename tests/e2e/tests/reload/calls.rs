@@ -39,10 +39,15 @@ async fn a_call_in_flight_ends_in_the_version_that_it_began_in() {
     let status = served.operator.status().await;
     assert_eq!(status["draining"], 1, "{status}");
     assert_eq!(mcp::text(&waiting.await.unwrap()), "waited to the end");
-    let status = served
-        .operator
-        .until("drained", |status| status["draining"] == 0);
-    assert_eq!(status.await["free_instances"], 64);
+    given_back(&served).await;
+}
+
+/// Waits until nothing is left of older versions and what they used.
+async fn given_back(served: &Served) {
+    let drained = served.operator.until("given back", |status| {
+        status["draining"] == 0 && status["free_instances"] == 64
+    });
+    drained.await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,10 +61,7 @@ async fn a_call_that_does_not_end_is_stopped_and_told_why() {
     assert_eq!(stopped["isError"], true, "{stopped}");
     let text = mcp::text(&stopped);
     assert!(text.contains("drain-time of 200ms"), "{text}");
-    let status = served
-        .operator
-        .until("drained", |status| status["draining"] == 0);
-    assert_eq!(status.await["free_instances"], 64);
+    given_back(&served).await;
 }
 
 async fn job(host: &Host, id: &str) -> Value {
