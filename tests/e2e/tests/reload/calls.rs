@@ -1,4 +1,5 @@
 //! Calls, jobs and watches that are under way while their plugin is replaced.
+#![expect(clippy::unwrap_used, reason = "a test's helpers are tests")]
 
 use std::time::Duration;
 
