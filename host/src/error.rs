@@ -25,6 +25,8 @@ pub enum Exit {
     Refused = 6,
     /// Somebody has to be asked, and nobody can be.
     Nobody = 7,
+    /// The audit log is not what was written.
+    Tampered = 8,
     /// Ctrl-C (128 + SIGINT, as shells have it).
     Interrupted = 130,
     /// SIGTERM (128 + SIGTERM).
@@ -33,7 +35,7 @@ pub enum Exit {
 
 impl Exit {
     /// Each code with its word, for programs, and its meaning, for people.
-    pub const MEANINGS: [(Self, &str, &str); 10] = [
+    pub const MEANINGS: [(Self, &str, &str); 11] = [
         (Self::Success, "success", "success"),
         (
             Self::Failure,
@@ -65,6 +67,11 @@ impl Exit {
             Self::Nobody,
             "nobody",
             "`call`: the tool asks something, and nobody is there to answer",
+        ),
+        (
+            Self::Tampered,
+            "tampered",
+            "`audit verify`: the log is not what was written",
         ),
         (
             Self::Interrupted,

@@ -1,10 +1,16 @@
-//! The operator's log: to standard error, never to standard output, which belongs to the protocol.
+//! What the operator is told: the log, to standard error (standard output belongs to the protocol), and the metrics.
 
 use tracing::Subscriber;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
+
+mod metrics;
+mod process;
+mod series;
+
+pub use metrics::{CONTENT_TYPE, Counted, Ending, Metrics, NONE, Now, metrics};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]

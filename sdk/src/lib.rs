@@ -76,7 +76,7 @@ pub use error::{Cause, Failure, RequestError, Result, ToolError, Trouble};
 pub use job::{Job, JobLine, JobProgress, Started, Step, Turn, Work};
 pub use meta::{Freshness, Icon, Meta, Sharing, Theme};
 pub use output::{Annotations, Content, Document, DocumentBody, Item, Link, Media, Output, Role};
-pub use plugin::{CompleteFunction, LookFunction, Plugin};
+pub use plugin::{CompleteFunction, LookFunction, Plugin, TailorFunction};
 pub use prompt::{Filled, IntoFilled, Message, Prompt, PromptArgument, PromptDefinition};
 pub use resource::{Found, IntoFound, Json, ListFunction, Page, Resource, ResourceDefinition};
 pub use schemars;
@@ -123,6 +123,26 @@ pub use watch::{Sighting, Watched};
 /// assert_eq!(tool.hints.destructive, None);
 /// ```
 pub use toolward_sdk_macros::tool;
+
+/// Makes an answer of a struct: derives `Serialize` and `JsonSchema`, and leaves out each `Option` that holds nothing,
+/// so that a model reads only what there is.
+///
+/// ```
+/// use toolward_sdk::prelude::*;
+///
+/// /// A job.
+/// #[answer]
+/// struct Job {
+///     /// Its name.
+///     name: String,
+///     /// When it runs next, if it does.
+///     next_run: Option<String>,
+/// }
+///
+/// let job = Job { name: "Nightly".to_owned(), next_run: None };
+/// assert_eq!(serde_json::to_value(job).unwrap(), json!({"name": "Nightly"}));
+/// ```
+pub use toolward_sdk_macros::answer;
 
 /// Makes a prompt of a function: a text that a person picks to begin a conversation with.
 ///
@@ -222,7 +242,7 @@ pub mod prelude {
     pub use crate::http::HttpError;
     pub use crate::{
         Content, Context, Failure, Job, Output, Rendered, Reply, Result, Step, ToolError, Trouble,
-        Turn, Work, plugin, prompt, resource, tool,
+        Turn, Work, answer, plugin, prompt, resource, tool,
     };
 }
 

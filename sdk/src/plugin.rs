@@ -1,5 +1,6 @@
 //! A plugin: all that it offers, in one table. [`plugin!`](crate::plugin!) makes it.
 
+use crate::call::Backend;
 use crate::completion::{Blank, Suggestions};
 use crate::context::Context;
 use crate::error::{Cause, RequestError, Result, ToolError};
@@ -17,6 +18,10 @@ pub type LookFunction = fn(&Context, &[Watched]) -> Result<Vec<Result<Sighting>>
 /// Suggests what could stand in a blank; see [`Blank`].
 pub type CompleteFunction = fn(&Context, &Blank) -> Result<Suggestions>;
 
+/// Makes a tool fit what is bound, before it is listed: leaves out an argument that chooses between backends where there is
+/// only one.
+pub type TailorFunction = fn(&[Backend], &mut Definition);
+
 /// What a plugin offers; [`plugin!`](crate::plugin) makes one, called `PLUGIN`.
 #[derive(Clone, Copy, Debug)]
 pub struct Plugin {
@@ -27,6 +32,7 @@ pub struct Plugin {
     prompts: &'static [PromptEntry],
     completions: Option<CompleteFunction>,
     freshness: Option<Freshness>,
+    tailor: Option<TailorFunction>,
 }
 
 impl Plugin {
@@ -57,6 +63,7 @@ impl Plugin {
             prompts: &[],
             completions: None,
             freshness: None,
+            tailor: None,
         }
     }
 
@@ -156,6 +163,14 @@ impl Plugin {
         self
     }
 
+    /// With tools that look different for what is bound.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn with_tailor(mut self, tailor: TailorFunction) -> Self {
+        self.tailor = Some(tailor);
+        self
+    }
+
     /// Its tools as they are listed, in the order of `plugin!`.
     #[must_use]
     pub fn definitions(&self) -> Vec<Definition> {
@@ -165,12 +180,17 @@ impl Plugin {
             .collect()
     }
 
-    /// Its tools as the host offers them, given which backends are bound for reading only: where all are, those
-    /// that may write are left out. A tool that does not say that it only reads may write.
-    pub(crate) fn offered(&self, read_only: &[bool]) -> Vec<Definition> {
-        let read_only = !read_only.is_empty() && read_only.iter().all(|&backend| backend);
+    /// Its tools as the host offers them, given the backends: where all are bound for reading only, those that may
+    /// write are left out. A tool that does not say that it only reads may write.
+    pub(crate) fn offered(&self, backends: &[Backend]) -> Vec<Definition> {
+        let read_only = !backends.is_empty() && backends.iter().all(|backend| backend.read_only);
         let mut definitions = self.definitions();
         definitions.retain(|tool| !read_only || tool.hints.read_only == Some(true));
+        if let Some(tailor) = self.tailor {
+            for tool in &mut definitions {
+                tailor(backends, tool);
+            }
+        }
         definitions
     }
 
@@ -333,6 +353,7 @@ const fn same(a: &str, b: &str) -> bool {
 /// | `prompts: [a, b]` | functions with [`#[prompt]`](macro@crate::prompt) |
 /// | `completions: complete` | a function that suggests; see [`Blank`](crate::Blank) |
 /// | `freshness: value` | how long the lists stay good, a [`Freshness`](crate::Freshness) |
+/// | `tailor: fit` | a function that changes a tool's [`Definition`](crate::Definition) to fit the backends |
 ///
 /// ```
 /// use std::time::Duration;
@@ -371,10 +392,11 @@ macro_rules! plugin {
     (prompts: $($rest:tt)+) => { $crate::__plugin!([] [] prompts: $($rest)+); };
     (completions: $($rest:tt)+) => { $crate::__plugin!([] [] completions: $($rest)+); };
     (freshness: $($rest:tt)+) => { $crate::__plugin!([] [] freshness: $($rest)+); };
+    (tailor: $($rest:tt)+) => { $crate::__plugin!([] [] tailor: $($rest)+); };
     ($other:ident: $($rest:tt)*) => {
         ::core::compile_error!(::core::concat!(
             "a plugin has no section `", ::core::stringify!($other),
-            "`; it has `tools`, `jobs`, `resources`, `watch`, `prompts`, `completions` and `freshness`"
+            "`; it has `tools`, `jobs`, `resources`, `watch`, `prompts`, `completions`, `freshness` and `tailor`"
         ));
     };
     ($($tool:path),+ $(,)?) => { $crate::plugin!(tools: [$($tool),+]); };
@@ -424,6 +446,11 @@ macro_rules! __plugin {
         freshness: $freshness:expr $(, $($rest:tt)*)?) => {
         $crate::__plugin!(@tools $tools
             [$($built)* .with_freshness($freshness)] [$($export)*] $($($rest)*)?);
+    };
+    (@tools $tools:tt [$($built:tt)*] [$($export:ident)*]
+        tailor: $tailor:expr $(, $($rest:tt)*)?) => {
+        $crate::__plugin!(@tools $tools
+            [$($built)* .with_tailor($tailor)] [$($export)*] $($($rest)*)?);
     };
     (@tools [$($tool:path),*] [$($built:tt)*] [$($export:ident)*]) => {
         /// What this plugin offers.

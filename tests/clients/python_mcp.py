@@ -1,79 +1,46 @@
 """Drives a server with the client of the PyPI package `mcp`: `python python_mcp.py PLAN` (see README.md)."""
 
-import json
-import sys
+from contextlib import asynccontextmanager
 
-import anyio
+import steps
 from mcp import Client, MCPError, StdioServerParameters
-from mcp_types import INVALID_PARAMS
+from mcp_types import ElicitResult
 
 # `auto` asks for the new protocol first and falls back by itself: that it ends at the new one is checked.
-MODES = {"legacy": ("legacy", "2025-11-25"), "modern": ("auto", "2026-07-28")}
-DEADLINE_SECONDS = 120
+MODES = {"legacy": "legacy", "modern": "auto"}
 
 
-def server(plan):
+class Adapter:
+    def __init__(self, client):
+        self.client = client
+
+    async def tools(self):
+        return [tool.name for tool in (await self.client.list_tools()).tools]
+
+    async def call(self, name, arguments, on_progress=None):
+        result = await self.client.call_tool(name, arguments, progress_callback=on_progress)
+        return result.is_error, result.structured_content, result.content
+
+    def protocol_error(self, error):
+        return error.code if isinstance(error, MCPError) else None
+
+
+@asynccontextmanager
+async def connect(plan, person):
     if "url" in plan:
-        return plan["url"]
-    command, *arguments = plan["command"]
-    return StdioServerParameters(command=command, args=arguments)
+        server = plan["url"]
+    else:
+        command, *arguments = plan["command"]
+        server = StdioServerParameters(command=command, args=arguments)
+
+    async def asked(context, params):
+        person.asked = params.message
+        if person.answer is None:
+            return ElicitResult(action="decline")
+        return ElicitResult(action="accept", content=person.answer)
+
+    async with Client(server, mode=MODES[plan["era"]], elicitation_callback=asked) as client:
+        yield Adapter(client), client.protocol_version
 
 
-def text_of(result):
-    return "\n".join(block.text for block in result.content if block.type == "text")
-
-
-class Failed(Exception):
-    """What the server should have done and did not."""
-
-
-def check(holds, message):
-    if not holds:
-        raise Failed(message)
-
-
-async def drive(plan):
-    mode, version = MODES[plan["era"]]
-    async with Client(server(plan), mode=mode) as client:
-        check(client.protocol_version == version, f"negotiated {client.protocol_version}, not {version}")
-
-        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-        missing = set(plan["tools"]) - set(tools)
-        check(not missing, f"not listed: {sorted(missing)}; listed: {sorted(tools)}")
-
-        call = plan["call"]
-        # The client itself checks the structured result against the tool's output schema.
-        result = await client.call_tool(call["name"], call["arguments"])
-        check(not result.is_error, f"{call['name']} failed: {text_of(result)}")
-        structured = result.structured_content
-        for key, value in call["structured"].items():
-            got = structured.get(key) if structured else None
-            check(got == value, f"{key} is {got!r}, not {value!r}, in {structured}")
-        check(call["text"] in text_of(result), f"{call['text']!r} is not in {text_of(result)!r}")
-
-        invalid = plan["invalid"]
-        result = await client.call_tool(invalid["name"], invalid["arguments"])
-        check(result.is_error, f"{invalid} was accepted")
-        check(invalid["text"] in text_of(result), f"{invalid['text']!r} is not in {text_of(result)!r}")
-
-        try:
-            await client.call_tool(plan["unknown"], {})
-        except MCPError as error:
-            check(error.code == INVALID_PARAMS, f"unknown tool: code {error.code}: {error.message}")
-        else:
-            check(False, f"{plan['unknown']} was called")
-
-
-async def main():
-    with anyio.fail_after(DEADLINE_SECONDS):
-        await drive(json.loads(sys.argv[1]))
-
-
-try:
-    anyio.run(main)
-except* Failed as group:
-    # Wrapped once for each task group of the client that it passed.
-    while isinstance(group, BaseExceptionGroup):
-        group = group.exceptions[0]
-    sys.exit(f"FAILED: {group}")
-print("ok")
+steps.main("mcp", connect)

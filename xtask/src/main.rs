@@ -119,12 +119,37 @@ fn dispatch(command: Command) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser as _};
 
-    use super::Cli;
+    use super::{Cli, Project};
 
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_documentation_names_commands_that_exist() {
+        let root = Project::find().root;
+        let pages = std::fs::read_dir(root.join("docs")).expect("the folder `docs`");
+        let mut pages: Vec<_> = pages.filter_map(|page| Some(page.ok()?.path())).collect();
+        pages.retain(|page| page.extension().is_some_and(|extension| extension == "md"));
+        pages.push(root.join("README.md"));
+        let mut commands = 0;
+        for page in pages {
+            let text = std::fs::read_to_string(&page).expect("a page");
+            let lines = text.lines().map(|line| line.trim_start_matches("$ "));
+            for line in lines.filter(|line| line.starts_with("cargo xtask ")) {
+                let words = line
+                    .split('#')
+                    .next()
+                    .unwrap_or_default()
+                    .split_whitespace();
+                let parsed = Cli::try_parse_from(words.skip(1));
+                assert!(parsed.is_ok(), "{}: {line}", page.display());
+                commands += 1;
+            }
+        }
+        assert!(commands > 3, "only {commands} commands were found");
     }
 }

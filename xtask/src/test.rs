@@ -12,7 +12,7 @@ use crate::process;
 use crate::project::Project;
 use crate::setup::{self, TARGET};
 use crate::stale::{self, Snapshot};
-use crate::{conformance, licences, tools};
+use crate::{conformance, demo, licences, tools};
 
 /// One thing that is checked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -29,6 +29,8 @@ pub(crate) enum Step {
     Tools,
     /// cargo test
     Test,
+    /// Does the demo of the README end well?
+    Demo,
     /// The official MCP conformance suite: three runs without a failure or a warning
     Conformance,
     /// Does the documentation build without warnings?
@@ -90,6 +92,13 @@ fn run_step(
         Step::Test => {
             *counts = Some(cargo_test(project)?);
             Ok(())
+        }
+        Step::Demo => {
+            let options = demo::Options {
+                config: None,
+                once: true,
+            };
+            demo::run(project, options)
         }
         Step::Conformance => conformance::run(project, &conformance::Arguments::default()),
         Step::Doc => process::show(project.cargo().env("RUSTDOCFLAGS", "-D warnings").args([

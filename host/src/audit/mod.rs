@@ -178,6 +178,15 @@ impl Audit {
         }
     }
 
+    /// For something that has no line of its own: what it is denied has one, which begins with `head`.
+    #[must_use]
+    pub fn trail(&self, head: Event) -> Trail {
+        match &self.0 {
+            Some(_) => Trail::new(self.clone(), head),
+            None => Trail::default(),
+        }
+    }
+
     /// Begins something whose end is to be recorded, whatever happens; `event` says who does what.
     ///
     /// Its line has a place from now on. Where the configuration wants it, nothing begins that cannot be recorded.
@@ -193,10 +202,7 @@ impl Audit {
                 place
             }
         };
-        let trail = match &self.0 {
-            Some(_) => Trail::new(self.clone(), event.clone()),
-            None => Trail::default(),
-        };
+        let trail = self.trail(event.clone());
         Ok(Call {
             audit: self.clone(),
             event: Some(event),

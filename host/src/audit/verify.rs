@@ -105,7 +105,7 @@ pub fn verify(
             .map(|name| name.to_string_lossy().into_owned());
         check.file = name.unwrap_or_default();
         each_line(path, |number, line, is_whole| {
-            check.line(number, line, is_whole)
+            check.line(number, line, is_whole);
         })
         .map_err(log(path))?;
     }

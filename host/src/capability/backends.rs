@@ -3,11 +3,11 @@
 
 use super::State;
 use super::bindings::imports::backends as wit;
-use crate::egress::{Origin, Trouble};
+use crate::egress::Trouble;
 
 impl wit::Host for State {
     fn bound(&mut self) -> wasmtime::Result<Vec<wit::Backend>> {
-        Ok(bound(&self.plugin.origin))
+        Ok(bound(&self.plugin))
     }
 
     fn last_problem(&mut self) -> wasmtime::Result<Option<wit::Problem>> {
@@ -29,21 +29,24 @@ fn kind(trouble: Trouble) -> wit::Trouble {
 }
 
 /// Those that the manifest asks for, of those that are bound.
-fn bound(origin: &Origin) -> Vec<wit::Backend> {
-    origin
-        .backends
-        .iter()
-        .filter(|(name, _)| origin.wanted.contains_key(*name))
-        .map(|(name, binding)| wit::Backend {
-            name: name.to_string(),
-            answers: name.to_string(),
-            kind: binding.kind.clone(),
-            title: binding.title.clone(),
-            read_only: binding.read_only,
-            // One binding answers each backend, so there is nothing to choose.
-            default: true,
-            facts: serde_json::Value::Object(binding.facts.clone()).to_string(),
-            extras: Vec::new(),
+fn bound(plugin: &super::PluginFacts) -> Vec<wit::Backend> {
+    let wanted = &plugin.origin.wanted;
+    let backends = plugin.origin.backends.iter();
+    backends
+        .filter(|(name, _)| wanted.contains_key(*name))
+        .map(|(name, binding)| {
+            let choice = plugin.choices.get(name);
+            wit::Backend {
+                name: name.to_string(),
+                answers: choice.map_or(name, |choice| &choice.answers).to_string(),
+                kind: binding.kind.clone(),
+                title: binding.title.clone(),
+                read_only: binding.read_only,
+                // Where one binding answers a backend, there is nothing to choose.
+                default: choice.is_none_or(|choice| choice.default),
+                facts: serde_json::Value::Object(binding.facts.clone()).to_string(),
+                extras: Vec::new(),
+            }
         })
         .collect()
 }

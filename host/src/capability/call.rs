@@ -16,6 +16,7 @@ use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 use super::State;
 use super::bindings::imports::call as wit;
 use super::bindings::imports::values;
+use crate::audit::Trail;
 
 /// Who is calling.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -137,6 +138,8 @@ pub struct CallInfo {
     pub abilities: Abilities,
     /// What was asked before.
     pub asked: Asked,
+    /// Where it is recorded what the call does.
+    pub trail: Trail,
 }
 
 impl CallInfo {

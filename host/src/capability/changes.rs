@@ -1,9 +1,12 @@
 //! `toolward:plugin/changes`: a plugin says that what it offers is no longer what it was.
 //!
-//! What is said leaves as a [`Change`] at once; the receiver coalesces and rate-limits. A full queue drops what is said:
-//! whoever floods it has said the same often enough.
+//! What is said waits until the host takes it, each plugin's apart: one that says the same a thousand times says it once,
+//! and whoever says more than there is room for loses what it says itself.
 
-use tokio::sync::mpsc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
 
 use super::State;
 use super::bindings::imports::changes as wit;
@@ -11,15 +14,8 @@ use crate::config::PluginName;
 
 /// Longest URI that is taken, bytes.
 const URI_MAX: usize = 2 * 1024;
-
-/// What changed, by whose word.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Change {
-    /// Who says so.
-    pub plugin: PluginName,
-    /// What.
-    pub what: Changed,
-}
+/// What one plugin may have said before it is taken.
+const MOST: usize = 256;
 
 /// What changed.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -34,14 +30,52 @@ pub enum Changed {
     Resource(String),
 }
 
-/// Where a plugin's changes go.
-pub type Changes = mpsc::Sender<Change>;
+/// What plugins said and the host has not taken.
+#[derive(Clone, Debug, Default)]
+pub struct Changes(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    said: Mutex<BTreeMap<PluginName, BTreeSet<Changed>>>,
+    heard: Notify,
+}
+
+impl Changes {
+    fn said(&self) -> MutexGuard<'_, BTreeMap<PluginName, BTreeSet<Changed>>> {
+        self.0.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn say(&self, plugin: &PluginName, what: Changed) {
+        let mut said = self.said();
+        let own = said.entry(plugin.clone()).or_default();
+        if own.len() < MOST {
+            own.insert(what);
+        }
+        drop(said);
+        self.0.heard.notify_one();
+    }
+
+    /// Waits until a plugin says something. For one listener.
+    pub async fn heard(&self) {
+        self.0.heard.notified().await;
+    }
+
+    /// The plugins that said something.
+    #[must_use]
+    pub fn speakers(&self) -> Vec<PluginName> {
+        self.said().keys().cloned().collect()
+    }
+
+    /// Takes what a plugin said.
+    #[must_use]
+    pub fn take(&self, plugin: &PluginName) -> BTreeSet<Changed> {
+        self.said().remove(plugin).unwrap_or_default()
+    }
+}
 
 impl State {
     fn changed(&self, what: Changed) {
-        let plugin = self.plugin.origin.plugin.clone();
-        // Full: see above.
-        let _ = self.changes.try_send(Change { plugin, what });
+        self.changes.say(&self.plugin.origin.plugin, what);
     }
 }
 
@@ -66,5 +100,28 @@ impl wit::Host for State {
             self.changed(Changed::Resource(uri));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_one_plugin_leaves_room_for_the_others_and_says_each_thing_once() {
+        let changes = Changes::default();
+        let (flooder, neighbour): (PluginName, PluginName) =
+            ("flooder".parse().unwrap(), "neighbour".parse().unwrap());
+        for round in 0..10_000 {
+            changes.say(&flooder, Changed::Tools);
+            changes.say(&flooder, Changed::Resource(format!("flood://{round}")));
+        }
+        changes.say(&neighbour, Changed::Tools);
+        assert_eq!(changes.speakers(), [flooder.clone(), neighbour.clone()]);
+        assert_eq!(changes.take(&neighbour), [Changed::Tools].into());
+        let flood = changes.take(&flooder);
+        assert_eq!(flood.len(), MOST);
+        assert!(flood.contains(&Changed::Tools));
+        assert!(changes.speakers().is_empty());
     }
 }

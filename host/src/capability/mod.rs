@@ -5,6 +5,7 @@
 //! arguments, no files, no addresses. `wasi:http` leads to `egress` alone. Whether a plugin may *import* what needs
 //! a grant is decided at load time, by `plugin`; nothing here knows MCP.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -12,7 +13,7 @@ use wasmtime::component::{Linker, Resource, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::config::Limits;
+use crate::config::{BackendName, Choice, Limits};
 use crate::egress::{Egress, Origin};
 
 mod backends;
@@ -26,7 +27,7 @@ mod settings;
 mod stderr;
 
 pub use call::{Abilities, Asked, CallInfo, Context, Event, Level, Principal, Reply};
-pub use changes::{Change, Changed, Changes};
+pub use changes::{Changed, Changes};
 pub(crate) use memory::Meter;
 pub(crate) use stderr::Stderr;
 
@@ -35,6 +36,8 @@ pub(crate) use stderr::Stderr;
 pub struct PluginFacts {
     /// Its name, tenant and backends, as egress wants them.
     pub origin: Origin,
+    /// Which of the backends answer one that several answer.
+    pub choices: BTreeMap<BackendName, Choice>,
     /// Its settings, JSON text.
     pub settings: String,
     /// Bounds on each call.
@@ -91,6 +94,7 @@ impl State {
         // Logins are kept apart per tenant, and the caller's counts, not the one the plugin was loaded for.
         let origin = Origin {
             tenant: call.principal.tenant.clone(),
+            trail: call.trail.clone(),
             ..plugin.origin.clone()
         };
         Self {

@@ -10,6 +10,7 @@ use crate::telemetry::{self, LogFormat};
 use failure::Failure;
 use output::{Audience, Said};
 
+mod audit;
 mod call;
 mod completions;
 mod config;
@@ -112,16 +113,22 @@ impl Global {
 enum Command {
     Serve(serve::Serve),
     Tools(tools::Tools),
-    Call(call::Call),
+    Call(call::CallArgs),
     #[command(subcommand)]
     Plugin(plugin::Plugin),
     #[command(subcommand)]
     Token(token::Token),
     #[command(subcommand)]
     Config(config::Config),
+    #[command(subcommand)]
+    Audit(audit::Audit),
     Completions(completions::Completions),
     Man(man::Man),
 }
+
+/// What `serve` logs unless asked otherwise. rmcp warns of every answer that is an error and of every client that hangs up:
+/// neither is news for an operator.
+const QUIET_LIBRARIES: &str = "info,rmcp=warn,rmcp::service=off";
 
 /// Runs the command of this command line. Everything that the user reads has been written when this returns.
 #[must_use]
@@ -176,7 +183,7 @@ fn wants_json(arguments: &[OsString]) -> bool {
 impl Cli {
     fn run(self) -> Result<Option<Said>, Failure> {
         let serves = matches!(self.command, Command::Serve(_));
-        let usual = if serves { "info,rmcp=warn" } else { "error" };
+        let usual = if serves { QUIET_LIBRARIES } else { "error" };
         let filter = self.global.log.as_deref().unwrap_or(usual);
         let format = match (self.global.log_format, self.global.audience()) {
             (Some(format), _) => format,
@@ -204,6 +211,7 @@ impl Cli {
             Command::Plugin(command) => command.run(global).map(Some),
             Command::Token(command) => command.run().map(Some),
             Command::Config(command) => command.run(global).map(Some),
+            Command::Audit(command) => command.run(global).map(Some),
             Command::Completions(command) => Ok(Some(command.run())),
             Command::Man(command) => command.run().map(Some),
         }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use clap::Parser as _;
+
 use crate::config::golden;
 
 const HEAD: &str = "# Commands\n\n\
@@ -48,4 +50,51 @@ fn describe(command: &clap::Command, page: &mut String) {
     for below in command.get_subcommands() {
         describe(below, page);
     }
+}
+
+#[test]
+fn the_documentation_names_commands_that_exist() {
+    let mut commands = 0;
+    for page in [
+        "README.md",
+        "docs/commands.md",
+        "docs/configuration.md",
+        "docs/operators.md",
+        "docs/plugin-authors.md",
+    ] {
+        let text = std::fs::read_to_string(golden::repository(page)).expect("a page");
+        for line in text.lines().map(|line| line.trim_start_matches([' ', '$'])) {
+            let Some(arguments) = line.strip_prefix("toolward ") else {
+                continue;
+            };
+            let words = std::iter::once("toolward".to_owned()).chain(words(arguments));
+            if let Err(error) = super::Cli::try_parse_from(words)
+                && error.use_stderr()
+                // A sentence that begins with the program's name, or a table's placeholder.
+                && !matches!(page, "docs/configuration.md" if line.starts_with("toolward reads"))
+            {
+                panic!("{page}: {line}: {error}");
+            }
+            commands += 1;
+        }
+    }
+    assert!(commands > 30, "only {commands} commands were found");
+}
+
+/// The words of a command as a shell reads them, up to a comment, a pipe, a redirection or a gap of three spaces, after
+/// which the help explains it.
+fn words(line: &str) -> Vec<String> {
+    let line = line.split("   ").next().unwrap_or_default();
+    let mut words = vec![String::new()];
+    let mut quoted = false;
+    for c in line.chars() {
+        match c {
+            '\'' => quoted = !quoted,
+            '|' | '>' | '#' if !quoted => break,
+            ' ' if !quoted => words.push(String::new()),
+            c => words.last_mut().expect("there is one").push(c),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
 }

@@ -3,9 +3,19 @@
 pub(super) const LISTEN: &str = "127.0.0.1:8825";
 pub(super) const MAX_REQUEST_SIZE: &str = "4 MiB";
 
+pub(super) const METRICS: &str = "scoped";
 pub(super) const MAX_CONNECTIONS: u32 = 4096;
 pub(super) const HEADER_TIMEOUT: &str = "30 s";
 pub(super) const BODY_TIMEOUT: &str = "30 s";
+/// Below the minute after which common proxies give a silent connection up.
+pub(super) const KEEP_ALIVE: &str = "15 s";
+
+pub(super) const SESSION_IDLE_TIMEOUT: &str = "15 min";
+pub(super) const MAX_SESSIONS: u32 = 10_000;
+pub(super) const MAX_SESSIONS_PER_PRINCIPAL: u32 = 1_000;
+pub(super) const MAX_EVENTS: u32 = 256;
+pub(super) const MAX_EVENTS_SIZE: &str = "1 MiB";
+pub(super) const MAX_EVENTS_SIZE_IN_ALL: &str = "256 MiB";
 
 /// The tenant of callers who are not told apart.
 pub(super) const TENANT: &str = "local";
@@ -42,6 +52,9 @@ pub(super) const BINDING_CONCURRENCY: u32 = 32;
 pub(super) const RETRIES: u32 = 2;
 pub(super) const CIRCUIT_FAILURES: u32 = 5;
 pub(super) const CIRCUIT_PAUSE: &str = "10 s";
+
+pub(super) const ANCHOR_INTERVAL: &str = "1 min";
+pub(super) const AUDIT_MAX_FILE_SIZE: &str = "64 MiB";
 
 /// Short, because it only counts where the server tells no lifetime: too short costs a login, too long costs calls.
 pub(super) const TOKEN_LIFETIME: &str = "5 min";

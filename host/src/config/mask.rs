@@ -150,8 +150,8 @@ fn is_secret_field(fields: &[&str], text: &str) -> bool {
             "request" | "renewal" | "challenge",
             "headers" | "form",
             name,
-        ] => is_literal_secret(name, text),
-        ["request" | "renewal" | "challenge", "json", .., name] => is_literal_secret(name, text),
+        ]
+        | ["request" | "renewal" | "challenge", "json", .., name] => is_literal_secret(name, text),
         _ => true,
     }
 }

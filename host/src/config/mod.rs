@@ -11,6 +11,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::audit::Anchor;
+
 mod address;
 mod at;
 mod auth;
@@ -60,16 +62,16 @@ pub use scope::Ability;
 pub use secret::{Secret, SecretSource};
 pub use trust::{KeyId, PluginPattern, Publisher, PublisherKey, Revoked, Trust};
 
-/// Bytes as they are written in the file: a number and `B`, `KiB`, `MiB`, `GiB`, `kB`, `MB` or `GB`.
-#[must_use]
-pub fn parse_size(text: &str) -> Option<u64> {
-    quantity::size(text, u64::MAX).ok()
-}
-
 /// A span of time as it is written in the file: a number and `ms`, `s`, `min`, `h` or `d`.
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<Duration> {
     quantity::duration(text).ok()
+}
+
+/// Bytes as they are written in the file: a number and `B`, `KiB`, `MiB`, `GiB`, `kB`, `MB` or `GB`.
+#[must_use]
+pub fn parse_size(text: &str) -> Option<u64> {
+    quantity::size(text, u64::MAX).ok()
 }
 
 /// The environment, as a parameter so that tests are pure. The real one: `&|name| std::env::var_os(name)`.
@@ -88,6 +90,8 @@ pub struct Config {
     pub jobs: Jobs,
     /// Whose plugins are taken.
     pub trust: Arc<Trust>,
+    /// What is recorded, and where. `None`: nothing.
+    pub audit: Option<Audit>,
     /// Every plugin to load, by name.
     pub plugins: BTreeMap<PluginName, Arc<Plugin>>,
     /// Every binding, by name. The binding's credential is resolved into it.
@@ -105,6 +109,10 @@ pub struct Server {
     pub allowed_origins: Vec<String>,
     /// `Host` values accepted besides loopback names and the listening address.
     pub allowed_hosts: Vec<String>,
+    /// Where clients reach this host; paths are appended. `None`: where each request says it goes.
+    pub public_url: Option<url::Url>,
+    /// Who may read `/metrics`.
+    pub metrics: MetricsReaders,
     /// Largest request body, bytes. Default 4 MiB.
     pub max_request_bytes: usize,
     /// Connections at once. Default 4096.
@@ -113,6 +121,38 @@ pub struct Server {
     pub header_timeout: Duration,
     /// Time for the body of a request. Default 30 s.
     pub body_timeout: Duration,
+    /// How often a silent stream of events carries a comment. Default 15 s.
+    pub keep_alive: Duration,
+    /// Sessions of the old era.
+    pub sessions: Sessions,
+}
+
+/// Sessions of the old era over HTTP.
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    /// Idle for that long, a session ends. Default 15 min.
+    pub idle_timeout: Duration,
+    /// Sessions at once. Default 10,000.
+    pub max: usize,
+    /// Sessions of one principal at once. Default 1,000.
+    pub max_per_principal: usize,
+    /// Events that one session keeps for replay. Default 256.
+    pub max_events: usize,
+    /// Bytes of them. Default 1 MiB.
+    pub max_event_bytes: usize,
+    /// Bytes of them over all sessions. Default 256 MiB.
+    pub max_event_bytes_in_all: usize,
+}
+
+/// Who may read `/metrics`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum MetricsReaders {
+    /// Whoever has the scope for it.
+    Scoped,
+    /// Everybody who reaches the address.
+    Everybody,
+    /// Nobody.
+    Nobody,
 }
 
 /// The sandbox's engine.
@@ -168,6 +208,8 @@ pub struct Plugin {
     pub grants: Vec<Grant>,
     /// The plugin's name for a backend → the binding that answers it.
     pub backends: BTreeMap<BackendName, Arc<Binding>>,
+    /// Of the backends, those that answer one of the plugin's own that several answer.
+    pub choices: BTreeMap<BackendName, Choice>,
     /// The plugin's settings, handed to it as they are.
     pub settings: serde_json::Map<String, serde_json::Value>,
     /// Where they stand in the file.
@@ -176,6 +218,25 @@ pub struct Plugin {
     pub visit_urls: Vec<url::Url>,
     /// Bounds on each of its calls.
     pub limits: Limits,
+}
+
+/// One of several bindings that answer the same backend of a plugin.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Choice {
+    /// The plugin's own name for the backend.
+    pub answers: BackendName,
+    /// Whether it is the one to take where nobody says which.
+    pub default: bool,
+}
+
+/// Who may confirm what changes something behind a binding.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Confirm {
+    /// Somebody at the client, who is asked.
+    #[default]
+    Person,
+    /// The caller's own word is enough, with a reason.
+    Model,
 }
 
 /// What must be granted by name in `plugins.NAME.grant`.
@@ -227,6 +288,27 @@ pub struct Limits {
     pub result_bytes: usize,
 }
 
+/// The audit log.
+#[derive(Debug)]
+pub struct Audit {
+    /// Where its files are.
+    pub folder: PathBuf,
+    /// The key of its hashes.
+    pub key: SecretSource,
+    /// Where checkpoints go.
+    pub anchor: Option<Anchor>,
+    /// The longest time from a line to its checkpoint. Default 1 min.
+    pub anchor_interval: Duration,
+    /// A file larger than this is set aside. Default 64 MiB.
+    pub max_file_bytes: u64,
+    /// Files set aside that are kept. Default: all.
+    pub keep_files: Option<u32>,
+    /// Whether calls are refused while lines cannot be written. Default: yes.
+    pub refuse_on_failure: bool,
+    /// Tool → the arguments whose values are recorded.
+    pub shown: BTreeMap<String, Vec<String>>,
+}
+
 /// The operator's answer to a backend that a plugin asks for by name.
 #[derive(Debug)]
 pub struct Binding {
@@ -238,6 +320,8 @@ pub struct Binding {
     pub title: Option<String>,
     /// Only GET, HEAD and OPTIONS leave, whatever `allow` says.
     pub read_only: bool,
+    /// Who may confirm what changes something there. Default a person.
+    pub confirm: Confirm,
     /// Non-secret facts for the plugin (a revision, a site), handed to it as they are.
     pub facts: serde_json::Map<String, serde_json::Value>,
     /// `https://host:port[/prefix]`, no query, no userinfo. The guest's path is appended to the prefix.
@@ -330,7 +414,7 @@ pub enum CredentialKind {
     /// OAuth 2.0 token endpoint, RFC 6749.
     OAuth2(OAuth2),
     /// A declared exchange.
-    Login(Login),
+    Login(Box<Login>),
 }
 
 /// An OAuth 2.0 credential. The access token goes out as `Authorization: Bearer …`.

@@ -14,13 +14,18 @@ use super::at::At;
 use super::defaults;
 
 mod auth;
+mod sessions;
 mod trust;
 
 pub(super) use auth::{Algorithm, Auth, OAuth, Token};
+pub(super) use sessions::Sessions;
 pub(super) use trust::{Publisher, PublisherKey, Trust};
 
 /// Names and texts of the operator's choice.
 pub(super) type Texts = BTreeMap<At<String>, At<String>>;
+
+/// Lists of texts, by names of the operator's choice.
+pub(super) type Lists = BTreeMap<At<String>, Vec<At<String>>>;
 
 /// Configuration of the toolward host.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -40,6 +45,8 @@ pub(super) struct File {
     pub(super) credentials: Option<BTreeMap<At<String>, Credential>>,
     /// What stands behind the backends that plugins ask for, by name.
     pub(super) bindings: Option<BTreeMap<At<String>, Binding>>,
+    /// The audit log. Without this table nothing is recorded.
+    pub(super) audit: Option<At<Audit>>,
     /// Which plugins are taken at all.
     pub(super) trust: Option<Trust>,
     /// Who may publish plugins, by name.
@@ -66,6 +73,14 @@ pub(super) struct Server {
     /// `host[:port]`.
     #[schemars(extend("default" = [], "examples" = [["toolward.example:8825"]]))]
     pub(super) allowed_hosts: Option<Vec<At<String>>>,
+    /// Where clients reach this host, when that is another address than the one it listens on: what `/openapi.json` names as
+    /// its server. Its host is one of the `allowed-hosts` and its origin one of the `allowed-origins`. Default: what stands
+    /// before `/mcp` in `auth.oauth.resource`, else what each request says in `Host`.
+    #[schemars(extend("examples" = ["https://tools.example"]))]
+    pub(super) public_url: Option<At<String>>,
+    /// Who may read `/metrics`.
+    #[schemars(extend("default" = defaults::METRICS, "examples" = ["everybody"]))]
+    pub(super) metrics: Option<At<MetricsReaders>>,
     /// Largest request body.
     #[schemars(extend("default" = defaults::MAX_REQUEST_SIZE, "examples" = ["4 MiB"]))]
     pub(super) max_request_size: Option<At<Size>>,
@@ -78,6 +93,22 @@ pub(super) struct Server {
     /// How long a client may take to send the body of a request.
     #[schemars(extend("default" = defaults::BODY_TIMEOUT, "examples" = ["30 s"]))]
     pub(super) body_timeout: Option<At<Duration>>,
+    /// How often a silent stream of events carries a comment, so that proxies keep it open and its end is noticed.
+    #[schemars(extend("default" = defaults::KEEP_ALIVE, "examples" = ["15 s"]))]
+    pub(super) keep_alive: Option<At<Duration>>,
+    /// Sessions of clients that speak a protocol revision before 2026-07-28.
+    pub(super) sessions: Option<Sessions>,
+}
+
+/// Who may read `/metrics`: whoever has the scope `metrics:read` or `admin`, everybody who reaches the address (whatever
+/// name he has for it), or nobody.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum MetricsReaders {
+    Scoped,
+    Everybody,
+    Nobody,
 }
 
 /// The sandbox's engine.
@@ -101,6 +132,46 @@ pub(super) struct Runtime {
     /// Threads that run guests. Default: the number of cores.
     #[schemars(extend("minimum" = 1, "examples" = [2]))]
     pub(super) guest_threads: Option<At<i64>>,
+}
+
+/// The audit log: one JSON line for each call, denial, login, reload, install and administrative act.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Audit {
+    /// Folder of its files, created with mode 0700. Several hosts on one machine may share it.
+    #[schemars(required, extend("format" = "path", "examples" = ["/var/log/toolward"]))]
+    pub(super) folder: Option<At<String>>,
+    /// The key of the hashes that chain its lines, at least 32 bytes: `toolward audit key` prints one. Who has it can
+    /// rewrite the log up to its checkpoints.
+    #[schemars(required, extend("examples" = ["file:audit.key"]))]
+    pub(super) key: Option<At<SecretText>>,
+    /// Where checkpoints go, out of reach of who could rewrite the log: a file, or `syslog`.
+    #[schemars(extend("examples" = ["/mnt/elsewhere/toolward.anchors", "syslog"]))]
+    pub(super) anchor: Option<At<String>>,
+    /// The longest time from a line to its checkpoint. There is one after 1,000 lines and at the end as well.
+    #[schemars(extend("default" = defaults::ANCHOR_INTERVAL, "examples" = ["1 min"]))]
+    pub(super) anchor_interval: Option<At<Duration>>,
+    /// A file that has grown beyond this is set aside, and a new one begun.
+    #[schemars(extend("default" = defaults::AUDIT_MAX_FILE_SIZE, "examples" = ["64 MiB"]))]
+    pub(super) max_file_size: Option<At<Size>>,
+    /// Files set aside that are kept; older ones are deleted, and the log says so. Default: all.
+    #[schemars(extend("minimum" = 1, "examples" = [100]))]
+    pub(super) keep_files: Option<At<i64>>,
+    /// What happens to calls while lines cannot be written, as on a full disk: `refuse` them, or `continue`.
+    #[schemars(extend("default" = "refuse", "examples" = ["continue"]))]
+    pub(super) on_failure: Option<At<OnFailure>>,
+    /// The arguments whose values are recorded, by tool. Of all others there is a keyed digest.
+    #[schemars(extend("default" = {}, "examples" = [{"start_job": ["id"]}]))]
+    pub(super) show: Option<At<Lists>>,
+}
+
+/// What happens while lines cannot be written.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum OnFailure {
+    Refuse,
+    Continue,
 }
 
 /// Bounds on each call of a plugin.
@@ -362,6 +433,10 @@ pub(super) struct Binding {
     /// Whether only `GET`, `HEAD` and `OPTIONS` leave, whatever `allow` says.
     #[schemars(extend("default" = false, "examples" = [true]))]
     pub(super) read_only: Option<At<bool>>,
+    /// Who may confirm what changes something there. `person`: somebody at the client, who is asked. `model`: the caller's
+    /// own word in the tool's arguments, with a reason, is enough.
+    #[schemars(extend("default" = "person", "examples" = ["model"]))]
+    pub(super) confirm: Option<At<Confirm>>,
     /// Facts for the plugin, not secret: a revision, a site.
     #[schemars(extend("default" = {}, "examples" = [{"revision": "1.2-rev1"}]))]
     pub(super) facts: Option<Map<String, Value>>,
@@ -421,6 +496,9 @@ pub(super) struct Tls {
 const EXAMPLE_FINGERPRINT: &str =
     "sha256:6f1ed002ab5595859014ebf0951522d9f3ad28f6d5f8d8a2b5c0c1f1f1b3a0c4";
 
+/// Backend → the names of further bindings that answer it.
+pub(super) type MoreBackends = BTreeMap<At<String>, Vec<At<String>>>;
+
 /// A plugin and what it is granted.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -436,6 +514,10 @@ pub(super) struct Plugin {
     /// The plugin's name for a backend, and which of `[bindings]` answers it.
     #[schemars(extend("default" = {}, "examples" = [{"vbr": "vbr01"}]))]
     pub(super) backends: Option<At<Texts>>,
+    /// More of `[bindings]` that answer a backend of `backends`, which stays the one to take where nobody says which. The
+    /// plugin reaches each of them under the binding's own name.
+    #[schemars(extend("default" = {}, "examples" = [{"vbr": ["vbr02", "vbr03"]}]))]
+    pub(super) more_backends: Option<At<MoreBackends>>,
     /// Settings, handed to the plugin as they are. Not for secrets: the plugin reads them.
     #[schemars(extend("default" = {}, "examples" = [{"page-size": 200}]))]
     pub(super) settings: Option<Map<String, Value>>,
@@ -457,6 +539,15 @@ pub(super) enum Grant {
     Visit,
     Sample,
     Roots,
+}
+
+/// Who may confirm.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum Confirm {
+    Person,
+    Model,
 }
 
 // A number and a unit, `64 MiB`.

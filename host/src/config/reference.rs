@@ -57,6 +57,7 @@ fn keys() -> String {
         "runtime",
         "limits",
         "jobs",
+        "audit",
         "credentials",
         "bindings",
         "trust",

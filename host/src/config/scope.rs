@@ -15,20 +15,36 @@ pub enum Ability {
     ReadJobs,
     /// Ending jobs.
     CancelJobs,
+    /// Reading the host's metrics.
+    ReadMetrics,
     /// What operators do: it allows none of the others.
     Administer,
 }
 
 impl Ability {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::CallTools,
         Self::ReadResources,
         Self::GetPrompts,
         Self::ReadJobs,
         Self::CancelJobs,
+        Self::ReadMetrics,
         Self::Administer,
     ];
+
+    /// Whether it can be had with one plugin only.
+    #[must_use]
+    pub const fn has_plugins(self) -> bool {
+        match self {
+            Self::CallTools
+            | Self::ReadResources
+            | Self::GetPrompts
+            | Self::ReadJobs
+            | Self::CancelJobs => true,
+            Self::ReadMetrics | Self::Administer => false,
+        }
+    }
 
     /// The scope that allows it with every plugin.
     #[must_use]
@@ -39,6 +55,7 @@ impl Ability {
             Self::GetPrompts => "prompts:get",
             Self::ReadJobs => "jobs:read",
             Self::CancelJobs => "jobs:cancel",
+            Self::ReadMetrics => "metrics:read",
             Self::Administer => "admin",
         }
     }
@@ -55,7 +72,7 @@ pub(super) fn split(scope: &str) -> Option<(Ability, Option<&str>)> {
     Ability::ALL.into_iter().find_map(|ability| {
         let rest = scope.strip_prefix(ability.scope())?;
         match rest.strip_prefix(':') {
-            Some(_) if ability == Ability::Administer => None,
+            Some(_) if !ability.has_plugins() => None,
             Some(plugin) => Some((ability, Some(plugin))),
             None if rest.is_empty() => Some((ability, None)),
             None => None,
@@ -75,6 +92,8 @@ mod tests {
             ("jobs:cancel:x", Some((Ability::CancelJobs, Some("x")))),
             ("admin", Some((Ability::Administer, None))),
             ("admin:x", None),
+            ("metrics:read", Some((Ability::ReadMetrics, None))),
+            ("metrics:read:x", None),
             ("tools:calls", None),
             ("tools", None),
             ("", None),

@@ -172,6 +172,19 @@ fn limits_come_from_the_nearest_table() {
 }
 
 #[test]
+fn an_audit_log_is_where_the_file_says() {
+    let audit = full().audit.unwrap();
+    assert_eq!(audit.folder, cases().join("log"));
+    let anchor = crate::audit::Anchor::File(cases().join("anchors"));
+    assert_eq!(audit.anchor, Some(anchor));
+    assert_eq!((audit.max_file_bytes, audit.keep_files), (1 << 20, Some(7)));
+    assert_eq!(audit.anchor_interval, Duration::from_mins(1));
+    assert!(!audit.refuse_on_failure);
+    assert_eq!(audit.shown["start_job"], ["id", "name"]);
+    assert!(load_bytes(b"", &env).unwrap().audit.is_none());
+}
+
+#[test]
 fn a_binding_is_a_server_and_what_may_be_asked_of_it() {
     let vbr = binding("vbr01");
     assert_eq!(vbr.url.as_str(), "https://vbr01.example:9419/prefix/");
@@ -573,5 +586,64 @@ fn no_broken_file_shows_a_secret() {
             check(&format!("{}{}", &text[..at], &text[at + 1..]));
             check(&format!("{}\"{}", &text[..at], &text[at..]));
         }
+    }
+}
+
+const SERVERS: &str = r#"
+[bindings.vbr01]
+kind = "vbr"
+url = "https://vbr01.example"
+confirm = "model"
+
+[bindings.vbr02]
+kind = "vbr"
+url = "https://vbr02.example"
+
+[plugins.backup-jobs]
+component = "backup-jobs.wasm"
+grant = ["http"]
+"#;
+
+#[test]
+fn several_bindings_answer_one_backend_each_under_its_own_name() {
+    let text = format!(
+        "{SERVERS}backends = {{ vbr = \"vbr01\" }}\nmore-backends = {{ vbr = [\"vbr02\"] }}\n"
+    );
+    let config = load_bytes(text.as_bytes(), &env).unwrap();
+    let plugin = &config.plugins[&"backup-jobs".parse().unwrap()];
+    let reached: Vec<_> = plugin.backends.keys().map(BackendName::as_str).collect();
+    assert_eq!(reached, ["vbr01", "vbr02"]);
+    let choices: Vec<_> = plugin.choices.values().collect();
+    assert_eq!((choices[0].default, choices[1].default), (true, false));
+    assert!(
+        choices
+            .iter()
+            .all(|choice| choice.answers.as_str() == "vbr")
+    );
+    assert_eq!(
+        plugin.backends[&"vbr01".parse().unwrap()].confirm,
+        Confirm::Model
+    );
+}
+
+#[test]
+fn more_backends_than_one_are_of_a_backend_and_each_once() {
+    for (backends, message) in [
+        (
+            "more-backends = { vbr = [\"vbr02\"] }",
+            "is not among this plugin's `backends`",
+        ),
+        (
+            "backends = { vbr = \"vbr01\" }\nmore-backends = { vbr = [\"vbr01\"] }",
+            "would be reached as `vbr01`",
+        ),
+        (
+            "backends = { vbr = \"vbr01\" }\nmore-backends = { vbr = [\"vbr03\"] }",
+            "there is no binding `vbr03`",
+        ),
+    ] {
+        let text = format!("{SERVERS}{backends}\n");
+        let error = load_bytes(text.as_bytes(), &env).unwrap_err().to_string();
+        assert!(error.contains(message), "{backends}: {error}");
     }
 }

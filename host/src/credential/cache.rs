@@ -8,6 +8,7 @@ use super::Endpoint;
 use super::error::LoginFailure;
 use super::slot::Slot;
 use super::token::Token;
+use crate::audit::Audit;
 use crate::config::{BindingName, TenantName};
 
 /// One token per binding and tenant, in memory only.
@@ -15,14 +16,18 @@ use crate::config::{BindingName, TenantName};
 /// However many requests need a token, there is one login at a time per key; dropping the cache ends it.
 #[derive(Default)]
 pub struct Cache {
+    audit: Audit,
     slots: Mutex<HashMap<(BindingName, TenantName), Arc<Slot>>>,
 }
 
 impl Cache {
-    /// An empty cache.
+    /// An empty cache, whose logins are recorded.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(audit: Audit) -> Self {
+        Self {
+            audit,
+            slots: Mutex::default(),
+        }
     }
 
     /// The token for a request: the one at hand, or that of a login, which the request then waits for. After a
@@ -61,7 +66,10 @@ impl Cache {
     fn slot(&self, endpoint: &Endpoint, tenant: &TenantName) -> Arc<Slot> {
         let key = (endpoint.binding.name.clone(), tenant.clone());
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(slots.entry(key).or_insert_with(Slot::new))
+        let slot = slots
+            .entry(key)
+            .or_insert_with(|| Slot::new(tenant.clone(), self.audit.clone()));
+        Arc::clone(slot)
     }
 }
 

@@ -25,6 +25,7 @@ mod token;
 pub use cache::Cache;
 pub use error::{LoginError, LoginFailure, SecretError};
 pub use scrub::{Patterns, Scrubber};
+pub use source::read as read_secret;
 pub use token::Token;
 
 /// A backend as a login sees it: the binding, and the HTTP client that `egress` made for it.

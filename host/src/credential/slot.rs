@@ -18,13 +18,21 @@ use super::error::{LoginError, LoginFailure};
 use super::login::{self, Renewal, Session};
 use super::token::Token;
 use super::{Endpoint, chain, is_replaceable};
+use crate::audit::{Audit, Event, Kind};
+use crate::config::TenantName;
+use crate::telemetry::metrics;
 
 type Outcome = Result<Arc<Token>, LoginFailure>;
 
 /// A login that many may wait for.
 pub(super) type Flight = Shared<oneshot::Receiver<Outcome>>;
 
-pub(super) struct Slot(Mutex<State>);
+pub(super) struct Slot {
+    /// Whose logins these are.
+    tenant: TenantName,
+    audit: Audit,
+    state: Mutex<State>,
+}
 
 struct State {
     current: Option<Current>,
@@ -79,15 +87,20 @@ impl Step {
 }
 
 impl Slot {
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State {
+    pub(super) fn new(tenant: TenantName, audit: Audit) -> Arc<Self> {
+        let state = State {
             current: None,
             renewal: None,
             flight: None,
             failure: None,
             generations: 0,
             budget: Budget::new(),
-        })))
+        };
+        Arc::new(Self {
+            tenant,
+            audit,
+            state: Mutex::new(state),
+        })
     }
 
     /// The token for a request. Starts a login if there is none, and a renewal if the token's end is near; the
@@ -152,6 +165,7 @@ impl Slot {
                 .unwrap_or((Err(LoginError::Broken), None));
             // Without a slot the cache is gone, and with it everybody who could wait.
             if let Some(slot) = slot.upgrade() {
+                slot.record(&endpoint, asked_at, &result.0);
                 let outcome = slot.lock().land(&endpoint, asked_at, result);
                 // Nobody need be waiting: a renewal ahead of time has no caller.
                 let _ = sender.send(outcome);
@@ -163,7 +177,20 @@ impl Slot {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // The state is consistent between any two statements, so a panic elsewhere does not spoil it.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn record(&self, endpoint: &Endpoint, began: Instant, ended: &Result<Session, LoginError>) {
+        let binding = &endpoint.binding;
+        let event = Event::new(Kind::Login)
+            .by(self.tenant.as_str(), None)
+            .with("binding", binding.name.as_str())
+            .with("credential", binding.credential.name.as_str())
+            .outcome(if ended.is_ok() { "ok" } else { "failed" })
+            .took(began.elapsed());
+        // The error's own words are fit for guests: they hold neither secrets nor what the backend said.
+        let reason = ended.as_ref().err().map(ToString::to_string);
+        self.audit.record(event.with("reason", reason));
     }
 }
 
@@ -190,6 +217,7 @@ impl State {
         let binding = &endpoint.binding;
         match result {
             Ok(session) => {
+                metrics().login(binding.name.as_str(), "success");
                 self.generations += 1;
                 self.failure = None;
                 self.renewal = session.renewal;
@@ -213,6 +241,7 @@ impl State {
                 Ok(token)
             }
             Err(error) => {
+                metrics().login(binding.name.as_str(), "failure");
                 let count = self.failure.as_ref().map_or(0, |failure| failure.count) + 1;
                 let wait = delay(&error, count);
                 tracing::warn!(

@@ -19,7 +19,7 @@ const LIMIT: usize = 64 * 1024;
 const EXEC_LIMIT: Duration = Duration::from_secs(10);
 
 /// Reads the secret anew.
-pub(super) async fn read(source: &SecretSource) -> Result<Secret, SecretError> {
+pub async fn read(source: &SecretSource) -> Result<Secret, SecretError> {
     match source {
         SecretSource::Value(secret) => Ok(secret.clone()),
         SecretSource::File(path) => read_file(path).await,

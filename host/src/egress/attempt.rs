@@ -12,6 +12,7 @@ use super::destination::Exit;
 use super::gate::{self, Full, Place, Who};
 use super::refusal::Refusal;
 use super::{Body, Deadlines, Origin, answer, failure, retry};
+use crate::audit;
 use crate::config::{BackendName, Binding};
 use crate::credential::{LoginError, LoginFailure, Token, chain};
 
@@ -23,6 +24,8 @@ pub(super) struct Checked<'a> {
     pub(super) method: Method,
     /// As the guest wrote it.
     pub(super) scheme: String,
+    /// Below the binding's URL.
+    pub(super) path: String,
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
     pub(super) deadlines: Deadlines,
@@ -172,7 +175,20 @@ async fn once(
     token.apply(&checked.method, &mut headers);
     *request.headers_mut() = headers;
     *request.body_mut() = Some(body);
+    let began = Instant::now();
     let sent = execute(checked, request, until).await;
+    let outcome = match &sent {
+        Ok(response) => response.status().as_str().to_owned(),
+        Err(broken) => broken.failed.refusal.trouble.to_string(),
+    };
+    checked.origin.trail.request(audit::Request {
+        backend: checked.backend.as_str(),
+        binding: exit.binding().name.as_str(),
+        method: checked.method.as_str(),
+        path: &checked.path,
+        outcome: &outcome,
+        took: began.elapsed(),
+    });
     let fate = match &sent {
         Ok(response) if response.status() == StatusCode::TOO_MANY_REQUESTS => Some(Fate::Answered),
         Ok(response) if retry::is_passing(response.status()) => Some(Fate::Failed(format!(

@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 
+use crate::audit::{Audit, Trail};
 use crate::config::{
     AddressKind, BackendName, Binding, BindingName, PluginName, RequestPattern, TenantName, Tls,
 };
 use crate::credential::Cache;
+use crate::telemetry::{NONE, metrics};
 
 mod address;
 mod answer;
@@ -61,6 +63,8 @@ pub struct Origin {
     pub backends: Arc<BTreeMap<BackendName, Arc<Binding>>>,
     /// The requests that its manifest asks for, by backend: it gets no others.
     pub wanted: Arc<BTreeMap<BackendName, Vec<RequestPattern>>>,
+    /// Where it is recorded what the call asks for.
+    pub trail: Trail,
 }
 
 /// How long the guest wants to wait. Its wishes only shorten what the binding allows.
@@ -173,8 +177,17 @@ impl Egress {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             exits,
-            tokens: Cache::new(),
+            tokens: Cache::default(),
         })
+    }
+
+    /// The same, with its logins recorded.
+    #[must_use]
+    pub fn recorded(self, audit: Audit) -> Self {
+        Self {
+            tokens: Cache::new(audit),
+            ..self
+        }
     }
 
     /// Sends a guest's request to the backend that its authority names: `http://BACKEND/path?query`, with either
@@ -196,7 +209,12 @@ impl Egress {
         request: http::Request<Body>,
         deadlines: Deadlines,
     ) -> Result<http::Response<Body>, Refusal> {
+        let measured = metrics().backend_request(binding_name(origin, &request));
         let outcome = self.try_send(origin, request, deadlines).await;
+        measured.ended(match &outcome {
+            Ok(answer) => class(answer.status()),
+            Err(failed) => failed.refusal.trouble.as_str(),
+        });
         match outcome {
             Ok(answer) => {
                 tracing::Span::current().record("status", answer.status().as_u16());
@@ -206,6 +224,9 @@ impl Egress {
             Err(Failed { refusal, detail }) => {
                 match refusal.trouble {
                     Trouble::Denied | Trouble::InvalidInput => {
+                        origin
+                            .trail
+                            .denial(refusal.message.lines().next().unwrap_or_default());
                         tracing::info!(trouble = %refusal.trouble, reason = refusal.message, "request refused");
                     }
                     Trouble::Unavailable | Trouble::TimedOut | Trouble::Internal => {
@@ -279,6 +300,7 @@ impl Egress {
             exit,
             scheme: uri.scheme_str().unwrap_or("http").to_owned(),
             method,
+            path: path.text,
             url,
             headers,
             deadlines,
@@ -350,6 +372,24 @@ impl Egress {
     }
 }
 
+/// The binding that a request is for; guests may write anything there.
+fn binding_name<'a>(origin: &'a Origin, request: &http::Request<Body>) -> &'a str {
+    let backend = request.uri().host().and_then(|host| host.parse().ok());
+    backend
+        .and_then(|name: BackendName| origin.backends.get(&name))
+        .map_or(NONE, |binding| binding.name.as_str())
+}
+
+fn class(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        200..300 => "2xx",
+        300..400 => "3xx",
+        400..500 => "4xx",
+        500.. => "5xx",
+        _ => "1xx",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -362,6 +402,7 @@ mod tests {
             kind: "vbr".to_owned(),
             title: None,
             read_only: false,
+            confirm: crate::config::Confirm::Person,
             facts: serde_json::Map::new(),
             url: url.parse().unwrap(),
             tls: Tls::SystemRoots,

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::random_id;
+use crate::audit;
 use crate::capability::{Abilities, Asked};
 use crate::catalog::Catalog;
 use crate::config::{Ability, Config, PluginName, StaticToken};
@@ -135,7 +136,19 @@ fn call_info(plugin: &Plugin, principal: Principal, key: String) -> CallInfo {
             ..Abilities::default()
         },
         asked: Asked::default(),
+        trail: plugin.own_trail(),
     }
+}
+
+/// Begins the record of a step.
+fn step_record(plugin: &Plugin, call: &StepCall) -> Result<audit::Call, audit::Unavailable> {
+    let principal = &call.principal;
+    let event = plugin
+        .event(audit::Kind::Step)
+        .by(principal.tenant.as_str(), principal.subject.as_deref())
+        .with("job", call.job.id.as_str())
+        .with("step", call.idempotency_key.as_str());
+    plugin.audit().begin(event)
 }
 
 impl Runner for Steps {
@@ -162,7 +175,9 @@ impl Runner for Steps {
     fn take(&self, call: StepCall) -> BoxFuture<'_, Result<Result<Step, Failure>, StepError>> {
         Box::pin(async move {
             let plugin = self.plugin(&call.plugin)?;
+            let record = step_record(&plugin, &call)?;
             let info = CallInfo {
+                trail: record.trail(),
                 cancelled: call.cancelled,
                 asked: Asked {
                     answers: call.answers.into_iter().collect(),
@@ -171,10 +186,16 @@ impl Runner for Steps {
                 ..call_info(&plugin, call.principal, call.idempotency_key)
             };
             // A plugin that lost the export in an upgrade has no formats, and is not asked.
-            Ok(match call.kind {
-                Kind::Advance => plugin.advance_job(info, call.job).await?,
-                Kind::Cancel => plugin.cancel_job(info, call.job).await?,
-            })
+            let ended = match call.kind {
+                Kind::Advance => plugin.advance_job(info, call.job).await,
+                Kind::Cancel => plugin.cancel_job(info, call.job).await,
+            };
+            record.end(match &ended {
+                Ok(Ok(_)) => "ok",
+                Ok(Err(_)) => "failed",
+                Err(_) => "stopped",
+            });
+            Ok(ended?)
         })
     }
 

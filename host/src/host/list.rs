@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{local_tenant, random_id};
 use crate::capability::{Abilities, Asked, CallInfo, Principal};
 use crate::catalog::{Listed, MAX_ENTRIES, Offer, OfferError};
-use crate::config::PluginName;
+use crate::config::{PluginName, TenantName};
 use crate::plugin::wit::values::{Failure, Freshness};
 use crate::plugin::{Answer, CallError, Plugin};
 
@@ -135,11 +135,15 @@ fn judge<T>(
     }
 }
 
-/// A call of the host's own: nobody listens, nobody can be asked.
-pub(super) fn info(plugin: &Plugin) -> CallInfo {
+fn info(plugin: &Plugin) -> CallInfo {
+    info_for(plugin, local_tenant())
+}
+
+/// A call of the host's own, for a tenant: nobody listens, nobody can be asked.
+pub(super) fn info_for(plugin: &Plugin, tenant: TenantName) -> CallInfo {
     CallInfo {
         principal: Principal {
-            tenant: local_tenant(),
+            tenant,
             subject: None,
             scopes: Vec::new(),
         },
@@ -151,5 +155,6 @@ pub(super) fn info(plugin: &Plugin) -> CallInfo {
         traceparent: None,
         abilities: Abilities::default(),
         asked: Asked::default(),
+        trail: plugin.own_trail(),
     }
 }

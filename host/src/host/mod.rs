@@ -5,10 +5,11 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use futures::future::join_all;
-use tokio::sync::{Mutex, broadcast, mpsc};
+use tokio::sync::{Mutex, broadcast};
 use tokio::task::JoinSet;
 
-use crate::capability::{Changed, Principal};
+use crate::audit::{Audit, Event, Kind};
+use crate::capability::{Changed, Changes, Principal};
 use crate::catalog::{Catalog, Offer, OfferError};
 use crate::config::{self, Ability, Config, PluginName, TenantName};
 use crate::egress::{Egress, EgressError};
@@ -17,11 +18,13 @@ use crate::jobs::Jobs;
 use crate::plugin::{self, Engine, EngineError, Plugin};
 use crate::policy;
 
+mod audit;
 mod changes;
 mod jobs;
 mod list;
 mod watch;
 
+pub use audit::AuditStartError;
 pub use watch::Subscription;
 
 /// News that may wait for a slow listener, who then hears that it missed some.
@@ -36,10 +39,28 @@ pub struct Host {
     offers: Mutex<BTreeMap<PluginName, (Arc<Plugin>, Offer)>>,
     /// Plugins that are configured and not on offer, with the reason.
     pub problems: Vec<Problem>,
-    news: broadcast::Sender<Changed>,
+    news: broadcast::Sender<News>,
     watching: Arc<watch::Watching>,
+    audit: Audit,
     /// Gathers changes and looks at watched resources; ends with the host.
     _background: JoinSet<()>,
+}
+
+/// Something changed.
+#[derive(Clone, Debug)]
+pub struct News {
+    /// What.
+    pub what: Changed,
+    /// Whom it concerns; `None`: everybody.
+    pub tenant: Option<TenantName>,
+}
+
+impl News {
+    /// Whether it concerns a tenant.
+    #[must_use]
+    pub fn concerns(&self, tenant: &TenantName) -> bool {
+        self.tenant.as_ref().is_none_or(|only| only == tenant)
+    }
 }
 
 /// A plugin that is not on offer.
@@ -57,6 +78,9 @@ pub enum StartError {
     /// The way out.
     #[error("cannot set up the bindings")]
     Egress(#[from] EgressError),
+    /// The audit log.
+    #[error("cannot set up the audit log")]
+    Audit(#[from] AuditStartError),
     /// The sandbox.
     #[error("cannot set up the sandbox")]
     Engine(#[from] EngineError),
@@ -106,9 +130,17 @@ impl Host {
     /// Sets up egress and sandbox, loads every plugin, makes the catalog. A plugin that does not load is a
     /// [`Problem`] and the others are served. Call it on the I/O runtime.
     pub async fn start(config: &Config) -> Result<Arc<Self>, StartError> {
-        let egress = Arc::new(Egress::new(config.bindings.values().cloned())?);
-        let (said, heard) = mpsc::channel(changes::QUEUE);
-        let engine = Engine::new(&config.runtime, config.trust.clone(), egress, said)?;
+        let audit = audit::open(config).await?;
+        let egress = Egress::new(config.bindings.values().cloned())?.recorded(audit.clone());
+        let egress = Arc::new(egress);
+        let changes = Changes::default();
+        let engine = Engine::new(
+            &config.runtime,
+            config.trust.clone(),
+            egress,
+            changes.clone(),
+            audit.clone(),
+        )?;
         let loaded = join_all(config.plugins.values().map(|plugin| load(&engine, plugin))).await;
         let mut problems = Vec::new();
         let mut offers = BTreeMap::new();
@@ -139,7 +171,7 @@ impl Host {
         Ok(Arc::new_cyclic(|host| {
             let watching = Arc::new(watch::Watching::default());
             let mut background = JoinSet::new();
-            background.spawn(changes::gather(host.clone(), heard));
+            background.spawn(changes::gather(host.clone(), changes));
             background.spawn(watch::look(host.clone(), watching.clone()));
             Self {
                 catalog: Arc::new(ArcSwap::from_pointee(catalog)),
@@ -148,6 +180,7 @@ impl Host {
                 problems,
                 news: broadcast::Sender::new(NEWS),
                 watching,
+                audit,
                 _background: background,
             }
         }))
@@ -183,23 +216,29 @@ impl Host {
         self.catalog.load_full()
     }
 
+    /// Where everything that matters is recorded: `host.audit().record(Event::new(Kind::Reload).outcome("ok"))`.
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
     /// What changes from now on.
     #[must_use]
-    pub fn news(&self) -> broadcast::Receiver<Changed> {
+    pub fn news(&self) -> broadcast::Receiver<News> {
         self.news.subscribe()
     }
 
     /// Looks at a resource for changes, which are told as news, until the subscription is dropped. `None`: nobody reads
     /// it, or too many are watched.
     #[must_use]
-    pub fn watch(&self, uri: &str) -> Option<Subscription> {
+    pub fn watch(&self, uri: &str, tenant: &TenantName) -> Option<Subscription> {
         let catalog = self.catalog();
-        self.watching.subscribe(uri, catalog.reader(uri)?)
+        self.watching.subscribe(tenant, uri, catalog.reader(uri)?)
     }
 
-    fn tell(&self, changed: Changed) {
+    fn tell(&self, news: News) {
         // Nobody listens: then nobody needs to know.
-        let _ = self.news.send(changed);
+        let _ = self.news.send(news);
     }
 
     /// Lists what a plugin says has changed, makes the next catalog, and tells everybody.
@@ -222,7 +261,7 @@ impl Host {
             .into_iter()
             .chain(resources)
             .filter(own)
-            .for_each(|changed| self.tell(changed));
+            .for_each(|what| self.tell(News { what, tenant: None }));
     }
 
     /// What does not list leaves the catalog as it is, and so does what would push another plugin out of it: names belong
@@ -260,6 +299,12 @@ impl Host {
         }
         *offers = tried;
         self.catalog.store(Arc::new(catalog));
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.audit.record(Event::new(Kind::Stop));
     }
 }
 

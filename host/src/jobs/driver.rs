@@ -117,7 +117,7 @@ async fn drive(inner: Arc<Inner>, id: JobId) {
             Ok(Some(found)) => found,
             Ok(None) => return,
             Err(error) => {
-                pause(&id, &error).await;
+                pause(&inner, &id, &error).await;
                 continue;
             }
         };
@@ -149,7 +149,7 @@ async fn drive(inner: Arc<Inner>, id: JobId) {
             Err(StoreError::Ended | StoreError::Missing) => return,
             Err(error @ StoreError::NoRoom(_)) => no_room(&inner, &id, error).await,
             // The step is taken again, with the same key.
-            Err(error) => pause(&id, &error).await,
+            Err(error) => pause(&inner, &id, &error).await,
         }
     }
 }
@@ -166,11 +166,15 @@ async fn no_room(inner: &Inner, id: &JobId, error: StoreError) {
     match inner.store.update(id, edit).await {
         Ok(_) => inner.changes.publish(id),
         Err(StoreError::Ended | StoreError::Missing) => {}
-        Err(error) => pause(id, &error).await,
+        Err(error) => pause(inner, id, &error).await,
     }
 }
 
-async fn pause(id: &JobId, error: &StoreError) {
+async fn pause(inner: &Inner, id: &JobId, error: &StoreError) {
+    if inner.stop.is_cancelled() {
+        // The host ends, and its threads with it: the job goes on at the next start, and this task is about to be dropped.
+        std::future::pending::<()>().await;
+    }
     tracing::error!(job = %id, error = chain(error), "a job cannot go on at the moment");
     tokio::time::sleep(STORE_PAUSE).await;
 }

@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::Unavailable;
 use crate::config::PluginName;
 use crate::plugin::wit::jobs::{Job as Seen, Step};
 use crate::plugin::wit::tools::NewJob;
@@ -107,6 +108,9 @@ pub enum StepError {
     /// The plugin is not there at the moment.
     #[error("plugin `{0}` is not loaded")]
     Absent(PluginName),
+    /// It could not be recorded, so it was not taken.
+    #[error(transparent)]
+    Unrecorded(#[from] Unavailable),
     /// The sandbox ended it.
     #[error(transparent)]
     Call(#[from] CallError),

@@ -21,7 +21,8 @@ use super::ask::{self, AskError, Question};
 use super::follow::{self, OwnCall};
 use super::seal::{Binding, Sealer};
 use super::session::Session;
-use super::{convert, started};
+use super::{convert, record, started};
+use crate::audit::Trail;
 use crate::catalog::{Catalog, Prompt, Tool};
 use crate::config::Ability;
 use crate::host::{Host, random_id};
@@ -29,9 +30,14 @@ use crate::jobs::{Job, Start};
 use crate::plugin::wit::prompts::PromptOutcome;
 use crate::plugin::wit::resources::ReadOutcome;
 use crate::plugin::wit::tools::{JobSupport, Outcome};
-use crate::plugin::wit::values::{Capability, Cause, Failure, InputNeeded, RequestError};
-use crate::plugin::{Abilities, Answer, Asked, CallError, CallInfo, Event, Plugin, Principal};
+use crate::plugin::wit::values::{
+    Ask, Capability, Cause, Failure, InputNeeded, InputRequest, RequestError,
+};
+use crate::plugin::{
+    Abilities, Answer, Asked, CallError, CallInfo, Event, Plugin, Principal, Reply,
+};
 use crate::policy::{self, Action};
+use crate::telemetry::metrics;
 
 /// Rounds of questions that one request of the old era may take.
 const MAX_ROUNDS: usize = 10;
@@ -64,6 +70,8 @@ pub enum Follow {
     Task,
     /// It cannot: it waits a little, and then gets the job's id.
     Briefly(Duration),
+    /// In its own way: it waits a little, and then gets the job.
+    Elsewhere(Duration),
     /// By waiting until it has ended.
     ToTheEnd,
 }
@@ -90,7 +98,7 @@ pub enum Asking<'a> {
         sealer: &'a Sealer,
     },
     /// By requests, while it waits (old era).
-    Requests(&'a Session),
+    Requests(Session),
 }
 
 /// What is to be done, looked up and checked.
@@ -133,13 +141,15 @@ pub enum Served {
 pub enum Ended {
     /// A tool's result; a call that failed is a result with `isError`, which the model reads.
     Tool(CallToolResult),
+    /// The same where the host ended it and not the tool: what for, in one word.
+    Broken(&'static str, CallToolResult),
     /// A prompt.
     Prompt(GetPromptResult),
     /// What was read.
     Resource(ReadResourceResult),
     /// Questions, for the client to answer.
     InputRequired(InputRequiredResult),
-    /// A job, for a caller that follows it as a task.
+    /// A job, for a caller that follows it.
     Task(Box<Job>),
 }
 
@@ -158,6 +168,9 @@ impl Target {
         };
         let arguments = Value::Object(arguments);
         if let Err(violations) = tool.input.check(&arguments) {
+            metrics()
+                .call(tool.plugin.name().as_str(), &tool.name)
+                .ended("invalid_arguments");
             return Err(Ok(told(format!(
                 "the arguments do not fit the input schema of `{}`: {violations}",
                 tool.name
@@ -215,7 +228,7 @@ impl Target {
 }
 
 impl Served {
-    fn plugin(&self) -> &Arc<Plugin> {
+    pub(super) fn plugin(&self) -> &Arc<Plugin> {
         match self {
             Self::Tool { tool, .. } => &tool.plugin,
             Self::Prompt { prompt, .. } => &prompt.plugin,
@@ -232,7 +245,7 @@ impl Served {
     }
 
     /// Method, name and arguments, for what is sealed.
-    fn identity(&self) -> (&'static str, &str, String) {
+    pub(super) fn identity(&self) -> (&'static str, &str, String) {
         match self {
             Self::Tool { tool, arguments } => ("tools/call", &tool.name, arguments.clone()),
             Self::Prompt { prompt, arguments } => (
@@ -287,7 +300,7 @@ impl Served {
     /// A failure in the form that fits: a tool's is read by the model.
     fn refused(&self, text: String) -> Result<Ended, ErrorData> {
         match self {
-            Self::Tool { .. } => Ok(Ended::Tool(told(text))),
+            Self::Tool { .. } => Ok(Ended::Broken("not_asked", told(text))),
             Self::Prompt { .. } | Self::Resource { .. } => {
                 Err(ErrorData::internal_error(text, None))
             }
@@ -306,13 +319,50 @@ enum Round {
 pub async fn call(target: &Target, caller: Caller<'_>) -> Result<Ended, ErrorData> {
     match target {
         Target::Own(own) => follow::call(own, &caller).await,
-        Target::Served(served) => rounds(served, caller).await,
+        Target::Served(served) => {
+            let measured = match served {
+                Served::Tool { tool, .. } => {
+                    Some(metrics().call(tool.plugin.name().as_str(), &tool.name))
+                }
+                Served::Prompt { .. } | Served::Resource { .. } => None,
+            };
+            let ended = recorded(served, caller).await;
+            if let Some(measured) = measured {
+                measured.ended(word(&ended));
+            }
+            ended
+        }
     }
 }
 
-async fn rounds(target: &Served, caller: Caller<'_>) -> Result<Ended, ErrorData> {
+/// Checks that it is allowed and serves it, with a line in the audit log.
+async fn recorded(served: &Served, caller: Caller<'_>) -> Result<Ended, ErrorData> {
+    let record = record::begin(served, &caller)?;
+    let trail = record.trail();
+    if let Err(error) = allowed(&caller.principal, served.ability(), served.plugin()) {
+        trail.denial(&error.message);
+        record.end("denied");
+        return Err(error);
+    }
+    let ended = rounds(served, caller, &trail).await;
+    record.end(record::outcome(&ended));
+    ended
+}
+
+/// How a call of a tool ended, for metrics.
+fn word(ended: &Result<Ended, ErrorData>) -> &'static str {
+    match ended {
+        Ok(Ended::Tool(result)) if result.is_error == Some(true) => "tool_error",
+        Ok(Ended::Tool(_) | Ended::Prompt(_) | Ended::Resource(_)) => "success",
+        Ok(Ended::Broken(why, _)) => why,
+        Ok(Ended::InputRequired(_)) => "input_required",
+        Ok(Ended::Task(_)) => "job",
+        Err(_) => "request_error",
+    }
+}
+
+async fn rounds(target: &Served, caller: Caller<'_>, trail: &Trail) -> Result<Ended, ErrorData> {
     let plugin = target.plugin();
-    allowed(&caller.principal, target.ability(), plugin)?;
     if let Served::Tool { tool, .. } = target {
         can_follow(tool, &caller)?;
     }
@@ -343,12 +393,21 @@ async fn rounds(target: &Served, caller: Caller<'_>) -> Result<Ended, ErrorData>
                 ..ask::abilities(plugin, caller.abilities)
             },
             asked,
+            trail: trail.clone(),
         };
         let needed = match target.run(info).await? {
             Round::Ended(ended) => return Ok(ended),
             Round::Asks(needed) => needed,
             Round::Starts(start) => return started::answer(start, &caller).await,
         };
+        if let Some(answers) = confirmed(target, &caller.principal, &needed.requests) {
+            asked = Asked {
+                continuation: Some(needed.continuation),
+                answers,
+                volunteered: BTreeMap::new(),
+            };
+            continue;
+        }
         let ready = match ask::questions(plugin, caller.abilities, needed.requests) {
             Ok(ready) => ready,
             Err(AskError::Client(capabilities)) if !matches!(caller.asking, Asking::Nobody) => {
@@ -397,6 +456,47 @@ async fn rounds(target: &Served, caller: Caller<'_>) -> Result<Ended, ErrorData>
         }
     }
     target.refused(format!("the call asked more than {MAX_ROUNDS} times"))
+}
+
+/// The answers to questions that are all confirmations which the caller gave in the arguments, where the operator takes
+/// its word. What was confirmed, by whom and why, is written down here.
+fn confirmed(
+    target: &Served,
+    principal: &Principal,
+    requests: &[InputRequest],
+) -> Option<BTreeMap<String, Reply>> {
+    // The arguments themselves are looked at: a plugin that claims to have been told is not believed.
+    let Served::Tool { arguments, .. } = target else {
+        return None;
+    };
+    let arguments: Value = serde_json::from_str(arguments).ok()?;
+    if requests.is_empty() || arguments["confirm"] != true {
+        return None;
+    }
+    let plugin = target.plugin();
+    let mut answers = BTreeMap::new();
+    for request in requests {
+        policy::may_ask(plugin, &request.ask).ok()?;
+        let reason = policy::confirmed_by_caller(plugin, &request.ask)?;
+        if arguments["reason"].as_str().map(str::trim) != Some(reason) {
+            return None;
+        }
+        let answer = json!({ "confirm": true, "reason": reason }).to_string();
+        answers.insert(request.key.clone(), Reply::Accepted(answer));
+    }
+    for request in requests {
+        if let Ask::Confirm(confirm) = &request.ask {
+            tracing::info!(
+                plugin = %plugin.name(),
+                tenant = %principal.tenant,
+                subject = principal.subject.as_deref().unwrap_or_default(),
+                what = %shorten(&confirm.message),
+                reason = %shorten(confirm.reason_given.as_deref().unwrap_or_default()),
+                "confirmed by the caller's own word"
+            );
+        }
+    }
+    Some(answers)
 }
 
 /// A tool that always starts a job is of no use to who cannot follow one.
@@ -516,14 +616,17 @@ fn tool_round(
     arguments: &str,
     ended: Result<Answer<Outcome>, CallError>,
 ) -> Result<Round, ErrorData> {
+    let broken = |why, text: String| Ok(Round::Ended(Ended::Broken(why, told(text))));
     let judged = match ended {
         Ok(Ok(Outcome::Done(output))) => convert::output(tool, output),
         Ok(Ok(Outcome::InputNeeded(needed))) => return Ok(Round::Asks(needed)),
-        Ok(Ok(Outcome::Started(_))) if tool.jobs == JobSupport::Never => Ok(told(format!(
-            "`{}` started a job, and says that it never does; this is a defect of plugin `{}`",
-            tool.name,
-            tool.plugin.name()
-        ))),
+        Ok(Ok(Outcome::Started(_))) if tool.jobs == JobSupport::Never => {
+            let (name, plugin) = (&tool.name, tool.plugin.name());
+            let text = format!(
+                "`{name}` started a job, and says that it never does; this is a defect of plugin `{plugin}`"
+            );
+            return broken("defect", text);
+        }
         Ok(Ok(Outcome::Started(job))) => {
             return Ok(Round::Starts(Start {
                 tool: tool.name.clone(),
@@ -536,17 +639,20 @@ fn tool_round(
         }
         Ok(Err(Failure::Tool(error))) => convert::tool_error(error),
         Ok(Err(Failure::Request(error))) => return Err(request_error(error)),
-        Ok(Err(Failure::Cancelled)) => Ok(told("the call was cancelled")),
-        Err(error) => Ok(told(error.to_string())),
+        Ok(Err(Failure::Cancelled)) => return broken("cancelled", "the call was cancelled".into()),
+        Err(error) => return broken(error.word(), error.to_string()),
     };
-    let result = judged.unwrap_or_else(|defect| {
-        let (plugin, name) = (tool.plugin.name(), &tool.name);
-        tracing::warn!(%plugin, tool = name, %defect, "a plugin's result was not passed on");
-        told(format!(
-            "the result of `{name}` cannot be used: {defect}; this is a defect of plugin `{plugin}`"
-        ))
-    });
-    Ok(Round::Ended(Ended::Tool(result)))
+    match judged {
+        Ok(result) => Ok(Round::Ended(Ended::Tool(result))),
+        Err(defect) => {
+            let (plugin, name) = (tool.plugin.name(), &tool.name);
+            tracing::warn!(%plugin, tool = name, %defect, "a plugin's result was not passed on");
+            let text = format!(
+                "the result of `{name}` cannot be used: {defect}; this is a defect of plugin `{plugin}`"
+            );
+            broken("defect", text)
+        }
+    }
 }
 
 /// For prompts, resources and completions: every failure is a protocol error.

@@ -6,11 +6,13 @@
 use std::borrow::Cow;
 
 use rmcp::ErrorData;
-use rmcp::model::{ErrorCode, JsonRpcError};
+use rmcp::model::{ErrorCode, JsonObject, JsonRpcError, ProtocolVersion};
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::follow::Own;
+use super::record;
 use crate::catalog::Catalog;
 use crate::config::Ability;
 use crate::plugin::Principal;
@@ -46,10 +48,66 @@ impl NoMessage {
 }
 
 /// What can be seen of a message.
-#[derive(Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Envelope {
     method: Option<String>,
     name: Option<String>,
+    /// The protocol revision that the message itself names.
+    version: Option<String>,
+}
+
+/// Which of the two protocols a request on HTTP speaks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Era {
+    /// With sessions: before 2026-07-28.
+    Old,
+    /// Each request for itself.
+    New,
+}
+
+/// The era of a request without a message, by the revision in its header. Revisions are dates, so text compares them; what
+/// is none is for the new era to refuse.
+#[must_use]
+pub fn era(header: Option<&str>) -> Era {
+    match header {
+        Some(version) if version >= ProtocolVersion::V_2026_07_28.as_str() => Era::New,
+        Some(_) | None => Era::Old,
+    }
+}
+
+/// Whether a revision of the old era is one that we know.
+#[must_use]
+pub fn is_known(version: &str) -> bool {
+    let mut known = ProtocolVersion::KNOWN_VERSIONS.iter();
+    known.any(|known| known.as_str() == version)
+}
+
+impl Envelope {
+    /// Whether it asks for a session. No other message begins one.
+    #[must_use]
+    pub fn is_opening(&self) -> bool {
+        self.method.as_deref() == Some("initialize")
+    }
+
+    /// The era that the message belongs to. What it says itself counts for more than the header; where the two contradict
+    /// each other, the new era knows the right refusal. The handshake is of the old era, whatever revision its header names.
+    #[must_use]
+    pub fn era(&self, header: Option<&str>) -> Era {
+        match self.method.as_deref() {
+            Some("server/discover") => Era::New,
+            method => match &self.version {
+                Some(own) => era(Some(own)),
+                None if method == Some("initialize") => Era::Old,
+                None => era(header),
+            },
+        }
+    }
+
+    /// Whether the header for proxies names this message's method.
+    #[must_use]
+    pub fn is_method(&self, header: &str) -> bool {
+        self.method.as_deref() == Some(header)
+    }
 }
 
 // A key that is there twice is an error of serde's: two readers could each believe another one.
@@ -64,7 +122,15 @@ struct Message<'a> {
 #[derive(Deserialize)]
 struct Params<'a> {
     #[serde(borrow)]
-    name: Option<Cow<'a, str>>,
+    name: Option<&'a RawValue>,
+    #[serde(borrow, rename = "_meta")]
+    meta: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Meta<'a> {
+    #[serde(borrow, rename = "io.modelcontextprotocol/protocolVersion")]
+    version: Option<&'a RawValue>,
 }
 
 /// Looks at a request's body.
@@ -92,19 +158,27 @@ pub fn look(body: &[u8]) -> Result<Envelope, NoMessage> {
         }
     }
     let message: Message<'_> = serde_json::from_slice(body).map_err(|error| no_message(&error))?;
-    let params = message.params.map(RawValue::get).unwrap_or_default();
-    let name = match message.method.as_deref() {
-        Some("tools/call") if params.starts_with('{') => {
-            let params: Params<'_> =
-                serde_json::from_str(params).map_err(|error| no_message(&error))?;
-            params.name.map(Cow::into_owned)
-        }
-        Some(_) | None => None,
-    };
+    let params: Option<Params<'_>> = parts(message.params)?;
+    let (name, meta) = params.map_or((None, None), |params| (params.name, params.meta));
+    let meta: Option<Meta<'_>> = parts(meta)?;
+    let is_call = message.method.as_deref() == Some("tools/call");
     Ok(Envelope {
         method: message.method.map(Cow::into_owned),
-        name,
+        name: name.filter(|_| is_call).and_then(text),
+        version: meta.and_then(|meta| meta.version).and_then(text),
     })
+}
+
+/// The parts of an object; none of anything else, which is for the protocol to refuse.
+fn parts<'a, T: Deserialize<'a>>(value: Option<&'a RawValue>) -> Result<Option<T>, NoMessage> {
+    let object = value.map(RawValue::get);
+    let object = object.filter(|text| text.starts_with('{'));
+    let read = object.map(serde_json::from_str).transpose();
+    read.map_err(|error| no_message(&error))
+}
+
+fn text(value: &RawValue) -> Option<String> {
+    serde_json::from_str(value.get()).ok()
 }
 
 fn no_message(error: &serde_json::Error) -> NoMessage {
@@ -141,20 +215,38 @@ pub fn may_send(
     principal: &Principal,
     envelope: &Envelope,
 ) -> Result<(), Missing> {
+    let name = envelope.name.as_deref();
     let ability = match envelope.method.as_deref() {
-        Some("tools/call") => {
-            let own = envelope.name.as_deref().and_then(Own::named);
-            own.map_or(Ability::CallTools, Own::ability)
-        }
+        Some("tools/call") => return may_call(catalog, principal, name.unwrap_or_default()),
         Some("resources/read" | "resources/subscribe") => Ability::ReadResources,
         Some("prompts/get") => Ability::GetPrompts,
         Some("tasks/get") => Ability::ReadJobs,
         Some("tasks/cancel" | "tasks/update") => Ability::CancelJobs,
         Some(_) | None => return Ok(()),
     };
-    let tool = envelope.name.as_deref().and_then(|name| catalog.tool(name));
-    let plugin = tool.map(|tool| tool.plugin.name());
+    let plugin = None;
     policy::may(principal, Action { ability, plugin })
+}
+
+/// Whether the principal may call the tool of that name; of one that nobody has, whether it may call any. A refusal is
+/// recorded here: the call goes no further.
+pub fn may_call(catalog: &Catalog, principal: &Principal, name: &str) -> Result<(), Missing> {
+    let ability = Own::named(name).map_or(Ability::CallTools, Own::ability);
+    let plugin = catalog.tool(name).map(|tool| tool.plugin.name());
+    policy::may(principal, Action { ability, plugin })
+        .inspect_err(|_| record::denied(catalog, name, principal))
+}
+
+/// Reads the body of a request that is one object, no deeper than messages are.
+pub fn object(body: &[u8]) -> Result<JsonObject, String> {
+    if depth(body) > DEEPEST {
+        return Err(NoMessage::Deep.to_string());
+    }
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err("the body is not a JSON object".to_owned()),
+        Err(_) => Err(NoMessage::Json.to_string()),
+    }
 }
 
 /// A JSON-RPC error without a request: nobody knows which one it would have been.
@@ -167,6 +259,12 @@ pub fn error_body(problem: NoMessage) -> String {
 #[must_use]
 pub fn refusal_body(message: &str) -> String {
     error(ErrorCode::INVALID_REQUEST, message.to_owned())
+}
+
+/// For a header that contradicts the body.
+#[must_use]
+pub fn mismatch_body(message: &str) -> String {
+    error(ErrorCode::HEADER_MISMATCH, message.to_owned())
 }
 
 fn error(code: ErrorCode, message: String) -> String {
@@ -185,6 +283,7 @@ mod tests {
         Ok(Envelope {
             method: Some(method.to_owned()),
             name: name.map(str::to_owned),
+            version: None,
         })
     }
 
@@ -209,6 +308,7 @@ mod tests {
                 Ok(Envelope {
                     method: None,
                     name: None,
+                    version: None,
                 }),
             ),
             // Two readers could each believe another one.
@@ -238,6 +338,37 @@ mod tests {
             assert_eq!(look(body.as_bytes()), expected, "{body}");
         }
         assert_eq!(look(b"{\"method\":\"\xff\"}"), Err(NoMessage::Json));
+    }
+
+    #[test]
+    fn the_era_is_the_messages_own() {
+        let version = |version: &str| {
+            format!(r#"{{"_meta":{{"io.modelcontextprotocol/protocolVersion":{version}}}}}"#)
+        };
+        let (new, old) = (version("\"2026-07-28\""), version("\"2025-11-25\""));
+        let rows = [
+            ("tools/list", "{}", None, Era::Old),
+            ("tools/list", "[]", None, Era::Old),
+            ("tools/list", "{}", Some("2025-03-26"), Era::Old),
+            ("tools/list", "{}", Some("2026-07-28"), Era::New),
+            ("tools/list", "{}", Some("2099-01-01"), Era::New),
+            ("tools/list", "{}", Some("garbage"), Era::New),
+            ("tools/list", &new, None, Era::New),
+            ("tools/list", &new, Some("2025-11-25"), Era::New),
+            ("tools/list", &old, Some("2026-07-28"), Era::Old),
+            ("tools/list", &version("7"), None, Era::Old),
+            ("server/discover", "{}", None, Era::New),
+            ("initialize", "{}", Some("2026-07-28"), Era::Old),
+            // A method that the new era does not have.
+            ("initialize", &new, Some("2026-07-28"), Era::New),
+        ];
+        for (method, params, header, expected) in rows {
+            let body = format!(r#"{{"method":"{method}","params":{params}}}"#);
+            let seen = look(body.as_bytes()).expect("a message");
+            assert_eq!(seen.era(header), expected, "{body} {header:?}");
+        }
+        let twice = r#"{"params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/protocolVersion":"2025-11-25"}}}"#;
+        assert_eq!(look(twice.as_bytes()), Err(NoMessage::Other));
     }
 
     #[test]

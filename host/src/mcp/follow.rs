@@ -245,8 +245,7 @@ fn arguments(own: Own, given: &JsonObject) -> Result<(JobId, Duration), String> 
         match (own, key.as_str()) {
             (_, "job_id") => {}
             (Own::Wait, "timeout_seconds") => {
-                limit = value
-                    .as_u64()
+                limit = whole(value)
                     .map(Duration::from_secs)
                     .filter(|limit| (Duration::from_secs(1)..=LONGEST_WAIT).contains(limit))
                     .ok_or("`timeout_seconds` is a whole number from 1 to 60")?;
@@ -263,6 +262,17 @@ fn arguments(own: Own, given: &JsonObject) -> Result<(JobId, Duration), String> 
         .ok_or("`job_id` is missing or no text")?;
     let id = id.parse().map_err(|error| format!("`job_id`: {error}"))?;
     Ok((id, limit))
+}
+
+/// JSON Schema: `2.0` is an integer.
+fn whole(value: &Value) -> Option<u64> {
+    let number = value.as_f64()?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "nothing is lost in this range"
+    )]
+    ((0.0..1e9).contains(&number) && number.fract() == 0.0).then_some(number as u64)
 }
 
 /// A job that goes on, or the result of one that has ended.

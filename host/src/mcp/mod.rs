@@ -8,7 +8,7 @@
 #![expect(deprecated, reason = "older revisions have them, and clients use them")]
 
 use std::borrow::Cow;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::model::{
@@ -25,6 +25,7 @@ use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{Catalog, List};
 use crate::config::Ability;
@@ -39,12 +40,16 @@ mod convert;
 pub mod envelope;
 mod events;
 mod follow;
+mod plain;
+mod record;
 mod seal;
 mod session;
+pub mod sessions;
 mod started;
 mod tasks;
 
 pub use call::{Asking, Caller, Ended, Follow, Target, call};
+pub use plain::{Answer, Offered, PlainCall, Refused, Replies, offered, plain};
 pub use seal::Sealer;
 use session::Session;
 
@@ -60,15 +65,18 @@ const MAX_COMPLETIONS: usize = 100;
 pub struct Server {
     host: Arc<Host>,
     sealer: Sealer,
+    /// Cancelled when nobody is to wait for news any more.
+    stop: CancellationToken,
 }
 
 impl Server {
-    /// The protocol's side of a host.
+    /// The protocol's side of a host. Whoever waits for news does so until `stop` is cancelled.
     #[must_use]
-    pub fn new(host: Arc<Host>) -> Arc<Self> {
+    pub fn new(host: Arc<Host>, stop: CancellationToken) -> Arc<Self> {
         Arc::new(Self {
             host,
             sealer: Sealer::new(),
+            stop,
         })
     }
 }
@@ -86,12 +94,15 @@ pub fn job_result(details: Details) -> (Value, Value) {
     }
 }
 
-/// Serves one session, or one request.
+/// Serves one connection, or one request.
 #[derive(Clone, Debug)]
 pub struct Handler {
     server: Arc<Server>,
     sender: Sender,
-    session: Arc<OnceLock<Session>>,
+    /// Only the old era uses it.
+    session: Arc<session::State>,
+    /// What the client of a session said that it can do; otherwise each request tells, or the connection.
+    abilities: Option<Abilities>,
 }
 
 /// Who sends the requests of a handler.
@@ -111,6 +122,22 @@ impl Handler {
             server,
             sender: Sender::One(principal),
             session: Arc::default(),
+            abilities: None,
+        }
+    }
+
+    /// A handler for one request of a session, over HTTP.
+    fn in_session(
+        server: Arc<Server>,
+        principal: Principal,
+        session: Arc<session::State>,
+        abilities: Abilities,
+    ) -> Self {
+        Self {
+            server,
+            sender: Sender::One(principal),
+            session,
+            abilities: Some(abilities),
         }
     }
 
@@ -121,6 +148,7 @@ impl Handler {
             server,
             sender: Sender::OfRequest,
             session: Arc::default(),
+            abilities: None,
         }
     }
 
@@ -146,10 +174,15 @@ impl Handler {
         self.host().catalog()
     }
 
-    /// The session over this connection; only the old era has one.
-    fn session(&self, context: &RequestContext<RoleServer>) -> &Session {
-        self.session
-            .get_or_init(|| Session::new(context.peer.clone()))
+    /// What a client is told when it opens a session.
+    fn welcome(
+        &self,
+        request: &InitializeRequestParams,
+        principal: &Principal,
+    ) -> Result<InitializeResult, ErrorData> {
+        let mut result = self.negotiate_initialize(request)?;
+        result.instructions = instructions(&self.catalog(), principal);
+        Ok(result)
     }
 
     /// Who asks, and how they can be asked back.
@@ -166,17 +199,18 @@ impl Handler {
                 sealer: &self.server.sealer,
             }
         } else {
-            Asking::Requests(self.session(context))
+            Asking::Requests(Session::new(context.peer.clone()))
         };
         Ok(Caller {
             principal: self.principal(context)?.clone(),
             cancelled: context.ct.clone(),
             traceparent: context.meta.get_traceparent().map(str::to_owned),
             events: None,
-            abilities: context
-                .client_capabilities()
-                .as_ref()
-                .map_or_else(Abilities::default, ask::client_abilities),
+            abilities: self.abilities.unwrap_or_else(|| {
+                let declared = context.client_capabilities();
+                let declared = declared.as_ref();
+                declared.map_or_else(Abilities::default, ask::client_abilities)
+            }),
             asking,
             host: self.host(),
             follow: self.follow(context),
@@ -205,7 +239,7 @@ impl Handler {
         let level = if is_new_era(context) {
             context.meta.log_level().map(level)
         } else {
-            Some(self.session(context).level())
+            Some(self.session.level())
         };
         events::pass_on(context, level, target, caller).await
     }
@@ -225,9 +259,7 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<InitializeResult, ErrorData> {
         context.peer.set_peer_info(request.clone());
-        let mut result = self.negotiate_initialize(&request)?;
-        result.instructions = instructions(&self.catalog(), self.principal(&context)?);
-        Ok(result)
+        self.welcome(&request, self.principal(&context)?)
     }
 
     async fn discover(
@@ -241,10 +273,11 @@ impl ServerHandler for Handler {
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
-        let session = self
-            .session
-            .get_or_init(|| Session::new(context.peer.clone()));
-        session.hear_news(self.host());
+        // Otherwise nobody knows who listens; `sessions` passes news on there.
+        if let Sender::One(principal) = &self.sender {
+            let tenant = principal.tenant.clone();
+            self.session.hear_news(self.host(), tenant, context.peer);
+        }
     }
 
     async fn list_tools(
@@ -289,13 +322,14 @@ impl ServerHandler for Handler {
         let target = match Target::tool(&catalog, &request.name, arguments) {
             Ok(target) => target,
             Err(Ok(mut misfit)) => {
+                record::misfit(&self.catalog(), &request.name, self.principal(&context)?);
                 misfit.meta = stamp(misfit.meta, &context);
                 return Ok(misfit.into());
             }
             Err(Err(error)) => return Err(error),
         };
         match self.serve(&target, &context, caller).await? {
-            Ended::Tool(mut result) => {
+            Ended::Tool(mut result) | Ended::Broken(_, mut result) => {
                 result.meta = stamp(result.meta, &context);
                 Ok(result.into())
             }
@@ -369,7 +403,9 @@ impl ServerHandler for Handler {
                 Ok(result.into())
             }
             Ended::InputRequired(result) => Ok(result.into()),
-            Ended::Tool(_) | Ended::Resource(_) | Ended::Task(_) => Err(mixed_up()),
+            Ended::Tool(_) | Ended::Broken(..) | Ended::Resource(_) | Ended::Task(_) => {
+                Err(mixed_up())
+            }
         }
     }
 
@@ -425,7 +461,9 @@ impl ServerHandler for Handler {
                 Ok(result.into())
             }
             Ended::InputRequired(result) => Ok(result.into()),
-            Ended::Tool(_) | Ended::Prompt(_) | Ended::Task(_) => Err(mixed_up()),
+            Ended::Tool(_) | Ended::Broken(..) | Ended::Prompt(_) | Ended::Task(_) => {
+                Err(mixed_up())
+            }
         }
     }
 
@@ -473,6 +511,7 @@ impl ServerHandler for Handler {
             traceparent: context.meta.get_traceparent().map(str::to_owned),
             abilities: Abilities::default(),
             asked: Asked::default(),
+            trail: plugin.own_trail(),
         };
         let argument = request.argument;
         let run = plugin.complete(
@@ -504,7 +543,7 @@ impl ServerHandler for Handler {
                 rmcp::model::SetLevelRequestMethod,
             >());
         }
-        self.session(&context).set_level(level(request.level));
+        self.session.set_level(level(request.level));
         Ok(())
     }
 
@@ -516,11 +555,12 @@ impl ServerHandler for Handler {
         if let Some(plugin) = self.catalog().reader(&request.uri) {
             call::allowed(self.principal(&context)?, Ability::ReadResources, plugin)?;
         }
-        let subscription = self.host().watch(&request.uri).ok_or_else(|| {
+        let tenant = &self.principal(&context)?.tenant;
+        let subscription = self.host().watch(&request.uri, tenant).ok_or_else(|| {
             let data = serde_json::json!({ "uri": request.uri });
             ErrorData::resource_not_found("no resource has this URI", Some(data))
         })?;
-        if self.session(&context).subscribe(request.uri, subscription) {
+        if self.session.subscribe(request.uri, subscription) {
             Ok(())
         } else {
             Err(ErrorData::invalid_params(
@@ -533,9 +573,9 @@ impl ServerHandler for Handler {
     async fn unsubscribe(
         &self,
         request: UnsubscribeRequestParams,
-        context: RequestContext<RoleServer>,
+        _: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        self.session(&context).unsubscribe(&request.uri);
+        self.session.unsubscribe(&request.uri);
         Ok(())
     }
 
@@ -571,15 +611,23 @@ impl ServerHandler for Handler {
         // Held for as long as somebody listens.
         let _watched: Vec<Subscription> = uris
             .iter()
-            .filter_map(|uri| self.host().watch(uri))
+            .filter_map(|uri| self.host().watch(uri, &principal.tenant))
             .collect();
+        let over = async {
+            tokio::select! {
+                () = context.cancelled() => {}
+                () = self.server.stop.cancelled() => {}
+            }
+        };
+        tokio::pin!(over);
         loop {
             let heard = tokio::select! {
                 heard = news.recv() => heard,
-                () = context.cancelled() => return Ok(()),
+                () = &mut over => return Ok(()),
             };
             let changed = match heard {
-                Ok(changed) => vec![changed],
+                Ok(news) if news.concerns(&principal.tenant) => vec![news.what],
+                Ok(_) => continue,
                 // It missed some: anything may have changed.
                 Err(RecvError::Lagged(_)) => [Changed::Tools, Changed::Prompts, Changed::Resources]
                     .into_iter()
@@ -588,7 +636,10 @@ impl ServerHandler for Handler {
                 Err(RecvError::Closed) => return Ok(()),
             };
             for changed in changed {
-                tell(&context, &uris, changed).await;
+                tokio::select! {
+                    () = tell(&context, &uris, changed) => {}
+                    () = &mut over => return Ok(()),
+                }
             }
         }
     }

@@ -20,8 +20,9 @@ use super::ask::Question;
 pub(super) const LIFETIME: Duration = Duration::from_mins(15);
 /// How long a key is used for sealing; it opens for as long again.
 const ROTATION: Duration = Duration::from_hours(1);
-/// Uses that are remembered; each is forgotten when its seal has expired anyway.
+/// Uses that are remembered, of all and of one caller; each is forgotten when its seal has expired anyway.
 const MAX_USED: usize = 100_000;
+const MAX_USED_BY_ONE: usize = 10_000;
 
 /// What is sealed.
 #[derive(Debug, Deserialize, Serialize)]
@@ -47,17 +48,21 @@ pub(super) struct Binding<'a> {
 }
 
 impl Binding<'_> {
-    /// Each part with its length before it, so that no two bindings have the same text.
     fn digest(&self) -> [u8; 32] {
         let [tenant, subject] = self.principal;
         let [method, name] = self.target;
-        let mut hasher = Sha256::new();
-        for part in [tenant, subject, self.plugin, method, name, self.arguments] {
-            hasher.update((part.len() as u64).to_le_bytes());
-            hasher.update(part);
-        }
-        hasher.finalize().into()
+        digest(&[tenant, subject, self.plugin, method, name, self.arguments])
     }
+}
+
+/// Each part with its length before it, so that no two lists have the same text.
+fn digest(parts: &[&str]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().into()
 }
 
 /// Why a seal is not opened.
@@ -81,7 +86,55 @@ pub(super) enum SealError {
 #[derive(Debug)]
 pub struct Sealer {
     keys: Mutex<Keys>,
-    used: Mutex<HashMap<[u8; NONCE_LEN], u64>>,
+    used: Mutex<Used>,
+}
+
+/// Seals that were used: those of each caller apart, so that one cannot take all the room.
+#[derive(Debug, Default)]
+struct Used {
+    by_caller: HashMap<[u8; 32], HashMap<[u8; NONCE_LEN], u64>>,
+    count: usize,
+}
+
+impl Used {
+    /// Notes a use.
+    fn note(
+        &mut self,
+        caller: [u8; 32],
+        nonce: [u8; NONCE_LEN],
+        expires: u64,
+        now: u64,
+    ) -> Result<(), SealError> {
+        let own = self.by_caller.get(&caller);
+        if own.is_some_and(|own| own.contains_key(&nonce)) {
+            return Err(SealError::Used);
+        }
+        if self.is_full(&caller) {
+            self.forget_expired(now);
+        }
+        if self.is_full(&caller) {
+            return Err(SealError::Full);
+        }
+        self.count += 1;
+        self.by_caller
+            .entry(caller)
+            .or_default()
+            .insert(nonce, expires);
+        Ok(())
+    }
+
+    fn is_full(&self, caller: &[u8; 32]) -> bool {
+        let own = self.by_caller.get(caller).map_or(0, HashMap::len);
+        own >= MAX_USED_BY_ONE || self.count >= MAX_USED
+    }
+
+    fn forget_expired(&mut self, now: u64) {
+        self.by_caller.retain(|_, own| {
+            own.retain(|_, expires| *expires > now);
+            !own.is_empty()
+        });
+        self.count = self.by_caller.values().map(HashMap::len).sum();
+    }
 }
 
 #[derive(Debug)]
@@ -89,6 +142,17 @@ struct Keys {
     current: LessSafeKey,
     previous: Option<LessSafeKey>,
     rotated: SystemTime,
+}
+
+impl Keys {
+    fn rotate(&mut self, now: SystemTime) {
+        let age = now.duration_since(self.rotated);
+        if age.is_ok_and(|age| age > ROTATION) {
+            let old = std::mem::replace(&mut self.current, fresh_key());
+            self.previous = Some(old);
+            self.rotated = now;
+        }
+    }
 }
 
 impl Default for Sealer {
@@ -117,19 +181,25 @@ impl Sealer {
         continuation: &[u8],
         questions: BTreeMap<String, Question>,
     ) -> String {
+        self.seal_at(SystemTime::now(), binding, continuation, questions)
+    }
+
+    fn seal_at(
+        &self,
+        now: SystemTime,
+        binding: &Binding<'_>,
+        continuation: &[u8],
+        questions: BTreeMap<String, Question>,
+    ) -> String {
         let contents = Contents {
             continuation: BASE64.encode(continuation),
             questions,
-            expires: seconds(SystemTime::now() + LIFETIME),
+            expires: seconds(now + LIFETIME),
         };
         let mut text = serde_json::to_vec(&contents).expect("texts and numbers are JSON");
         let nonce: [u8; NONCE_LEN] = random();
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if keys.rotated.elapsed().is_ok_and(|age| age > ROTATION) {
-            let old = std::mem::replace(&mut keys.current, fresh_key());
-            keys.previous = Some(old);
-            keys.rotated = SystemTime::now();
-        }
+        keys.rotate(now);
         keys.current
             .seal_in_place_append_tag(
                 Nonce::assume_unique_for_key(nonce),
@@ -146,6 +216,16 @@ impl Sealer {
         binding: &Binding<'_>,
         sealed: &str,
     ) -> Result<Opened<'_>, SealError> {
+        self.open_at(SystemTime::now(), binding, sealed)
+    }
+
+    fn open_at(
+        &self,
+        now: SystemTime,
+        binding: &Binding<'_>,
+        sealed: &str,
+    ) -> Result<Opened<'_>, SealError> {
+        let now = seconds(now);
         let bytes = BASE64.decode(sealed).map_err(|_| SealError::Foreign)?;
         let (nonce, text) = bytes
             .split_first_chunk::<NONCE_LEN>()
@@ -153,12 +233,14 @@ impl Sealer {
         let contents = self
             .decrypt(binding, *nonce, text)
             .ok_or(SealError::Foreign)?;
-        if contents.expires <= seconds(SystemTime::now()) {
+        if contents.expires <= now {
             return Err(SealError::Expired);
         }
         Ok(Opened {
             sealer: self,
+            caller: digest(&binding.principal),
             nonce: *nonce,
+            at: now,
             contents,
         })
     }
@@ -187,7 +269,10 @@ impl Sealer {
 #[derive(Debug)]
 pub(super) struct Opened<'a> {
     sealer: &'a Sealer,
+    caller: [u8; 32],
     nonce: [u8; NONCE_LEN],
+    /// When it was opened, seconds.
+    at: u64,
     pub(super) contents: Contents,
 }
 
@@ -202,17 +287,8 @@ impl Opened<'_> {
             .used
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if used.len() >= MAX_USED {
-            let now = seconds(SystemTime::now());
-            used.retain(|_, expires| *expires > now);
-        }
-        if used.len() >= MAX_USED {
-            return Err(SealError::Full);
-        }
-        match used.insert(self.nonce, self.contents.expires) {
-            None => Ok(continuation),
-            Some(_) => Err(SealError::Used),
-        }
+        used.note(self.caller, self.nonce, self.contents.expires, self.at)?;
+        Ok(continuation)
     }
 }
 
@@ -251,6 +327,69 @@ mod tests {
         assert_eq!(opened.consume(), Ok(b"where I was".to_vec()));
         let again = sealer.open(&BINDING, &state).expect("opens");
         assert_eq!(again.consume(), Err(SealError::Used));
+    }
+
+    #[test]
+    fn a_seal_ends() {
+        let sealer = Sealer::new();
+        let begun = SystemTime::now();
+        let state = sealer.seal_at(begun, &BINDING, b"x", BTreeMap::new());
+        let open = |after: Duration| {
+            let opened = sealer.open_at(begun + after, &BINDING, &state);
+            opened.map(|_| ())
+        };
+        assert_eq!(open(Duration::ZERO), Ok(()));
+        assert_eq!(open(LIFETIME / 2), Ok(()));
+        assert_eq!(
+            open(LIFETIME + Duration::from_secs(1)),
+            Err(SealError::Expired)
+        );
+    }
+
+    #[test]
+    fn a_seal_outlives_its_key_for_as_long_as_it_lives() {
+        let sealer = Sealer::new();
+        let hour = |number: u32| SystemTime::now() + (ROTATION + Duration::from_secs(1)) * number;
+        let open = |now, state: &str| sealer.open_at(now, &BINDING, state).map(|_| ());
+        let state = sealer.seal_at(SystemTime::now(), &BINDING, b"x", BTreeMap::new());
+        let keys = || {
+            let keys = sealer.keys.lock().expect("no test panics");
+            keys.rotated
+        };
+        let first = keys();
+        // Sealed just before the rotation: opened by the key before.
+        let late = SystemTime::now() + ROTATION * 9 / 10;
+        let before = sealer.seal_at(late, &BINDING, b"x", BTreeMap::new());
+        assert_eq!(keys(), first);
+        let after = sealer.seal_at(hour(1), &BINDING, b"x", BTreeMap::new());
+        assert!(keys() > first);
+        assert_eq!(open(hour(1), &before), Ok(()));
+        assert_eq!(open(hour(1), &after), Ok(()));
+        assert_eq!(open(hour(1), &state), Err(SealError::Expired));
+        // Two rotations on, nobody has the key any more.
+        sealer.seal_at(hour(2), &BINDING, b"x", BTreeMap::new());
+        assert_eq!(open(hour(1), &before), Err(SealError::Foreign));
+    }
+
+    #[test]
+    fn one_caller_cannot_use_up_the_room_of_others() {
+        let mut used = Used::default();
+        let nonce = |number: usize| {
+            let mut nonce = [0; NONCE_LEN];
+            nonce[..8].copy_from_slice(&(number as u64).to_le_bytes());
+            nonce
+        };
+        for number in 0..MAX_USED_BY_ONE {
+            assert_eq!(used.note([1; 32], nonce(number), 100, 0), Ok(()));
+        }
+        let more = nonce(MAX_USED_BY_ONE);
+        assert_eq!(used.note([1; 32], more, 100, 0), Err(SealError::Full));
+        // A used one stays used all the same.
+        assert_eq!(used.note([1; 32], nonce(0), 100, 0), Err(SealError::Used));
+        assert_eq!(used.note([2; 32], more, 100, 0), Ok(()));
+        // What has expired makes room.
+        assert_eq!(used.note([1; 32], more, 200, 100), Ok(()));
+        assert_eq!(used.count, 1);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! One call in a fresh instance: admitted, bounded, and gone afterwards.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
@@ -14,8 +14,10 @@ use super::engine::Engine;
 use super::manifest::Manifest;
 use super::offers::Exports;
 use super::trust::Signer;
+use crate::audit::{Audit, Event, Kind, Trail};
 use crate::capability::{CallInfo, Context, PluginFacts, State, Stderr};
-use crate::config::{Grant, Limits, PluginName};
+use crate::config::{Binding, Grant, Limits, PluginName};
+use crate::telemetry::metrics;
 
 /// A loaded plugin. Cheap to share; every call gets an instance of its own.
 pub struct Plugin {
@@ -123,6 +125,24 @@ pub enum CallError {
     },
 }
 
+impl CallError {
+    /// Which limit or end it is, in one word for programs.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::Busy => "busy",
+            Self::WallTime { .. } => "wall_time",
+            Self::CpuTime { .. } => "cpu_time",
+            Self::Memory { .. } => "memory",
+            Self::HostMemory { .. } => "host_memory",
+            Self::ResultSize { .. } => "result_size",
+            Self::Stack { .. } => "stack",
+            Self::Trap { .. } => "trap",
+        }
+    }
+}
+
 /// Whether `link` is `allowed` or below it: the same server, and the path goes on at a slash.
 fn is_below(link: &url::Url, allowed: &url::Url) -> bool {
     let path = allowed.path().trim_end_matches('/');
@@ -163,6 +183,26 @@ impl Plugin {
         self.signer.publisher().unwrap_or("nobody known")
     }
 
+    /// The log that its calls are recorded in.
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        &self.engine.audit
+    }
+
+    /// An event that is about this plugin.
+    #[must_use]
+    pub fn event(&self, kind: Kind) -> Event {
+        let version = self.manifest.version.to_string();
+        Event::new(kind).plugin(self.name().as_str(), &version, &self.digest)
+    }
+
+    /// For calls of the host's own, which have no line: what they are denied has one.
+    #[must_use]
+    pub fn own_trail(&self) -> Trail {
+        let event = self.event(Kind::Denial).with("by", "host");
+        self.audit().trail(event)
+    }
+
     /// Bounds on each call.
     #[must_use]
     pub fn limits(&self) -> &Limits {
@@ -173,6 +213,13 @@ impl Plugin {
     #[must_use]
     pub fn may_ask(&self, grant: Grant) -> bool {
         self.grants.contains(&grant) && self.manifest.asks_for(grant)
+    }
+
+    /// The binding behind one of the plugin's backends.
+    #[must_use]
+    pub fn binding(&self, backend: &str) -> Option<&Binding> {
+        let name = backend.parse().ok()?;
+        self.facts.origin.backends.get(&name).map(AsRef::as_ref)
     }
 
     /// Whether people may be asked to open this link.
@@ -188,6 +235,21 @@ impl Plugin {
     /// Runs `operation` in a fresh instance, on the guests' threads. Whatever ends the wait (the answer, a limit,
     /// the client), the instance is gone when the permits are free again.
     pub(super) async fn run<T: Send + 'static>(
+        &self,
+        info: CallInfo,
+        operation: Operation<T>,
+    ) -> Result<T, CallError> {
+        let run = metrics().run(self.name().as_str());
+        let trail = info.trail.clone();
+        let ended = self.run_within(info, operation).await;
+        if let Err(error) = &ended {
+            trail.stopped(error.word());
+        }
+        run.ended(ended.as_ref().err().map_or("answered", CallError::word));
+        ended
+    }
+
+    async fn run_within<T: Send + 'static>(
         &self,
         info: CallInfo,
         operation: Operation<T>,
@@ -222,6 +284,8 @@ impl Plugin {
             .waiting
             .try_acquire()
             .map_err(|_| CallError::Busy)?;
+        let _one_more_waits = metrics().waiting();
+        let begun = Instant::now();
         // The plugin's own slot first: one plugin's queue must not hold the pool's instances.
         let slot = self
             .slots
@@ -236,6 +300,7 @@ impl Plugin {
             .acquire_owned()
             .await
             .expect(NEVER_CLOSED);
+        metrics().waited(self.name().as_str(), begun.elapsed());
         Ok([slot, instance])
     }
 
@@ -254,6 +319,7 @@ impl Plugin {
             // Dropped in reverse order: the instance goes before the permits that stand for it.
             let _permits = permits;
             let _epochs = epochs;
+            let _one_more_lives = metrics().instance();
             let ended = async {
                 let instance = pre.instantiate_async(&mut store).await?;
                 let context = store.data_mut().context()?;

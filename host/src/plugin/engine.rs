@@ -11,6 +11,7 @@ use wasmtime::component::Linker;
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use super::cache::Cache;
+use crate::audit::Audit;
 use crate::capability::{self, Changes, State};
 use crate::config;
 use crate::egress::Egress;
@@ -35,6 +36,8 @@ pub struct Engine {
     /// Where it is remembered what was served.
     pub(super) state_dir: std::path::PathBuf,
     pub(super) egress: Arc<Egress>,
+    /// Where calls are recorded.
+    pub(super) audit: Audit,
     /// Where plugins say that something changed.
     pub(super) changes: Changes,
     /// The runtime whose threads serve I/O.
@@ -83,6 +86,7 @@ impl Engine {
         trust: Arc<config::Trust>,
         egress: Arc<Egress>,
         changes: Changes,
+        audit: Audit,
     ) -> Result<Arc<Self>, EngineError> {
         let failed = |source| EngineError::Wasmtime {
             instances: runtime.max_instances,
@@ -98,6 +102,7 @@ impl Engine {
             trust,
             state_dir: runtime.state_dir.clone(),
             egress,
+            audit,
             changes,
             io: Handle::current(),
             guests: Guests::start(runtime.guest_threads).map_err(EngineError::Threads)?,

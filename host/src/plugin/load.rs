@@ -12,6 +12,7 @@ use super::manifest::{self, Manifest, ManifestError};
 use super::offers::Exports;
 use super::trust::{self, Evidence, Memory, Seen, Signer, StateError, TrustError};
 use super::{files, history, right};
+use crate::audit::Trail;
 use crate::capability::PluginFacts;
 use crate::config::{self, BackendName, BindingName, Grant, PluginName, TenantName};
 use crate::egress::Origin;
@@ -234,6 +235,7 @@ fn load_blocking(
         Exports::of(&pre).ok_or_else(|| LoadError::NothingOffered { name: name.clone() })?;
     let facts = PluginFacts {
         origin: origin(plugin, &manifest, tenant),
+        choices: plugin.choices.clone(),
         settings: serde_json::Value::Object(plugin.settings.clone()).to_string(),
         limits: plugin.limits.clone(),
     };
@@ -262,7 +264,8 @@ pub fn origin(plugin: &config::Plugin, manifest: &Manifest, tenant: TenantName) 
         tenant,
         http_granted: plugin.grants.contains(&Grant::Http),
         backends: Arc::new(plugin.backends.clone()),
-        wanted: right::wanted(manifest),
+        wanted: right::wanted(plugin, manifest),
+        trail: Trail::default(),
     }
 }
 

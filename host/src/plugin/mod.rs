@@ -28,7 +28,7 @@ pub use trust::Signer;
 pub use offers::Answer;
 
 pub use crate::capability::{
-    Abilities, Asked, CallInfo, Change, Changed, Changes, Event, Level, Principal, Reply,
+    Abilities, Asked, CallInfo, Changed, Changes, Event, Level, Principal, Reply,
 };
 
 /// The values that cross the boundary, as `wit/` defines them.

@@ -7,7 +7,7 @@ use wasmtime::component::Component;
 
 use super::LoadError;
 use super::engine::Engine;
-use super::manifest::{CredentialWord, Manifest};
+use super::manifest::{CredentialWord, Manifest, WantedBackend};
 use crate::config::{self, BackendName, CredentialKind, Grant, RequestPattern};
 
 /// The requests that a manifest asks for, by backend.
@@ -17,15 +17,16 @@ pub(super) type Wanted = BTreeMap<BackendName, Vec<RequestPattern>>;
 /// error: it is never used.
 pub(super) fn check(plugin: &config::Plugin, manifest: &Manifest) -> Result<(), LoadError> {
     check_settings(plugin, manifest)?;
-    for wanted in &manifest.backends {
-        let Some(binding) = plugin.backends.get(&wanted.name) else {
+    for (name, binding) in &plugin.backends {
+        let Some(wanted) = ask(plugin, manifest, name) else {
+            tracing::warn!(plugin = %plugin.name, backend = %name, "the manifest does not ask for this backend, so the plugin does not get it");
             continue;
         };
         let kind = word(&binding.credential.kind);
         if !wanted.credentials.is_empty() && !wanted.credentials.contains(&kind) {
             return Err(LoadError::Credential {
                 name: plugin.name.clone(),
-                backend: wanted.name.clone(),
+                backend: name.clone(),
                 binding: binding.name.clone(),
                 kind: text(kind),
                 works_with: wanted
@@ -36,13 +37,6 @@ pub(super) fn check(plugin: &config::Plugin, manifest: &Manifest) -> Result<(), 
                     .join(", "),
             });
         }
-    }
-    for unwanted in plugin
-        .backends
-        .keys()
-        .filter(|name| !manifest.backends.iter().any(|wanted| wanted.name == **name))
-    {
-        tracing::warn!(plugin = %plugin.name, backend = %unwanted, "the manifest does not ask for this backend, so the plugin does not get it");
     }
     Ok(())
 }
@@ -64,12 +58,24 @@ fn check_settings(plugin: &config::Plugin, manifest: &Manifest) -> Result<(), Lo
     })
 }
 
-/// The requests that the manifest asks for.
-pub(super) fn wanted(manifest: &Manifest) -> Arc<Wanted> {
-    let requests = manifest
-        .backends
-        .iter()
-        .map(|backend| (backend.name.clone(), backend.requests.clone()));
+/// What the manifest asks of a bound backend: where several bindings answer one of its backends, the same of each.
+fn ask<'a>(
+    plugin: &config::Plugin,
+    manifest: &'a Manifest,
+    name: &BackendName,
+) -> Option<&'a WantedBackend> {
+    let choice = plugin.choices.get(name);
+    let asked = choice.map_or(name, |choice| &choice.answers);
+    let mut backends = manifest.backends.iter();
+    backends.find(|backend| backend.name == *asked)
+}
+
+/// The requests that the manifest asks for, by the name that each bound backend has.
+pub(super) fn wanted(plugin: &config::Plugin, manifest: &Manifest) -> Arc<Wanted> {
+    let requests = plugin.backends.keys().filter_map(|name| {
+        let asked = ask(plugin, manifest, name)?;
+        Some((name.clone(), asked.requests.clone()))
+    });
     Arc::new(requests.collect())
 }
 

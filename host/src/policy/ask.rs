@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use crate::catalog::Schema;
-use crate::config::{Grant, PluginName};
+use crate::config::{Confirm, Grant, PluginName};
 use crate::plugin::Plugin;
 use crate::plugin::wit::values::Ask;
 
@@ -95,4 +95,15 @@ pub fn may_ask(plugin: &Plugin, ask: &Ask) -> Result<(), AskRefused> {
         },
         Ask::Confirm(_) | Ask::Roots | Ask::Other(_) => Ok(()),
     }
+}
+
+/// The reason of a confirmation that the caller gave in the tool's own arguments, where the operator takes a model's word
+/// for what is changed. `None`: somebody has to be asked.
+pub fn confirmed_by_caller<'a>(plugin: &Plugin, ask: &'a Ask) -> Option<&'a str> {
+    let Ask::Confirm(confirm) = ask else {
+        return None;
+    };
+    let binding = plugin.binding(confirm.backend.as_deref()?)?;
+    let reason = confirm.reason_given.as_deref()?.trim();
+    (binding.confirm == Confirm::Model && !reason.is_empty()).then_some(reason)
 }

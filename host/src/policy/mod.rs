@@ -6,7 +6,7 @@
 
 mod ask;
 
-pub use ask::{AskRefused, may_ask};
+pub use ask::{AskRefused, confirmed_by_caller, may_ask};
 
 use crate::capability::Principal;
 use crate::config::{Ability, PluginName};
@@ -43,15 +43,17 @@ pub fn may(principal: &Principal, action: Action<'_>) -> Result<(), Missing> {
     let general = ability.scope();
     let allows = |scope: &str| match (scope.strip_prefix(general), plugin) {
         (Some(""), _) => true,
-        (Some(rest), Some(plugin)) => rest.strip_prefix(':') == Some(plugin.as_str()),
-        (Some(rest), None) => ability != Ability::Administer && rest.starts_with(':'),
+        (Some(rest), Some(plugin)) => {
+            ability.has_plugins() && rest.strip_prefix(':') == Some(plugin.as_str())
+        }
+        (Some(rest), None) => ability.has_plugins() && rest.starts_with(':'),
         (None, _) => false,
     };
     if principal.scopes.iter().any(|scope| allows(scope)) {
         return Ok(());
     }
     let needed = match plugin {
-        Some(plugin) if ability != Ability::Administer => ability.scope_of(plugin),
+        Some(plugin) if ability.has_plugins() => ability.scope_of(plugin),
         Some(_) | None => general.to_owned(),
     };
     Err(Missing {
@@ -103,6 +105,14 @@ mod tests {
             ("admin", Ability::Administer, none, true),
             ("admin:backup-jobs", Ability::Administer, none, false),
             ("tools:call", Ability::Administer, none, false),
+            ("metrics:read", Ability::ReadMetrics, none, true),
+            (
+                "metrics:read:backup-jobs",
+                Ability::ReadMetrics,
+                none,
+                false,
+            ),
+            ("metrics:read", Ability::Administer, none, false),
         ];
         for (scope, ability, plugin, expected) in rows {
             let principal = Principal {

@@ -1,10 +1,8 @@
 //! 401, 403 and 503: what a client is told about getting in (RFC 6750, RFC 9728).
 
-use axum::response::{IntoResponse as _, Response};
-use http::header::{self, HeaderValue};
-use http::{HeaderMap, StatusCode};
-use serde_json::json;
+use http::{HeaderMap, StatusCode, header};
 
+use super::problem::Problem;
 use crate::auth;
 use crate::config::Ability;
 use crate::policy::{self, Missing};
@@ -42,54 +40,48 @@ pub(super) fn usual_scopes() -> String {
 }
 
 /// No token at all: no error code, says RFC 6750 section 3.1.
-pub(super) fn missing(metadata: Option<&str>) -> Response {
-    let challenge = challenge(metadata, None, &usual_scopes());
-    refuse(
+pub(super) fn missing(metadata: Option<&str>) -> Problem {
+    Problem::of_token(
         StatusCode::UNAUTHORIZED,
-        Some(&challenge),
         "unauthorized",
         "a bearer token is needed",
+        Some(challenge(metadata, None, &usual_scopes())),
     )
 }
 
 /// A token that is not taken.
-pub(super) fn refused(metadata: Option<&str>, refusal: &auth::Refusal) -> Response {
+pub(super) fn refused(metadata: Option<&str>, refusal: &auth::Refusal) -> Problem {
     let text = refusal.to_string();
     match refusal {
         auth::Refusal::Invalid(_) => {
             let challenge = challenge(metadata, Some(("invalid_token", &text)), &usual_scopes());
-            refuse(
+            Problem::of_token(
                 StatusCode::UNAUTHORIZED,
-                Some(&challenge),
                 "invalid_token",
-                &text,
+                text,
+                Some(challenge),
             )
         }
-        auth::Refusal::Unavailable => {
-            let mut response = refuse(
-                StatusCode::SERVICE_UNAVAILABLE,
-                None,
-                "temporarily_unavailable",
-                &text,
-            );
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from_static("15"));
-            response
-        }
+        auth::Refusal::Unavailable => Problem::of_token(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "temporarily_unavailable",
+            text,
+            None,
+        )
+        .retry_after(15),
     }
 }
 
 /// A token that does not allow this.
-pub(super) fn insufficient(metadata: Option<&str>, missing: &Missing) -> Response {
+pub(super) fn insufficient(metadata: Option<&str>, missing: &Missing) -> Problem {
     let text = missing.to_string();
     let scopes = missing.scopes.join(" ");
     let challenge = challenge(metadata, Some(("insufficient_scope", &text)), &scopes);
-    refuse(
+    Problem::of_token(
         StatusCode::FORBIDDEN,
-        Some(&challenge),
         "insufficient_scope",
-        &text,
+        text,
+        Some(challenge),
     )
 }
 
@@ -106,17 +98,6 @@ fn challenge(metadata: Option<&str>, error: Option<(&str, &str)>, scopes: &str) 
     parts.push(format!("scope=\"{scopes}\""));
     parts.extend(metadata.map(|url| format!("resource_metadata=\"{url}\"")));
     format!("Bearer {}", parts.join(", "))
-}
-
-fn refuse(status: StatusCode, challenge: Option<&str>, error: &str, text: &str) -> Response {
-    let body = json!({ "error": error, "error_description": text });
-    let mut response = (status, axum::Json(body)).into_response();
-    if let Some(challenge) = challenge.and_then(|text| HeaderValue::try_from(text).ok()) {
-        response
-            .headers_mut()
-            .insert(header::WWW_AUTHENTICATE, challenge);
-    }
-    response
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use axum::Router;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -20,6 +21,11 @@ use crate::config;
 const DRAIN: Duration = Duration::from_secs(10);
 /// A request's head: the longest token, and room for a proxy's additions.
 const LONGEST_HEAD: usize = 64 * 1024;
+/// Keep-alives that a client may leave unacknowledged. One that does not read for longer is cut off: it would hold its place
+/// for ever.
+const SILENCE: u32 = 8;
+/// Files besides connections: plugins, backends, the log.
+const OTHER_FILES: u64 = 256;
 /// After an accept that failed, most often for want of file descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -36,9 +42,12 @@ pub(super) async fn serve(
         .max_buf_size(LONGEST_HEAD);
     let slots = Arc::new(Semaphore::new(settings.max_connections));
     let graceful = GracefulShutdown::new();
+    raise_open_files(settings.max_connections);
+    let silence = settings.keep_alive.saturating_mul(SILENCE);
     // Dropped at the end of this function: whoever is left then is cut off.
     let mut connections = JoinSet::new();
     while let Some((stream, slot)) = next(&listener, &slots, stop).await {
+        tune(&stream, silence);
         while connections.try_join_next().is_some() {}
         let service = TowerToHyperService::new(routes.clone());
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
@@ -74,17 +83,51 @@ async fn next(
             () = stop.cancelled() => return None,
         };
         match accepted {
-            Ok((stream, _)) => {
-                // Without it, answers that are written in pieces wait for acknowledgements of the client, 40 ms each.
-                if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "cannot set TCP_NODELAY");
-                }
-                return Some((stream, slot));
-            }
+            Ok((stream, _)) => return Some((stream, slot)),
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(PAUSE).await;
             }
         }
+    }
+}
+
+fn tune(stream: &TcpStream, silence: Duration) {
+    // Without it, answers that are written in pieces wait for acknowledgements of the client, 40 ms each.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "cannot set TCP_NODELAY");
+    }
+    #[cfg(target_os = "linux")]
+    {
+        let silence = u32::try_from(silence.as_millis()).unwrap_or(u32::MAX);
+        if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(stream, silence) {
+            tracing::debug!(%error, "cannot set TCP_USER_TIMEOUT");
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = silence;
+}
+
+/// Every connection is an open file, and what a shell allows by itself is less than what we promise.
+fn raise_open_files(connections: usize) {
+    let wanted = u64::try_from(connections).unwrap_or(u64::MAX);
+    let wanted = wanted.saturating_add(OTHER_FILES);
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= wanted) {
+        return;
+    }
+    let current = limit.maximum.map_or(wanted, |most| most.min(wanted));
+    let raised = Rlimit {
+        current: Some(current),
+        ..limit
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::debug!(%error, "cannot raise the limit of open files");
+    }
+    if current < wanted {
+        tracing::warn!(
+            current,
+            "too few files may be open for max-connections = {connections}; hint: ulimit -n {wanted}, or LimitNOFILE={wanted} in the unit"
+        );
     }
 }

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
+use super::problem::Problem;
 use crate::config;
 
 /// Headers that MCP clients in browsers send.
@@ -47,6 +48,7 @@ impl Door {
         let resource = auth
             .and_then(|auth| auth.oauth.as_ref())
             .and_then(|oauth| oauth.resource.host_str().map(str::to_owned));
+        let public = settings.public_url.as_ref();
         let own = [
             "localhost".to_owned(),
             "127.0.0.1".to_owned(),
@@ -60,6 +62,7 @@ impl Door {
             .into_iter()
             .chain(settings.allowed_hosts.iter().cloned())
             .chain(resource)
+            .chain(public.and_then(url::Url::host_str).map(str::to_owned))
             .filter_map(|host| split(&host))
             .collect();
         let own_origins = [
@@ -69,13 +72,25 @@ impl Door {
         let origins = own_origins
             .into_iter()
             .chain(settings.allowed_origins.iter().cloned())
+            // The pages of `/docs`, under the name that browsers have for them.
+            .chain(public.map(|url| url.origin().ascii_serialization()))
             .collect();
         Self { hosts, origins }
     }
 
     /// The origin that the request names, when it may come in; otherwise the refusal.
-    pub(super) fn check(&self, headers: &HeaderMap) -> Result<Option<HeaderValue>, &'static str> {
-        let host = one(headers, &header::HOST).ok_or("the request has no Host, or several")?;
+    pub(super) fn check(&self, headers: &HeaderMap) -> Result<Option<HeaderValue>, Problem> {
+        self.origin(headers)
+            .map_err(|(code, reason)| Problem::new(StatusCode::FORBIDDEN, code, reason).unread())
+    }
+
+    fn origin(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<Option<HeaderValue>, (&'static str, &'static str)> {
+        let bad_host = |reason| ("foreign_host", reason);
+        let host =
+            one(headers, &header::HOST).ok_or(bad_host("the request has no Host, or several"))?;
         let host = host.to_str().ok().and_then(split);
         let known = host.is_some_and(|(name, port)| {
             let fits = |allowed: &(String, Option<u16>)| {
@@ -84,7 +99,7 @@ impl Door {
             self.hosts.iter().any(fits)
         });
         if !known {
-            return Err("the Host of the request is none of this server's");
+            return Err(bad_host("the Host of the request is none of this server's"));
         }
         if !headers.contains_key(header::ORIGIN) {
             return Ok(None);
@@ -97,7 +112,7 @@ impl Door {
             })
             .cloned()
             .map(Some)
-            .ok_or("requests of this Origin are not taken")
+            .ok_or(("foreign_origin", "requests of this Origin are not taken"))
     }
 }
 
@@ -171,10 +186,21 @@ mod tests {
             listen: "127.0.0.1:8825".parse().unwrap(),
             allowed_origins: vec!["https://agents.example".to_owned()],
             allowed_hosts: vec!["a.example:8443".to_owned(), "B.example".to_owned()],
+            public_url: Some("https://tools.example/x".parse().unwrap()),
+            metrics: config::MetricsReaders::Scoped,
             max_request_bytes: 1,
             max_connections: 1,
             header_timeout: Duration::from_secs(1),
             body_timeout: Duration::from_secs(1),
+            keep_alive: Duration::from_secs(1),
+            sessions: config::Sessions {
+                idle_timeout: Duration::from_secs(1),
+                max: 1,
+                max_per_principal: 1,
+                max_events: 1,
+                max_event_bytes: 1,
+                max_event_bytes_in_all: 1,
+            },
         };
         Door::new(&settings, None, settings.listen)
     }
@@ -190,6 +216,7 @@ mod tests {
             ("a.example", false),
             ("a.example:8444", false),
             ("b.example:1", true),
+            ("tools.example", true),
             ("evil.example", false),
             ("127.0.0.1.evil.example", false),
             ("u@localhost", false),
@@ -213,6 +240,8 @@ mod tests {
             ("https://agents.example", true),
             ("http://localhost:8825", true),
             ("http://127.0.0.1:8825", true),
+            ("https://tools.example", true),
+            ("http://tools.example", false),
             ("http://localhost:8826", false),
             ("https://agents.example:444", false),
             ("http://agents.example", false),

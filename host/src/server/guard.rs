@@ -10,29 +10,38 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Collected, LengthLimitError, Limited};
 
 use super::challenge::{self, Credentials};
-use super::sessions::Owners;
+use super::problem::{Face, Problem};
 use crate::auth::Authenticator;
 use crate::host::Host;
-use crate::mcp::envelope;
+use crate::mcp::envelope::{self, Envelope, Era};
+use crate::mcp::sessions::Sessions;
 use crate::plugin::Principal;
 use crate::policy::Missing;
 
-const SESSION: &str = "mcp-session-id";
-const VERSION: &str = "mcp-protocol-version";
-/// The first revision without sessions; revisions are dates, so text compares them.
-const WITHOUT_SESSIONS: &str = "2026-07-28";
+pub(super) const SESSION: &str = "mcp-session-id";
+pub(super) const VERSION: &str = "mcp-protocol-version";
+
+/// Bytes of a refusal of rmcp's that are passed on.
+const LONGEST_REFUSAL: usize = 64 * 1024;
 
 /// Who is asked, and what is checked.
 #[derive(Debug)]
 pub(super) struct Guard {
     pub(super) host: Arc<Host>,
     pub(super) callers: Callers,
-    pub(super) owners: Owners,
+    pub(super) sessions: Arc<Sessions>,
     pub(super) max_body: usize,
     pub(super) body_timeout: Duration,
+}
+
+/// A message of the old era, read and looked at.
+#[derive(Clone, Debug)]
+pub(super) struct Message {
+    pub(super) envelope: Envelope,
+    pub(super) body: Bytes,
 }
 
 /// How callers are known.
@@ -49,7 +58,7 @@ pub(super) enum Callers {
 }
 
 impl Callers {
-    async fn principal(&self, headers: &HeaderMap) -> Result<Principal, Response> {
+    async fn principal(&self, headers: &HeaderMap) -> Result<Principal, Problem> {
         let (authenticator, metadata) = match self {
             Self::Unasked(principal) => return Ok(principal.clone()),
             Self::Asked {
@@ -71,6 +80,10 @@ impl Callers {
         Err(challenge::refused(metadata, &refusal))
     }
 
+    fn insufficient(&self, missing: &Missing) -> Problem {
+        challenge::insufficient(self.metadata(), missing)
+    }
+
     fn metadata(&self) -> Option<&str> {
         match self {
             Self::Unasked(_) => None,
@@ -79,7 +92,7 @@ impl Callers {
     }
 }
 
-/// The middleware.
+/// The middleware of `/mcp`.
 pub(super) async fn guard(
     State(guard): State<Arc<Guard>>,
     mut request: Request,
@@ -87,29 +100,54 @@ pub(super) async fn guard(
 ) -> Response {
     let principal = match guard.callers.principal(request.headers()).await {
         Ok(principal) => principal,
-        Err(refused) => return unread(refused),
+        Err(refused) => return refused.unread().respond(Face::Mcp),
     };
     // Nobody further in needs the token: rmcp hands the headers to handlers, and somebody would log them.
     request.headers_mut().remove(header::AUTHORIZATION);
-    if let Err(refused) = guard.check_session(request.headers_mut(), &principal) {
-        return unread(refused);
-    }
     if request.method() == Method::POST {
         request = match guard.check_message(request, &principal).await {
             Ok(request) => request,
-            Err(refused) => return refused,
+            Err(refused) => return refused.respond(Face::Mcp),
         };
+    } else {
+        let version = request.headers().get(VERSION).and_then(text);
+        let era = envelope::era(version);
+        request.extensions_mut().insert(era);
     }
-    request.extensions_mut().insert(principal.clone());
+    if request.extensions().get() == Some(&Era::New) {
+        // It means nothing there, and so that nobody finds a meaning it goes no further.
+        request.headers_mut().remove(SESSION);
+    }
+    request.extensions_mut().insert(principal);
     let response = next.run(request).await;
-    if let Some(id) = response.headers().get(SESSION).and_then(text) {
-        guard.owners.opened_by(id, &principal);
-    }
     if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
         // rmcp says that of every body it cannot read; the media type was checked above.
-        return refuse(StatusCode::BAD_REQUEST, "the body is no message of MCP");
+        let text = "the body is no message of MCP";
+        return Problem::new(StatusCode::BAD_REQUEST, "invalid_request", text).respond(Face::Mcp);
+    }
+    if is_bare_refusal(&response) {
+        return in_form(response).await;
     }
     response
+}
+
+/// Some of rmcp's refusals are a text that does not say what it is.
+fn is_bare_refusal(response: &Response) -> bool {
+    let status = response.status();
+    (status.is_client_error() || status.is_server_error())
+        && !response.headers().contains_key(header::CONTENT_TYPE)
+}
+
+/// The same as an error of the protocol.
+async fn in_form(response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let text = Limited::new(body, LONGEST_REFUSAL).collect().await;
+    let text = text.map(Collected::to_bytes).unwrap_or_default();
+    let body = envelope::refusal_body(&String::from_utf8_lossy(&text));
+    parts.headers.remove(header::CONTENT_LENGTH);
+    let json = HeaderValue::from_static("application/json");
+    parts.headers.insert(header::CONTENT_TYPE, json);
+    Response::from_parts(parts, Body::from(body))
 }
 
 /// The middleware of routes beside `/mcp`: who sends it. A refusal for want of scopes becomes a challenge.
@@ -120,68 +158,56 @@ pub(super) async fn know(
 ) -> Response {
     let principal = match guard.callers.principal(request.headers()).await {
         Ok(principal) => principal,
-        Err(refused) => return unread(refused),
+        Err(refused) => return refused.unread().into_response(),
     };
     request.headers_mut().remove(header::AUTHORIZATION);
     request.extensions_mut().insert(principal);
     let response = next.run(request).await;
     match response.extensions().get::<Missing>() {
-        Some(missing) => challenge::insufficient(guard.callers.metadata(), missing),
+        Some(missing) => {
+            let problem = guard.callers.insufficient(missing);
+            let is_unread = response.headers().contains_key(header::CONNECTION);
+            let problem = if is_unread { problem.unread() } else { problem };
+            problem.into_response()
+        }
         None => response,
     }
 }
 
 impl Guard {
-    #[expect(
-        clippy::result_large_err,
-        reason = "passed on once, at the end of a request"
-    )]
-    fn check_session(
-        &self,
-        headers: &mut HeaderMap,
-        principal: &Principal,
-    ) -> Result<(), Response> {
-        let Some(id) = headers.get(SESSION) else {
-            return Ok(());
-        };
-        let version = headers.get(VERSION).and_then(text);
-        if version.is_some_and(|version| version >= WITHOUT_SESSIONS) {
-            // It means nothing there, and so that nobody finds a meaning it goes no further.
-            headers.remove(SESSION);
-            return Ok(());
-        }
-        if text(id).is_some_and(|id| self.owners.is_of(id, principal)) {
-            Ok(())
-        } else {
-            Err(refuse(StatusCode::NOT_FOUND, "there is no such session"))
-        }
-    }
-
     /// Reads the message and looks at it; the request goes on with its body in memory.
     async fn check_message(
         &self,
         request: Request,
         principal: &Principal,
-    ) -> Result<Request, Response> {
-        let (parts, body) = request.into_parts();
-        if !is_json(&parts.headers) {
-            return Err(unread(refuse(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "Content-Type has to be application/json",
-            )));
-        }
+    ) -> Result<Request, Problem> {
+        let (mut parts, body) = request.into_parts();
         let body = self.read(&parts.headers, body).await?;
-        let envelope = envelope::look(&body)
-            .map_err(|problem| json(StatusCode::BAD_REQUEST, envelope::error_body(problem)))?;
+        let envelope = envelope::look(&body).map_err(Problem::no_message)?;
         envelope::may_send(&self.host.catalog(), principal, &envelope)
-            .map_err(|missing| challenge::insufficient(self.callers.metadata(), &missing))?;
+            .map_err(|missing| self.callers.insufficient(&missing))?;
+        let era = envelope.era(parts.headers.get(VERSION).and_then(text));
+        parts.extensions.insert(era);
+        if era == Era::Old {
+            let body = body.clone();
+            parts.extensions.insert(Message { envelope, body });
+        }
         Ok(Request::from_parts(parts, Body::from(body)))
     }
 
-    async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Bytes, Response> {
+    /// Reads a body of JSON, within the limits of size and time.
+    pub(super) async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+        if !is_json(headers) {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "Content-Type has to be application/json",
+            )
+            .unread());
+        }
         let too_large = || {
             let text = format!("the body is larger than {} bytes", self.max_body);
-            unread(refuse(StatusCode::PAYLOAD_TOO_LARGE, &text))
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", text).unread()
         };
         let announced = headers
             .get(header::CONTENT_LENGTH)
@@ -199,11 +225,14 @@ impl Guard {
         match tokio::time::timeout(self.body_timeout, read).await {
             Ok(Ok(body)) => Ok(body.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-            Ok(Err(_)) => Err(refuse(StatusCode::BAD_REQUEST, "the body broke off")),
-            Err(_) => Err(unread(refuse(
-                StatusCode::REQUEST_TIMEOUT,
-                "the body did not come in time",
-            ))),
+            Ok(Err(_)) => {
+                let text = "the body broke off";
+                Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_request", text).unread())
+            }
+            Err(_) => {
+                let text = "the body did not come in time";
+                Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "slow_body", text).unread())
+            }
         }
     }
 }
@@ -212,15 +241,7 @@ async fn discard(mut body: Body) {
     while let Some(Ok(_)) = body.frame().await {}
 }
 
-/// For an answer without the request's body having been read: the connection ends with it, and the client knows.
-pub(super) fn unread(mut response: Response) -> Response {
-    response
-        .headers_mut()
-        .insert(header::CONNECTION, HeaderValue::from_static("close"));
-    response
-}
-
-fn text(value: &HeaderValue) -> Option<&str> {
+pub(super) fn text(value: &HeaderValue) -> Option<&str> {
     value.to_str().ok()
 }
 
@@ -231,13 +252,4 @@ fn is_json(headers: &HeaderMap) -> bool {
     };
     let essence = only.split(';').next().unwrap_or(only).trim();
     essence.eq_ignore_ascii_case("application/json")
-}
-
-/// A refusal in the protocol's form.
-pub(super) fn refuse(status: StatusCode, message: &str) -> Response {
-    json(status, envelope::refusal_body(message))
-}
-
-fn json(status: StatusCode, body: String) -> Response {
-    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }

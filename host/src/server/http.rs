@@ -1,28 +1,34 @@
-//! MCP over HTTP: every route, and what stands before it. Both eras are on `/mcp`.
+//! HTTP: every route, and what stands before it.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::get;
-use http::StatusCode;
-use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use axum::routing::{any, get};
+use http::{Method, StatusCode};
+use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::door::{self, Door};
-use super::guard::{self, Callers, Guard};
-use super::sessions::{Owned, Owners};
-use super::{connections, jobs, metadata};
+use super::guard::{self, Callers, Guard, Message};
+use super::problem::{Face, Problem};
+use super::sessions::{OldEra, Visit};
+use super::{connections, jobs, metadata, openapi, operator, rest, status, ui};
 use crate::auth::{Authenticator, IssuerError};
-use crate::config::{self, Config};
+use crate::config::{self, Config, MetricsReaders};
 use crate::host::{Host, anonymous_principal, local_principal};
+use crate::mcp::envelope::Era;
+use crate::mcp::sessions::Sessions;
 use crate::mcp::{Handler, Server};
+use crate::plugin::Principal;
+use crate::telemetry::{NONE, metrics};
 
 /// Why HTTP is not served.
 #[derive(Debug, thiserror::Error)]
@@ -83,56 +89,155 @@ fn routes(
     let settings = &config.server;
     let auth = config.auth.as_ref();
     let oauth = auth.and_then(|auth| auth.oauth.as_ref());
-    let owners = Owners::default();
+    let server = Server::new(host.clone(), stop.clone());
     let guard = Arc::new(Guard {
-        host: host.clone(),
+        host,
         callers: callers(auth, address)?,
-        owners: owners.clone(),
+        sessions: Sessions::new(server.clone(), settings.sessions.clone()),
         max_body: settings.max_request_bytes,
         body_timeout: settings.body_timeout,
     });
-    let sessions = Owned {
-        inner: LocalSessionManager::default(),
-        owners,
+    let status = status::Cx {
+        guard: guard.clone(),
+        authentication: auth.is_some(),
+        stop: stop.clone(),
     };
-    let server = Server::new(host);
-    let mcp = StreamableHttpService::new(
+    let known = from_fn_with_state(guard.clone(), guard::know);
+    let metadata = oauth.map(metadata::paths).unwrap_or_default();
+    let document = openapi::Cx {
+        guard: guard.clone(),
+        facts: Arc::new(openapi::Facts::new(config, &metadata)),
+    };
+    let plain = Router::new()
+        .merge(jobs::routes().with_state(guard.clone()))
+        .merge(rest::routes().with_state(rest::Cx {
+            guard: guard.clone(),
+            server: server.clone(),
+        }))
+        .route(
+            "/mcp-sessions",
+            get(operator::list_sessions).with_state(guard.sessions.clone()),
+        )
+        .route("/openapi.json", get(openapi::show).with_state(document))
+        // Each time before a layer: what is set after it would stand outside.
+        .method_not_allowed_fallback(no_method)
+        .layer(known.clone());
+    let mcp = Arc::new(Mcp {
+        old_era: OldEra {
+            sessions: guard.sessions.clone(),
+            keep_alive: settings.keep_alive,
+        },
+        new_era: new_era(server, settings),
+    });
+    let mut inside = Router::new()
+        .nest_service("/mcp", any(serve_mcp).with_state(mcp))
+        .layer(from_fn_with_state(guard, guard::guard))
+        .merge(plain)
+        .merge(ui::routes());
+    if let Some(oauth) = oauth {
+        for path in metadata {
+            let document = metadata::document(oauth);
+            inside = inside.route(&path, get(async move || axum::Json(document)));
+        }
+    }
+    // Whoever looks after the process asks by whatever name it has there.
+    let mut outside = Router::new()
+        .route("/health", get(status::health))
+        .route("/ready", get(status::ready).with_state(status.clone()));
+    let some = get(status::metrics_for_some)
+        .with_state(status.clone())
+        .layer(known);
+    match settings.metrics {
+        MetricsReaders::Everybody => {
+            let all = get(status::metrics_for_all).with_state(status);
+            outside = outside.route("/metrics", all);
+        }
+        // A page in a browser has no token, under whatever name it finds this host.
+        MetricsReaders::Scoped if auth.is_some() => outside = outside.route("/metrics", some),
+        MetricsReaders::Scoped => inside = inside.route("/metrics", some),
+        MetricsReaders::Nobody => {}
+    }
+    let door = Arc::new(Door::new(settings, auth, address));
+    Ok(inside
+        .fallback(nothing)
+        .method_not_allowed_fallback(no_method)
+        .layer(from_fn_with_state(door, come_in))
+        .merge(outside.method_not_allowed_fallback(no_method))
+        .layer(from_fn(measure)))
+}
+
+/// MCP, both eras.
+struct Mcp {
+    old_era: OldEra,
+    new_era: StreamableHttpService<Handler, NeverSessionManager>,
+}
+
+fn new_era(
+    server: Arc<Server>,
+    settings: &config::Server,
+) -> StreamableHttpService<Handler, NeverSessionManager> {
+    StreamableHttpService::new(
         move || Ok(Handler::of_requests(server.clone())),
-        Arc::new(sessions),
+        Arc::new(NeverSessionManager::default()),
+        // Without its token for stopping: that would cut calls off. Who listens is told by `Server`.
         StreamableHttpServerConfig::default()
+            .with_legacy_session_mode(false)
             .with_json_response(true)
+            .with_sse_keep_alive(Some(settings.keep_alive))
             // The door has looked at both.
             .disable_allowed_hosts()
             .disable_allowed_origins()
-            .with_max_request_body_bytes(settings.max_request_bytes)
-            .with_cancellation_token(stop.child_token()),
-    );
-    let mut routes = Router::new()
-        .nest_service("/mcp", mcp)
-        .layer(from_fn_with_state(guard.clone(), guard::guard))
-        .merge(
-            jobs::routes()
-                .layer(from_fn_with_state(guard.clone(), guard::know))
-                .with_state(guard),
-        );
-    if let Some(oauth) = oauth {
-        let document = metadata::document(oauth);
-        let paths: BTreeSet<String> = [
-            metadata::WELL_KNOWN.to_owned(),
-            format!("{}/mcp", metadata::WELL_KNOWN),
-            metadata::path(&oauth.resource),
-        ]
-        .into();
-        for path in paths {
-            let document = document.clone();
-            routes = routes.route(&path, get(async move || axum::Json(document)));
-        }
+            .with_max_request_body_bytes(settings.max_request_bytes),
+    )
+}
+
+/// `/mcp`, behind the guard: each request carries its principal and its era.
+async fn serve_mcp(State(mcp): State<Arc<Mcp>>, mut request: Request) -> Response {
+    if request.extensions().get() == Some(&Era::New) {
+        return mcp.new_era.handle(request).await.map(Body::new);
     }
-    let door = Arc::new(Door::new(settings, auth, address));
-    Ok(routes
-        .layer(from_fn_with_state(door, come_in))
-        // Whoever looks after the process asks by whatever name it has there.
-        .route("/health", get(async || "ok\n")))
+    let message = request.extensions_mut().remove::<Message>();
+    let Some(principal) = request.extensions().get::<Principal>() else {
+        let text = "nobody knows who sent this";
+        return Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", text)
+            .respond(Face::Mcp);
+    };
+    let visit = Visit {
+        method: request.method(),
+        headers: request.headers(),
+        principal,
+        message: message.as_ref().map(|one| (&one.envelope, &one.body)),
+    };
+    mcp.old_era.serve(&visit)
+}
+
+async fn nothing() -> Problem {
+    let text = "there is nothing here; GET /openapi.json tells what there is";
+    Problem::new(StatusCode::NOT_FOUND, "not_found", text)
+}
+
+async fn no_method() -> Problem {
+    let text = "this is not how it is used; GET /openapi.json tells how";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", text)
+}
+
+/// The outermost middleware: counts and measures.
+async fn measure(request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let method = match *request.method() {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    };
+    let response = next.run(request).await;
+    let route = route.as_ref().map_or(NONE, MatchedPath::as_str);
+    let status = response.status().as_u16();
+    metrics().http_request(route, method, status, begun.elapsed());
+    response
 }
 
 fn callers(auth: Option<&config::Auth>, address: SocketAddr) -> Result<Callers, HttpError> {
@@ -153,7 +258,7 @@ fn callers(auth: Option<&config::Auth>, address: SocketAddr) -> Result<Callers, 
 async fn come_in(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
     let origin = match door.check(request.headers()) {
         Ok(origin) => origin,
-        Err(reason) => return guard::unread(guard::refuse(StatusCode::FORBIDDEN, reason)),
+        Err(refused) => return refused.respond(Face::of(request.uri().path())),
     };
     let mut response = if door::is_preflight(request.method(), request.headers()) {
         door::preflight(request.headers())

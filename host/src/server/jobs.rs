@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::guard::Guard;
-use crate::config;
+use super::problem::Problem;
 use crate::host::Host;
 use crate::jobs::{JobId, Jobs, JobsError, LOG_LINES, PAGE, Status};
 use crate::mcp;
@@ -36,26 +36,6 @@ pub(super) fn routes() -> Router<Arc<Guard>> {
 
 type Answer = Result<Response, Problem>;
 
-/// What went wrong, as `{"error": {"code", "message"}}`.
-struct Problem {
-    status: StatusCode,
-    code: &'static str,
-    message: String,
-    /// The guard turns these into a challenge.
-    missing: Option<Missing>,
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let error = json!({ "error": { "code": self.code, "message": self.message } });
-        let mut response = (self.status, Json(error)).into_response();
-        if let Some(missing) = self.missing {
-            response.extensions_mut().insert(missing);
-        }
-        response
-    }
-}
-
 impl From<JobsError> for Problem {
     fn from(error: JobsError) -> Self {
         let (status, code) = match &error {
@@ -69,29 +49,18 @@ impl From<JobsError> for Problem {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
             }
         };
-        let message = error.to_string();
-        let missing = match error {
-            JobsError::Denied(denied) if !denied.scopes.is_empty() => Some(Missing {
+        let text = error.to_string();
+        match error {
+            JobsError::Denied(denied) if !denied.scopes.is_empty() => Self::missing(Missing {
                 scopes: denied.scopes,
             }),
-            _ => None,
-        };
-        Self {
-            status,
-            code,
-            message,
-            missing,
+            _ => Self::new(status, code, text),
         }
     }
 }
 
 fn invalid(message: impl Into<String>) -> Problem {
-    Problem {
-        status: StatusCode::BAD_REQUEST,
-        code: "invalid",
-        message: message.into(),
-        missing: None,
-    }
+    Problem::new(StatusCode::BAD_REQUEST, "invalid", message)
 }
 
 impl From<QueryRejection> for Problem {
@@ -101,16 +70,17 @@ impl From<QueryRejection> for Problem {
 }
 
 fn jobs(host: &Host) -> Result<&Jobs, Problem> {
-    host.jobs().ok_or_else(|| Problem {
-        status: StatusCode::SERVICE_UNAVAILABLE,
-        code: "unavailable",
-        message: "this host runs no jobs: no plugin has any, or their store cannot be opened"
-            .to_owned(),
-        missing: None,
+    host.jobs().ok_or_else(|| {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "this host runs no jobs: no plugin has any, or their store cannot be opened",
+        )
     })
 }
 
-fn id(text: &str) -> Result<JobId, Problem> {
+fn id(path: Result<Path<String>, PathRejection>) -> Result<JobId, Problem> {
+    let Path(text) = path.map_err(|_| JobsError::NotFound)?;
     text.parse().map_err(|_| JobsError::NotFound.into())
 }
 
@@ -150,9 +120,9 @@ async fn list(
 async fn show(
     State(guard): State<Arc<Guard>>,
     Extension(principal): Extension<Principal>,
-    Path(text): Path<String>,
+    path: Result<Path<String>, PathRejection>,
 ) -> Answer {
-    let (jobs, id) = (jobs(&guard.host)?, id(&text)?);
+    let (jobs, id) = (jobs(&guard.host)?, id(path)?);
     let details = jobs.get(&principal, &id).await?;
     let log = jobs.log(&principal, &id, SHOWN_LINES).await?;
     let mut view = details.job.view();
@@ -168,9 +138,9 @@ async fn show(
 async fn cancel(
     State(guard): State<Arc<Guard>>,
     Extension(principal): Extension<Principal>,
-    Path(text): Path<String>,
+    path: Result<Path<String>, PathRejection>,
 ) -> Answer {
-    let job = jobs(&guard.host)?.cancel(&principal, &id(&text)?).await?;
+    let job = jobs(&guard.host)?.cancel(&principal, &id(path)?).await?;
     // Stopping may take a while; the job says when it has.
     let status = if job.status.is_terminal() {
         StatusCode::OK
@@ -183,9 +153,9 @@ async fn cancel(
 async fn retry(
     State(guard): State<Arc<Guard>>,
     Extension(principal): Extension<Principal>,
-    Path(text): Path<String>,
+    path: Result<Path<String>, PathRejection>,
 ) -> Answer {
-    let job = jobs(&guard.host)?.retry(&principal, &id(&text)?).await?;
+    let job = jobs(&guard.host)?.retry(&principal, &id(path)?).await?;
     let place = [("location", format!("/api/jobs/{}", job.id))];
     Ok((StatusCode::CREATED, place, Json(job.view())).into_response())
 }
@@ -199,15 +169,13 @@ struct Tail {
 async fn log(
     State(guard): State<Arc<Guard>>,
     Extension(principal): Extension<Principal>,
-    Path(text): Path<String>,
+    path: Result<Path<String>, PathRejection>,
     query: Result<Query<Tail>, QueryRejection>,
 ) -> Answer {
     let Query(query) = query?;
     let most = usize::try_from(LOG_LINES).unwrap_or(usize::MAX);
     let tail = query.tail.unwrap_or(100).min(most);
-    let lines = jobs(&guard.host)?
-        .log(&principal, &id(&text)?, tail)
-        .await?;
+    let lines = jobs(&guard.host)?.log(&principal, &id(path)?, tail).await?;
     let lines: Vec<Value> = lines.iter().map(crate::jobs::Line::view).collect();
     Ok(Json(json!({ "lines": lines })).into_response())
 }
@@ -219,18 +187,62 @@ struct Removal {
     status: Option<String>,
 }
 
+/// `0`, or a whole number of at most nine digits and a unit: what the OpenAPI document says.
+fn age(text: &str) -> Option<Duration> {
+    if text == "0" {
+        return Some(Duration::ZERO);
+    }
+    let split = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(split);
+    let milliseconds: u64 = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "min" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    let is_plain = (1..=9).contains(&number.len()) && !number.starts_with('0');
+    let number: u64 = number.parse().ok().filter(|_| is_plain)?;
+    Some(Duration::from_millis(number * milliseconds))
+}
+
 async fn remove(
     State(guard): State<Arc<Guard>>,
     Extension(principal): Extension<Principal>,
     query: Result<Query<Removal>, QueryRejection>,
 ) -> Answer {
     let Query(query) = query?;
-    let age = match query.older_than.as_str() {
-        "0" => Duration::ZERO,
-        text => config::parse_duration(text)
-            .ok_or_else(|| invalid("`older_than` is a number and ms, s, min, h or d: `7d`"))?,
-    };
+    let age = age(&query.older_than)
+        .ok_or_else(|| invalid("`older_than` is a number and ms, s, min, h or d: `7d`"))?;
     let status = status(query.status.as_deref())?;
     let removed = jobs(&guard.host)?.remove(&principal, age, status).await?;
     Ok(Json(json!({ "removed": removed })).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_what_the_document_says() {
+        for (text, expected) in [
+            ("0", Some(Duration::ZERO)),
+            ("7d", Some(Duration::from_hours(168))),
+            ("500ms", Some(Duration::from_millis(500))),
+            ("999999999d", Some(Duration::from_hours(23_999_999_976))),
+            ("1000000000d", None),
+            ("07d", None),
+            ("0d", None),
+            ("1.5h", None),
+            ("+1h", None),
+            ("7 d", None),
+            ("7", None),
+            ("d", None),
+            ("", None),
+            ("7w", None),
+        ] {
+            assert_eq!(age(text), expected, "{text}");
+        }
+    }
 }

@@ -1,12 +1,24 @@
 //! Protected-resource metadata (RFC 9728): where clients learn which authorization server to ask for a token.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use url::Url;
 
 use super::challenge::usual_scopes;
 use crate::config::OAuthServer;
 
-pub(super) const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+
+/// Where it is, however a client guesses.
+pub(super) fn paths(oauth: &OAuthServer) -> BTreeSet<String> {
+    [
+        WELL_KNOWN.to_owned(),
+        format!("{WELL_KNOWN}/mcp"),
+        path(&oauth.resource),
+    ]
+    .into()
+}
 
 /// The document. It names no plugin: anybody may read it.
 pub(super) fn document(oauth: &OAuthServer) -> Value {
@@ -27,7 +39,7 @@ pub(super) fn url(resource: &Url) -> String {
 }
 
 /// The path of that.
-pub(super) fn path(resource: &Url) -> String {
+fn path(resource: &Url) -> String {
     format!("{WELL_KNOWN}{}", resource.path().trim_end_matches('/'))
 }
 

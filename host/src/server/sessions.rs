@@ -1,133 +1,272 @@
-//! Whose session it is. A session of the old era belongs to the principal that opened it: to everybody else it does
-//! not exist, however they came by its id.
+//! The old era on HTTP: sessions, their requests, streams and end, as methods, statuses and headers. What a session is
+//! and does is `mcp`'s.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
 
-use futures::Stream;
-use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
-use rmcp::transport::common::server_side_http::{ServerSseMessage, SessionId};
-use rmcp::transport::streamable_http_server::SessionManager;
+use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use http::header::{self, HeaderName, HeaderValue};
+use http::{HeaderMap, Method, StatusCode};
 
-use crate::config::TenantName;
+use super::guard::{SESSION, VERSION, text};
+use super::problem::{Face, Problem};
+use crate::mcp::envelope::{self, Envelope};
+use crate::mcp::sessions::{
+    Events, OpenSession, Opened, Received, Refusal, ResumeError, Said, Sessions,
+};
 use crate::plugin::Principal;
 
-/// Who opened which session that still lives.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Owners(Arc<Mutex<HashMap<SessionId, Option<Owner>>>>);
+const METHODS: &str = "GET, POST, DELETE";
+const EVENT_STREAM: &str = "text/event-stream";
+const JSON: &str = "application/json";
+const LAST_EVENT_ID: &str = "last-event-id";
+const MCP_METHOD: &str = "mcp-method";
+/// Proxies that know it do not hold events back.
+const NO_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+/// When a client should come back that lost its stream, milliseconds.
+const RETRY: u32 = 3000;
+/// What a silent stream carries now and then: a comment, which clients skip.
+const COMMENT: &[u8] = b":\n\n";
+/// When it may be worth while to ask for a session again, seconds.
+const LATER: u64 = 60;
 
-/// Scopes are none of it: a new token of the same caller goes on with the session.
-#[derive(Debug, Eq, PartialEq)]
-struct Owner {
-    tenant: TenantName,
-    subject: Option<String>,
-}
-
-impl From<&Principal> for Owner {
-    fn from(principal: &Principal) -> Self {
-        Self {
-            tenant: principal.tenant.clone(),
-            subject: principal.subject.clone(),
-        }
-    }
-}
-
-impl Owners {
-    /// Remembers who opened a session. One that has ended meanwhile stays forgotten.
-    pub(super) fn opened_by(&self, session: &str, principal: &Principal) {
-        if let Some(owner) = self.all().get_mut(session) {
-            owner.get_or_insert_with(|| principal.into());
-        }
-    }
-
-    pub(super) fn is_of(&self, session: &str, principal: &Principal) -> bool {
-        let all = self.all();
-        matches!(all.get(session), Some(Some(owner)) if *owner == principal.into())
-    }
-
-    fn all(&self) -> MutexGuard<'_, HashMap<SessionId, Option<Owner>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Tells [`Owners`] which sessions live.
+/// Serves the old era.
 #[derive(Debug)]
-pub(super) struct Owned<M> {
-    pub(super) inner: M,
-    pub(super) owners: Owners,
+pub(super) struct OldEra {
+    pub(super) sessions: Arc<Sessions>,
+    pub(super) keep_alive: Duration,
 }
 
-impl<M: SessionManager> SessionManager for Owned<M> {
-    type Error = M::Error;
-    type Transport = M::Transport;
+/// A request, as far as it was read already.
+#[derive(Debug)]
+pub(super) struct Visit<'a> {
+    pub(super) method: &'a Method,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) principal: &'a Principal,
+    /// Only with POST.
+    pub(super) message: Option<(&'a Envelope, &'a Bytes)>,
+}
 
-    async fn create_session(&self) -> Result<(SessionId, Self::Transport), Self::Error> {
-        let (id, transport) = self.inner.create_session().await?;
-        self.owners.all().insert(id.clone(), None);
-        Ok((id, transport))
+impl OldEra {
+    pub(super) fn serve(&self, visit: &Visit<'_>) -> Response {
+        let served = match (visit.method, visit.message) {
+            (&Method::POST, Some((envelope, body))) => self.post(visit, envelope, body),
+            (&Method::GET, _) => self.get(visit),
+            (&Method::DELETE, _) => self.delete(visit),
+            _ => return not_allowed(),
+        };
+        served.unwrap_or_else(|problem| problem.respond(Face::Mcp))
     }
 
-    async fn initialize_session(
+    fn session(&self, visit: &Visit<'_>) -> Result<Arc<OpenSession>, Problem> {
+        let Some(id) = visit.headers.get(SESSION) else {
+            let hint =
+                "no session: send initialize first, and its Mcp-Session-Id with every request";
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "no_session", hint));
+        };
+        let found = text(id).and_then(|id| self.sessions.find(id, visit.principal));
+        found.ok_or_else(|| refused(Refusal::Over))
+    }
+
+    fn post(
         &self,
-        id: &SessionId,
-        message: ClientJsonRpcMessage,
-    ) -> Result<ServerJsonRpcMessage, Self::Error> {
-        self.inner.initialize_session(id, message).await
+        visit: &Visit<'_>,
+        envelope: &Envelope,
+        body: &[u8],
+    ) -> Result<Response, Problem> {
+        if !accepts(visit.headers, JSON) || !accepts(visit.headers, EVENT_STREAM) {
+            return Err(not_acceptable(
+                "Accept has to list application/json and text/event-stream",
+            ));
+        }
+        check_headers(visit.headers, Some(envelope))?;
+        if envelope.is_opening() && !visit.headers.contains_key(SESSION) {
+            let version = visit.headers.get(VERSION).and_then(text);
+            let opened = self.sessions.open(visit.principal, version, body);
+            return opened.map(|opened| welcome(&opened)).map_err(refused);
+        }
+        let session = self.session(visit)?;
+        let received = session.receive(visit.principal, body).map_err(refused)?;
+        Ok(match received {
+            Received::Noted => StatusCode::ACCEPTED.into_response(),
+            Received::Answered(events) => self.stream(events),
+        })
     }
 
-    async fn has_session(&self, id: &SessionId) -> Result<bool, Self::Error> {
-        self.inner.has_session(id).await
+    fn get(&self, visit: &Visit<'_>) -> Result<Response, Problem> {
+        if !accepts(visit.headers, EVENT_STREAM) {
+            return Err(not_acceptable("Accept has to list text/event-stream"));
+        }
+        check_headers(visit.headers, None)?;
+        let session = self.session(visit)?;
+        let events = match visit.headers.get(LAST_EVENT_ID) {
+            None => session.listen(),
+            Some(id) => text(id)
+                .ok_or(ResumeError::Foreign)
+                .and_then(|id| session.resume(id))
+                .map_err(|error| {
+                    // Not 404: that would say that the session is gone.
+                    let (status, code) = match error {
+                        ResumeError::Foreign => (StatusCode::BAD_REQUEST, "unknown_event"),
+                        ResumeError::Gone => (StatusCode::GONE, "event_gone"),
+                    };
+                    Problem::new(status, code, error.to_string())
+                })?,
+        };
+        Ok(self.stream(events))
     }
 
-    async fn close_session(&self, id: &SessionId) -> Result<(), Self::Error> {
-        self.owners.all().remove(id);
-        self.inner.close_session(id).await
+    fn delete(&self, visit: &Visit<'_>) -> Result<Response, Problem> {
+        check_headers(visit.headers, None)?;
+        let session = self.session(visit)?;
+        self.sessions.end(&session);
+        // The specification leaves the status open; clients take 200 and 204 for success, and some nothing else.
+        Ok(StatusCode::NO_CONTENT.into_response())
     }
 
-    async fn create_stream(
-        &self,
-        id: &SessionId,
-        message: ClientJsonRpcMessage,
-    ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
-        self.inner.create_stream(id, message).await
+    fn stream(&self, events: Events) -> Response {
+        let keep_alive = self.keep_alive;
+        let frames = futures::stream::unfold(events, move |mut events| async move {
+            let frame = match tokio::time::timeout(keep_alive, events.next()).await {
+                Ok(Some(said)) => event(&said),
+                Ok(None) => return None,
+                Err(_) => Bytes::from_static(COMMENT),
+            };
+            Some((Ok::<_, Infallible>(frame), events))
+        });
+        let headers = [
+            (header::CONTENT_TYPE, EVENT_STREAM),
+            (header::CACHE_CONTROL, "no-cache"),
+            (NO_BUFFERING, "no"),
+        ];
+        (headers, Body::from_stream(frames)).into_response()
     }
+}
 
-    async fn accept_message(
-        &self,
-        id: &SessionId,
-        message: ClientJsonRpcMessage,
-    ) -> Result<(), Self::Error> {
-        self.inner.accept_message(id, message).await
+/// An event on the wire. The line of data must be there even if it is empty: without it, some clients take no note of the
+/// id. JSON has no line breaks of its own, which would be more than one line of data.
+fn event(said: &Said) -> Bytes {
+    let id = said.id.as_ref().map(|id| format!("id: {id}\n"));
+    let id = id.unwrap_or_default();
+    match &said.text {
+        Some(text) => format!("{id}data: {text}\n\n").into(),
+        None => format!("{id}retry: {RETRY}\ndata:\n\n").into(),
     }
+}
 
-    async fn create_standalone_stream(
-        &self,
-        id: &SessionId,
-    ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
-        self.inner.create_standalone_stream(id).await
+fn welcome(opened: &Opened) -> Response {
+    let mut response = json(&opened.answer);
+    if let Ok(id) = HeaderValue::try_from(&*opened.id) {
+        response.headers_mut().insert(SESSION, id);
     }
+    response
+}
 
-    async fn resume(
-        &self,
-        id: &SessionId,
-        last_event_id: String,
-    ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
-        self.inner.resume(id, last_event_id).await
+fn json(text: &str) -> Response {
+    ([(header::CONTENT_TYPE, JSON)], text.to_owned()).into_response()
+}
+
+fn refused(refusal: Refusal) -> Problem {
+    let (status, code, later) = match refusal {
+        Refusal::NoMessage | Refusal::Version | Refusal::OpenAlready | Refusal::SameId => {
+            (StatusCode::BAD_REQUEST, "invalid_request", false)
+        }
+        Refusal::Over => (StatusCode::NOT_FOUND, "no_session", false),
+        Refusal::Busy => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests", false),
+        Refusal::TooManyOfYours(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_sessions", true),
+        Refusal::TooMany => (StatusCode::SERVICE_UNAVAILABLE, "too_many_sessions", true),
+    };
+    let problem = Problem::new(status, code, refusal.to_string());
+    if later {
+        problem.retry_after(LATER)
+    } else {
+        problem
     }
+}
 
-    async fn restore_session(
-        &self,
-        id: SessionId,
-    ) -> Result<
-        rmcp::transport::streamable_http_server::session::RestoreOutcome<Self::Transport>,
-        Self::Error,
-    > {
-        self.inner.restore_session(id).await
+fn not_acceptable(what: &str) -> Problem {
+    Problem::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", what)
+}
+
+fn not_allowed() -> Response {
+    let what = "only GET, POST and DELETE mean something here";
+    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", what);
+    let mut response = problem.respond(Face::Mcp);
+    let methods = HeaderValue::from_static(METHODS);
+    response.headers_mut().insert(header::ALLOW, methods);
+    response
+}
+
+/// The revision, where a request names one; the method for proxies, which old clients do not send, and which must not
+/// contradict the message.
+fn check_headers(headers: &HeaderMap, envelope: Option<&Envelope>) -> Result<(), Problem> {
+    if let Some(version) = headers.get(VERSION)
+        && !text(version).is_some_and(envelope::is_known)
+    {
+        let what = "this MCP-Protocol-Version is not supported";
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_request",
+            what,
+        ));
     }
+    let contradicts = |envelope: &Envelope| {
+        let mut methods = headers.get_all(MCP_METHOD).iter();
+        !methods.all(|method| text(method).is_some_and(|method| envelope.is_method(method)))
+    };
+    if envelope.is_some_and(contradicts) {
+        let what = "the Mcp-Method header is not the method of the message";
+        return Err(Problem::mismatch(what));
+    }
+    Ok(())
+}
 
-    fn event_store(
-        &self,
-    ) -> Option<Arc<dyn rmcp::transport::streamable_http_server::session::EventStore>> {
-        self.inner.event_store()
+/// Whether the client says that it takes answers of this type. Weights are not looked at: nothing is chosen by them.
+fn accepts(headers: &HeaderMap, wanted: &str) -> bool {
+    let values = headers.get_all(header::ACCEPT).iter().filter_map(text);
+    let kinds = values.flat_map(|value| value.split(','));
+    let family = wanted.split('/').next().unwrap_or(wanted);
+    kinds
+        .map(|kind| kind.split(';').next().unwrap_or(kind).trim())
+        .any(|kind| {
+            kind.eq_ignore_ascii_case(wanted)
+                || kind == "*/*"
+                || kind
+                    .strip_suffix("/*")
+                    .is_some_and(|kind| kind.eq_ignore_ascii_case(family))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn media_types_are_accepted_by_name_and_by_family() {
+        let rows: [(&[&str], bool, bool); 8] = [
+            (&["application/json, text/event-stream"], true, true),
+            (
+                &["application/json", "TEXT/Event-Stream; q=0.5"],
+                true,
+                true,
+            ),
+            (&["*/*"], true, true),
+            (&["text/*"], false, true),
+            (&["application/json"], true, false),
+            (&["application/jsonp, text/event-streams"], false, false),
+            (&[""], false, false),
+            (&[], false, false),
+        ];
+        for (values, json, events) in rows {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::ACCEPT, HeaderValue::from_static(value));
+            }
+            assert_eq!(accepts(&headers, JSON), json, "{values:?}");
+            assert_eq!(accepts(&headers, EVENT_STREAM), events, "{values:?}");
+        }
     }
 }

@@ -370,7 +370,7 @@ async fn the_renewal_path_of_a_declared_login_is_denied_too() {
         body: LoginBody::Empty,
     };
     let mut bound = binding(&backend.url());
-    bound.credential = credential(CredentialKind::Login(Login {
+    bound.credential = credential(CredentialKind::Login(Box::new(Login {
         values: std::collections::BTreeMap::new(),
         request: request("/session"),
         answer: std::collections::BTreeMap::new(),
@@ -378,7 +378,9 @@ async fn the_renewal_path_of_a_declared_login_is_denied_too() {
         lifetime: std::time::Duration::from_mins(1),
         apply: Vec::new(),
         renewal: Some(request("/session/renew")),
-    }));
+        totp: std::collections::BTreeMap::new(),
+        challenge: None,
+    })));
     let plugin = Plugin::bound_to(bound);
     for path in ["/session", "/Session/Renew"] {
         check_refused(&plugin, &backend, get(path), &["the host logs in there"]).await;

@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+use toolward::audit::Trail;
 use toolward::config::{
     AddressKind, AddressRule, Binding, Credential, CredentialKind, OAuth2, OAuth2Grant,
     RequestPattern, Secret, SecretSource, Tls, Traffic,
@@ -218,6 +219,7 @@ pub(crate) fn binding(url: &str) -> Binding {
         kind: "vbr".to_owned(),
         title: None,
         read_only: false,
+        confirm: toolward::config::Confirm::Person,
         facts: serde_json::Map::new(),
         url: url.parse().unwrap(),
         tls: Tls::SystemRoots,
@@ -263,6 +265,7 @@ impl Plugin {
         Self {
             egress: Arc::new(egress),
             origin: Origin {
+                trail: Trail::default(),
                 plugin: "jobs".parse().unwrap(),
                 tenant: "default".parse().unwrap(),
                 http_granted: true,

@@ -641,6 +641,8 @@ fn ticket_login() -> Login {
             },
         ],
         renewal: Some(request("/renew", "{ticket}")),
+        totp: BTreeMap::new(),
+        challenge: None,
     }
 }
 
@@ -661,7 +663,7 @@ async fn a_declared_login_is_carried_out_applied_and_renewed() {
     })
     .await;
     let mut bound = binding(&backend.url());
-    bound.credential = credential(CredentialKind::Login(ticket_login()));
+    bound.credential = credential(CredentialKind::Login(Box::new(ticket_login())));
     let plugin = Plugin::bound_to(bound);
 
     // The user's name is no secret; backends write it in what they answer.
@@ -699,7 +701,7 @@ async fn a_declared_login_without_the_promised_value_fails() {
     let backend =
         Backend::http(|_| async { json(200, &json_value!({"data": {"ticket": null}})) }).await;
     let mut bound = binding(&backend.url());
-    bound.credential = credential(CredentialKind::Login(ticket_login()));
+    bound.credential = credential(CredentialKind::Login(Box::new(ticket_login())));
     let refusal = Plugin::bound_to(bound).refused(get("/a")).await;
     assert!(refusal.contains("no usable value at `/data/"), "{refusal}");
 }

@@ -34,6 +34,8 @@ fn looked_up(status: &str, last_result: &str) -> Exchange {
     Exchange::get("vbr", STATES)
         .query("idFilter", ID)
         .answer(page(&[state(ID, "SQL", status, last_result)], 1))
+        // Again when somebody has confirmed.
+        .always()
 }
 
 fn session(state: &str) -> Value {
@@ -53,7 +55,11 @@ fn api_error(status: u16, code: &str, message: &str) -> Answer {
 }
 
 fn at(revision: &str) -> Host {
-    Host::new(&PLUGIN).settings(json!({ "revision": revision }))
+    Host::new(&PLUGIN)
+        .settings(json!({ "revision": revision }))
+        // Whoever is asked says yes, and nobody can follow jobs.
+        .answer("confirm", json!({}))
+        .without(toolward_sdk::Capability::Jobs)
 }
 
 fn names(list: &Value) -> Vec<&str> {
@@ -81,21 +87,26 @@ fn a_list_says_what_it_holds_and_where_it_goes_on() {
             )),
     );
     let call = host.call("backup_jobs_list", json!({ "limit": 2, "skip": 10 }));
+    let list = call.structured();
+    let job = &list["jobs"][0];
     assert_eq!(
-        call.structured(),
-        json!({
-            "jobs": [
-                { "id": ID, "name": "A", "type": "VSphereBackup", "status": "running", "last_result": "none",
-                  "last_run": "2026-11-19T22:00:04.1+01:00", "next_run": "2026-11-20T22:00:00+01:00",
-                  "progress_percent": 40, "repository": "Repo-01", "objects": 4, "session_id": OTHER },
-                { "id": OTHER, "name": "B", "type": "VSphereBackup", "status": "stopped", "last_result": "failed",
-                  "last_run": "2026-11-19T22:00:04.1+01:00", "next_run": "2026-11-20T22:00:00+01:00",
-                  "repository": "Repo-01", "objects": 4, "session_id": OTHER },
-            ],
-            "total": 40,
-            "next_skip": 12,
-        })
+        (&list["total"], &list["next_skip"]),
+        (&json!(40), &json!(12))
     );
+    assert_eq!(job["last_run"]["at"], "2026-11-19T22:00:04.1+01:00");
+    assert!(job["next_run"]["age"].is_string(), "{job}");
+    assert_eq!(
+        (&job["status"], &job["progress_percent"]),
+        (&json!("running"), &json!(40))
+    );
+    assert_eq!(
+        (
+            &list["jobs"][1]["last_result"],
+            list["jobs"][1].get("progress_percent")
+        ),
+        (&json!("failed"), None)
+    );
+    assert!(list.get("server").is_none());
 }
 
 #[test]
@@ -104,7 +115,9 @@ fn filters_go_out_in_the_words_of_the_revision() {
         "type": "vspherebackup", "status": "running", "last_result": "failed", "sort": "last_run",
     });
     for (revision, kind, status) in [
+        ("1.1-rev0", "Backup", "running"),
         ("1.2-rev1", "Backup", "running"),
+        ("1.3-rev0", "VSphereBackup", "running"),
         ("1.3-rev1", "VSphereBackup", "Running"),
     ] {
         let host = at(revision).expect(
@@ -128,7 +141,9 @@ fn what_the_old_revision_cannot_filter_is_said_before_anything_is_sent() {
         json!({ "type": "BackupCopy" }),
         json!({ "status": "starting" }),
     ] {
-        let call = at("1.2-rev1").call("backup_jobs_list", &arguments);
+        let call = at("1.2-rev1")
+            .backend(Backend::named("vbr"))
+            .call("backup_jobs_list", &arguments);
         assert_eq!(call.error().kind, Trouble::Unsupported, "{arguments}");
         assert!(
             call.error().message.contains("1.2-rev1"),
@@ -145,35 +160,26 @@ fn names_are_checked_again_and_the_list_goes_on_until_it_is_full() {
             .query("nameFilter", "*sql*")
             .query("skip", skip)
     };
-    let other = state(OTHER, "Oracle", "Stopped", "Success");
+    let job = |id: &str, name: &str| state(id, name, "Stopped", "Success");
     let host = at("1.3-rev1")
         .in_order()
-        .expect(asked(0).answer(page(
-            &[other.clone(), state(ID, "MS SQL", "Stopped", "Success")],
-            5,
-        )))
-        .expect(asked(2).answer(page(
-            &[
-                state(OTHER, "SQL 2", "Stopped", "Success"),
-                state(OTHER, "SQL 3", "Stopped", "Success"),
-            ],
-            5,
-        )));
+        .expect(asked(0).answer(page(&[job("1", "Oracle"), job("2", "MS SQL")], 5)))
+        .expect(asked(2).answer(page(&[job("3", "SQL 2"), job("4", "SQL 3")], 5)));
     let list = host
         .call("backup_jobs_list", json!({ "name": "sql", "limit": 2 }))
         .structured();
     assert_eq!(names(&list), ["MS SQL", "SQL 2"]);
     assert_eq!((&list["next_skip"], list.get("total")), (&json!(3), None));
 
-    // A page that never fills: the call ends all the same, and says where to go on.
+    // A server that sends the same page for ever: the call ends all the same.
     let host = at("1.3-rev1").expect(
         Exchange::get("vbr", STATES)
-            .answer(page(&[other.clone(), other], 10_000))
+            .answer(page(&[job("1", "Oracle"), job("2", "Oracle")], 1_000_000))
             .always(),
     );
     let call = host.call("backup_jobs_list", json!({ "name": "sql", "limit": 2 }));
-    assert_eq!(call.requests.len(), 10);
-    assert_eq!(call.structured(), json!({ "jobs": [], "next_skip": 20 }));
+    assert_eq!(call.structured()["jobs"], json!([]));
+    assert!(call.requests.len() <= 120, "{}", call.requests.len());
 }
 
 #[test]
@@ -185,35 +191,43 @@ fn a_revision_that_is_not_served_gives_way_to_an_older_one() {
             "The specified API version is not supported",
         )
     };
+    let asked = |revision: &str| Exchange::get("vbr", STATES).header("x-api-version", revision);
+    let info = || Exchange::get("vbr", "/api/v1/serverInfo").header("x-api-version", "1.1-rev0");
+    let listed = |host: &Host| host.call("backup_jobs_list", json!({ "status": "running" }));
+    // The build tells which.
     let host = Host::new(&PLUGIN)
         .in_order()
         .expect(
-            Exchange::get("vbr", STATES)
-                .header("x-api-version", "1.3-rev1")
+            asked("1.3-rev1")
                 .query("statusFilter", "Running")
                 .answer(refused()),
         )
+        .expect(info().answer(Answer::json(&json!({ "buildVersion": "12.0.0.1420" }))))
         .expect(
-            Exchange::get("vbr", STATES)
-                .header("x-api-version", "1.2-rev1")
+            asked("1.1-rev0")
                 .query("statusFilter", "running")
                 .answer(page(&[], 0)),
         );
-    assert_eq!(
-        names(
-            &host
-                .call("backup_jobs_list", json!({ "status": "running" }))
-                .structured()
-        ),
-        [""; 0]
-    );
+    assert_eq!(names(&listed(&host).structured()), [""; 0]);
+    // Where nobody is allowed to ask for it, one after the other is tried.
+    let mut host = Host::new(&PLUGIN)
+        .in_order()
+        .expect(asked("1.3-rev1").answer(refused()))
+        .expect(info().answer(Answer::refused(Trouble::Denied, "not allowed")));
+    for revision in ["1.3-rev0", "1.2-rev1"] {
+        host = host.expect(asked(revision).answer(refused()));
+    }
+    let host = host.expect(asked("1.2-rev0").answer(page(&[], 0)));
+    assert_eq!(names(&listed(&host).structured()), [""; 0]);
 
-    // Neither: that is an error.
-    let host = Host::new(&PLUGIN).expect(Exchange::get("vbr", STATES).answer(refused()).always());
+    // None at all: that is an error.
+    let host = Host::new(&PLUGIN)
+        .expect(Exchange::get("vbr", STATES).answer(refused()).always())
+        .expect(Exchange::get("vbr", "/api/v1/serverInfo").answer(refused()));
     let call = host.call("backup_jobs_list", json!({}));
     assert_eq!(
         (call.error().kind, call.requests.len()),
-        (Trouble::Unsupported, 2)
+        (Trouble::Unsupported, 8)
     );
     // Nothing is tried when the operator said which.
     let host = at("1.3-rev1").expect(Exchange::get("vbr", STATES).answer(refused()));
@@ -246,10 +260,13 @@ fn what_is_known_of_the_server_goes_before_the_plugin_s_settings() {
 
     // A misspelled setting is not silently none.
     let call = Host::new(&PLUGIN)
+        .backend(Backend::named("vbr"))
         .settings(json!({ "revison": "1.2-rev1" }))
         .call("backup_jobs_list", json!({}));
     assert!(call.error().message.contains("revison"), "{}", call.error());
-    let call = at("2.0").call("backup_jobs_list", json!({}));
+    let call = at("2.0")
+        .backend(Backend::named("vbr"))
+        .call("backup_jobs_list", json!({}));
     assert_eq!(call.error().kind, Trouble::Internal);
     assert!(
         call.error().message.contains("hint: ask the operator"),
@@ -261,7 +278,6 @@ fn what_is_known_of_the_server_goes_before_the_plugin_s_settings() {
 #[test]
 fn a_job_is_started_once_its_state_was_looked_at() {
     let host = at("1.3-rev1")
-        .in_order()
         .expect(looked_up("Stopped", "Success"))
         .expect(
             Exchange::post("vbr", &format!("/api/v1/jobs/{ID}/start"))
@@ -270,14 +286,13 @@ fn a_job_is_started_once_its_state_was_looked_at() {
                 .answer(created("Starting")),
         );
     let call = host.call("backup_jobs_start", json!({ "job": ID, "full": true }));
+    let ordered = call.structured();
     assert_eq!(
-        call.structured(),
-        json!({
-            "job_id": ID, "job_name": "SQL",
-            "run": { "session_id": OTHER, "state": "starting", "result": "none",
-                     "started": "2026-11-20T09:00:00+01:00", "progress_percent": 0 },
-        })
+        (&ordered["job_id"], &ordered["name"]),
+        (&json!(ID), &json!("SQL"))
     );
+    assert_eq!(ordered["run"]["session_id"], OTHER);
+    assert_eq!(call.asked.len(), 1);
 
     let host = at("1.3-rev1").expect(looked_up("Running", "None"));
     let call = host.call("backup_jobs_start", json!({ "job": ID }));
@@ -322,7 +337,7 @@ fn only_a_running_job_is_stopped_and_gracefully_unless_told_otherwise() {
         (
             "1.3-rev1",
             json!({ "job": ID }),
-            json!({ "gracefulStop": true, "cancelChainedJobs": false }),
+            json!({ "gracefulStop": true }),
         ),
         (
             "1.3-rev1",
@@ -377,62 +392,58 @@ fn a_failed_job_is_retried_where_the_revision_can() {
         let call = host.call("backup_jobs_retry", json!({ "job": ID }));
         assert_eq!(call.error().kind, Trouble::Conflict, "{status}");
     }
-    // Known beforehand: nothing is sent. Found out on the way: nothing is retried.
-    let known = at("1.2-rev1").call("backup_jobs_retry", json!({ "job": ID }));
-    let host = Host::new(&PLUGIN)
-        .in_order()
-        .expect(Exchange::get("vbr", STATES).answer(api_error(501, "NotImplemented", "no")))
-        .expect(looked_up("inactive", "Failed"));
-    for call in [known, host.call("backup_jobs_retry", json!({ "job": ID }))] {
-        assert_eq!(call.error().kind, Trouble::Unsupported);
-        assert!(
-            call.error().message.contains("backup_jobs_start"),
-            "{}",
-            call.error()
-        );
-    }
+    let host = at("1.2-rev1").expect(looked_up("inactive", "Failed"));
+    let call = host.call("backup_jobs_retry", json!({ "job": ID }));
+    assert_eq!(call.error().kind, Trouble::Unsupported);
+    assert!(
+        call.error().message.contains("backup_jobs_start"),
+        "{}",
+        call.error()
+    );
+    assert!(call.asked.is_empty());
 }
 
 #[test]
-fn a_job_is_found_by_its_exact_name_when_one_job_has_it() {
+fn a_job_is_found_by_a_name_that_one_job_has() {
     let named = |jobs: &[Value]| {
         at("1.3-rev1").expect(
             Exchange::get("vbr", STATES)
-                .query("nameFilter", "O'Brien & \"Co\"")
+                .query("nameFilter", "*O'Brien*")
                 .answer(page(jobs, jobs.len())),
         )
     };
     let job = |id: &str, name: &str| state(id, name, "Running", "None");
     let call = |host: Host| host.call("backup_jobs_start", json!({ "job": " O'Brien & \"Co\" " }));
-
-    // It is running, and that is what the answer is about: it was found.
-    let found = call(named(&[
+    let is_found = |called: &toolward_sdk::testing::Called| {
+        // It is running, and that is what the answer is about: it was found.
+        let message = &called.error().message;
+        assert!(message.contains("already running"), "{message}");
+    };
+    is_found(&call(named(&[
         job(OTHER, "A copy of O'Brien & \"Co\""),
         job(ID, "o'brien & \"co\""),
-    ]));
-    assert_eq!(found.error().kind, Trouble::Conflict);
-    assert!(
-        found.error().message.contains("already running"),
-        "{}",
-        found.error()
-    );
-    let none = call(named(&[job(OTHER, "A copy of O'Brien & \"Co\"")]));
-    assert_eq!(none.error().kind, Trouble::NotFound);
+    ])));
+    is_found(&call(named(&[job(OTHER, "A copy of O'Brien & \"Co\"")])));
+    is_found(&call(named(&[
+        job(ID, "O'Brien & \"Co\""),
+        job(OTHER, "o'brien & \"co\""),
+    ])));
     let several = call(named(&[
         job(ID, "O'BRIEN & \"Co\""),
         job(OTHER, "o'brien & \"co\""),
     ]));
+    assert_eq!(several.error().kind, Trouble::Conflict);
     assert!(several.error().message.contains(ID) && several.error().message.contains(OTHER));
-    let exact = call(named(&[
-        job(ID, "O'Brien & \"Co\""),
-        job(OTHER, "o'brien & \"co\""),
-    ]));
-    assert!(
-        exact.error().message.contains("already running"),
-        "{}",
-        exact.error()
+    // Nothing that the server's filter finds: every name is looked at.
+    let host = named(&[]).expect(
+        Exchange::get("vbr", STATES)
+            .no_query("nameFilter")
+            .answer(page(&[], 0)),
     );
-    let nothing = at("1.3-rev1").call("backup_jobs_start", json!({ "job": " " }));
+    assert_eq!(call(host).error().kind, Trouble::NotFound);
+    let nothing = at("1.3-rev1")
+        .backend(Backend::named("vbr"))
+        .call("backup_jobs_start", json!({ "job": " " }));
     assert_eq!(nothing.error().kind, Trouble::InvalidInput);
 }
 
@@ -446,11 +457,7 @@ fn no_other_job_is_taken_for_the_one_that_is_meant() {
     let call = host.call("backup_jobs_start", json!({ "job": ID }));
     assert_eq!(call.error().kind, Trouble::NotFound);
     // And an id cannot be made into another path.
-    let host = at("1.3-rev1").expect(
-        Exchange::get("vbr", STATES)
-            .query("nameFilter", "../sessions")
-            .answer(page(&[], 0)),
-    );
+    let host = at("1.3-rev1").expect(Exchange::get("vbr", STATES).answer(page(&[], 0)).always());
     assert_eq!(
         host.call("backup_jobs_get", json!({ "job": "../sessions" }))
             .error()
@@ -490,25 +497,25 @@ fn errors_say_what_to_do_next() {
         api_error(404, "NotFound", "Gone."),
         Trouble::NotFound,
         "Gone",
-        "backup_jobs_list",
+        "look it up again",
     );
     check(
         api_error(400, "UnexpectedContent", "Job SQL is already running."),
         Trouble::InvalidInput,
         "already running. hint",
-        "backup_jobs_get",
+        "look at it again",
     );
     check(
         api_error(503, "ServiceUnavailable", "Busy"),
         Trouble::Unavailable,
         "Busy",
-        "look with backup_jobs_get before you start",
+        "look with backup_jobs_get before you repeat it",
     );
     check(
         api_error(500, "UnknownError", "Oops"),
         Trouble::Internal,
         "Oops",
-        "look with backup_jobs_get before you start",
+        "look with backup_jobs_get before you repeat it",
     );
     check(
         Answer::status(502).body("<html>"),
@@ -615,31 +622,16 @@ fn a_job_that_the_revision_does_not_list_is_shown_as_far_as_it_goes() {
 #[test]
 fn the_tools_say_of_themselves_what_they_are() {
     let definitions = PLUGIN.definitions();
-    let hints = |name: &str| {
-        definitions
-            .iter()
-            .find(|tool| tool.name == name)
-            .unwrap()
-            .hints
-    };
-    assert_eq!(definitions.len(), 5);
-    for name in ["backup_jobs_list", "backup_jobs_get"] {
-        assert_eq!(
-            (hints(name).read_only, hints(name).idempotent),
-            (Some(true), Some(true))
-        );
-    }
-    for name in ["backup_jobs_start", "backup_jobs_stop", "backup_jobs_retry"] {
-        assert_eq!(hints(name).read_only, Some(false));
-        // Absent is MCP's default, which is destructive.
-        assert_ne!(hints(name).destructive, Some(false), "{name}");
-    }
+    assert_eq!(definitions.len(), 13);
     for tool in &definitions {
+        let orders = ["start", "stop", "retry", "enable", "disable"];
+        let orders = orders.iter().any(|order| tool.name.ends_with(order));
+        assert_eq!(tool.hints.read_only, Some(!orders), "{}", tool.name);
         assert_eq!(
-            tool.input_schema["additionalProperties"], false,
+            tool.hints.destructive,
+            orders.then_some(true),
             "{}",
             tool.name
         );
-        assert!(tool.output_schema.is_some(), "{}", tool.name);
     }
 }

@@ -117,10 +117,18 @@ impl<'a> Cluster<'a> {
         }
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a path is made for one request"
+    )]
     pub(crate) fn get(&self, path: Vec<String>) -> Result<Value, ApiError> {
         self.send("GET", &path, &[])
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a path is made for one request"
+    )]
     pub(crate) fn get_with(
         &self,
         path: Vec<String>,
@@ -180,7 +188,7 @@ impl<'a> Cluster<'a> {
             .unwrap_or_default();
         let mut error = self.error(&asked, status, words);
         let errors = body.as_ref().and_then(|body| body["errors"].as_object());
-        error.fields = errors
+        error.0.fields = errors
             .into_iter()
             .flatten()
             .map(|(name, what)| {
@@ -194,14 +202,14 @@ impl<'a> Cluster<'a> {
     }
 
     fn error(&self, asked: &str, status: u16, words: &str) -> ApiError {
-        ApiError {
+        ApiError(Box::new(Details {
             cluster: self.name.clone(),
             asked: asked.to_owned(),
             status,
             words: show::line(words, WORDS),
             fields: BTreeMap::new(),
             transport: None,
-        }
+        }))
     }
 
     fn broken(&self, asked: &str, error: HttpError) -> ApiError {
@@ -209,20 +217,22 @@ impl<'a> Cluster<'a> {
             HttpError::Cancelled => Broken::Cancelled,
             other => Broken::Told(other.kind(), other.to_string()),
         };
-        ApiError {
-            transport: Some(broken),
-            ..self.error(asked, 0, "")
-        }
+        let mut error = self.error(asked, 0, "");
+        error.0.transport = Some(broken);
+        error
     }
 }
 
 /// Why a request has no result.
 #[derive(Clone, Debug)]
-pub(crate) struct ApiError {
+pub(crate) struct ApiError(Box<Details>);
+
+#[derive(Clone, Debug)]
+struct Details {
     cluster: String,
     asked: String,
     /// 0: there was no answer.
-    pub(crate) status: u16,
+    status: u16,
     /// The cluster's own, where it said something.
     words: String,
     fields: BTreeMap<String, String>,
@@ -239,18 +249,23 @@ enum Broken {
 }
 
 impl ApiError {
+    /// Of the answer; 0: there was none.
+    pub(crate) fn status(&self) -> u16 {
+        self.0.status
+    }
+
     /// Whether the node that was asked cannot be reached, or the cluster as a whole.
     pub(crate) fn is_away(&self) -> bool {
-        match &self.transport {
+        match &self.0.transport {
             Some(Broken::Told(kind, _)) => matches!(kind, Trouble::Unavailable | Trouble::TimedOut),
             Some(Broken::Cancelled) => false,
-            None => matches!(self.status, 502..=504 | 595 | 596 | 599),
+            None => matches!(self.0.status, 502..=504 | 595 | 596 | 599),
         }
     }
 
     /// Whether the request may have had its effect all the same.
     pub(crate) fn is_open(&self) -> bool {
-        match &self.transport {
+        match &self.0.transport {
             Some(Broken::Told(kind, _)) => {
                 matches!(
                     kind,
@@ -258,32 +273,32 @@ impl ApiError {
                 )
             }
             Some(Broken::Cancelled) => true,
-            None => matches!(self.status, 502..=504 | 596 | 599),
+            None => matches!(self.0.status, 502..=504 | 596 | 599),
         }
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
-        matches!(self.transport, Some(Broken::Cancelled))
+        matches!(self.0.transport, Some(Broken::Cancelled))
     }
 
     pub(crate) fn says(&self, what: &str) -> bool {
-        self.words.to_ascii_lowercase().contains(what)
+        self.0.words.to_ascii_lowercase().contains(what)
     }
 
     pub(crate) fn is_denied(&self) -> bool {
-        self.status == 403 || self.status == 401
+        self.0.status == 403 || self.0.status == 401
     }
 
     /// What it needs, from `Permission check failed (/vms/101, VM.PowerMgmt)`.
     fn missing(&self) -> Option<(&str, &str)> {
-        let inside = self.words.split_once("check failed (")?.1;
+        let inside = self.0.words.split_once("check failed (")?.1;
         let (path, privileges) = inside.rsplit_once(')')?.0.split_once(", ")?;
         Some((path, privileges))
     }
 
     /// For the model. `needs` says which rights the request takes, where the cluster does not say it itself.
     pub(crate) fn explain(&self, needs: &str) -> Failure {
-        let (kind, message) = match &self.transport {
+        let (kind, message) = match &self.0.transport {
             Some(Broken::Cancelled) => return Failure::Cancelled,
             Some(Broken::Told(kind, message)) => (*kind, message.clone()),
             None => self.meaning(needs),
@@ -292,13 +307,13 @@ impl ApiError {
     }
 
     fn meaning(&self, needs: &str) -> (Trouble, String) {
-        let Self {
+        let Details {
             cluster,
             asked,
             status,
             words,
             ..
-        } = self;
+        } = &*self.0;
         let said = if words.is_empty() {
             format!("status {status}")
         } else {
@@ -336,6 +351,7 @@ impl ApiError {
             },
             400 => {
                 let fields: Vec<String> = self
+                    .0
                     .fields
                     .iter()
                     .map(|(name, what)| format!("{name}: {what}"))
@@ -367,7 +383,7 @@ impl ApiError {
 
     /// Everything that goes wrong at run time is a 500; the words tell what it is.
     fn failed(&self, said: &str) -> (Trouble, String) {
-        let Self { cluster, asked, .. } = self;
+        let Details { cluster, asked, .. } = &*self.0;
         let (kind, hint) = if self.says("is locked") {
             (
                 Trouble::Conflict,

@@ -1,6 +1,7 @@
 //! What stands between a call and a change: read-only clusters, protected guests, locks, running tasks, the person.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde_json::Value;
 use toolward_sdk::ask::Confirm;
@@ -129,18 +130,35 @@ pub(crate) fn free(guest: &Guest, task: Option<&str>) -> Result<(), ToolError> {
     }
 }
 
-/// Asks the person, unless this only shows what would be done. What is shown is part of the question's name: when it
-/// has changed by the time of the answer, the question is asked anew.
+/// What a call's own arguments say about a change: that it is meant, and why.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Word<'a>(Option<&'a str>);
+
+impl<'a> Word<'a> {
+    /// A reason without a yes says nothing, and neither does a yes without a reason.
+    pub(crate) fn of(confirm: bool, reason: Option<&'a str>) -> Self {
+        Self(reason.filter(|reason| confirm && !reason.trim().is_empty()))
+    }
+
+    /// Of tools that destroy nothing.
+    pub(crate) const fn none() -> Self {
+        Self(None)
+    }
+}
+
+/// Asks the person; where the operator lets it, the host takes the call's own word instead. What is shown is part of the
+/// question's name: when it has changed by the time of the answer, the question is asked anew.
 pub(crate) fn confirm(
     cx: &Context,
     cluster: &str,
     message: &str,
     details: &[(String, String)],
+    word: Word<'_>,
 ) -> Result<()> {
-    let mut question = Confirm::new(message).backend(cluster);
+    let mut question = Confirm::new(message).backend(cluster).reason_given(word.0);
     let mut shown = message.to_owned();
     for (label, value) in details {
-        shown.push_str(&format!("\n{label}: {value}"));
+        let _ = write!(shown, "\n{label}: {value}");
         question = question.detail(label, value);
     }
     cx.ask(&format!("confirm-{:016x}", fingerprint(&shown)), question)?

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::fmt::Write as _;
 use toolward_sdk::prelude::*;
 
 use crate::api::{self, ApiError, Cluster};
@@ -241,10 +242,11 @@ fn nothing_fits(text: &str, known: &[(Cluster<'_>, Vec<Guest>)], away: &[String]
     near.dedup();
     let mut message = format!("there is no guest {text:?}, or the account may not see it");
     if !away.is_empty() {
-        message.push_str(&format!(
+        let _ = write!(
+            message,
             "; clusters that do not answer: {}",
             away.join(", ")
-        ));
+        );
     }
     if !known
         .iter()
@@ -256,7 +258,7 @@ fn nothing_fits(text: &str, known: &[(Cluster<'_>, Vec<Guest>)], away: &[String]
     } else if near.is_empty() {
         message.push_str(". hint: pve_guests lists them");
     } else {
-        message.push_str(&format!(". hint: did you mean {}?", near.join(", ")));
+        let _ = write!(message, ". hint: did you mean {}?", near.join(", "));
     }
     ToolError::not_found(message).into()
 }

@@ -65,6 +65,7 @@ impl Action {
         action
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "numbers and texts alike")]
     pub(crate) fn with(mut self, name: &str, value: impl ToString) -> Self {
         self.parameters.push((name.to_owned(), value.to_string()));
         self
@@ -82,6 +83,7 @@ impl Action {
         if on { self.with(name, 1) } else { self }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "numbers and texts alike")]
     pub(crate) fn begins(
         mut self,
         node: &str,

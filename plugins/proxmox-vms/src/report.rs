@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
 use toolward_sdk::prelude::*;
 
 use crate::guest::Label;
@@ -37,7 +38,7 @@ pub(crate) struct Line {
     pub(crate) effect: String,
     /// How it ended.
     pub(crate) outcome: Outcome,
-    /// The task's UPID, for pve_task.
+    /// The task's UPID, for `pve_task`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) task: Option<String>,
     /// Why it did not end well.
@@ -84,17 +85,17 @@ impl Report {
         };
         let mut text = report.summary.clone();
         for one in &report.plan {
-            text.push_str(&format!("\n- {} → {}", one.request, one.effect));
+            let _ = write!(text, "\n- {} → {}", one.request, one.effect);
             if !one.parameters.is_empty() {
                 let parameters = serde_json::to_string(&one.parameters).unwrap_or_default();
-                text.push_str(&format!(" {parameters}"));
+                let _ = write!(text, " {parameters}");
             }
             if !one.needs.is_empty() {
-                text.push_str(&format!(" (needs {})", one.needs));
+                let _ = write!(text, " (needs {})", one.needs);
             }
         }
         for note in &report.notes {
-            text.push_str(&format!("\nnote: {note}"));
+            let _ = write!(text, "\nnote: {note}");
         }
         Rendered::new(report, text)
     }
@@ -161,19 +162,19 @@ impl Report {
                 Outcome::Skipped => "skipped",
                 Outcome::Unknown => "unknown",
             };
-            text.push_str(&format!("\n- {}: {outcome}", line.effect));
+            let _ = write!(text, "\n- {}: {outcome}", line.effect);
             if let Some(message) = &line.message {
-                text.push_str(&format!(": {message}"));
+                let _ = write!(text, ": {message}");
             }
             for warning in &line.warnings {
-                text.push_str(&format!("\n  {warning}"));
+                let _ = write!(text, "\n  {warning}");
             }
             if let (Some(task), false) = (&line.task, well) {
-                text.push_str(&format!("\n  task {task} (pve_task shows its log)"));
+                let _ = write!(text, "\n  task {task} (pve_task shows its log)");
             }
         }
         for note in &self.notes {
-            text.push_str(&format!("\nnote: {note}"));
+            let _ = write!(text, "\nnote: {note}");
         }
         text
     }

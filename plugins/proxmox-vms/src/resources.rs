@@ -14,7 +14,7 @@ use crate::run;
 use crate::show;
 use crate::upid::Upid;
 
-/// How many guests are listed as resources; the rest is found with pve_guests.
+/// How many guests are listed as resources; the rest is found with `pve_guests`.
 const LISTED: usize = 500;
 
 /// Which cluster.
@@ -30,6 +30,7 @@ fn cluster_of<'a>(cx: &'a Context, name: &str) -> Result<Cluster<'a>> {
 }
 
 /// Every failure to read: what does not exist is not found, the rest is told.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn told(error: ApiError) -> Failure {
     match error.explain("") {
         Failure::Tool(error) => {
@@ -200,6 +201,7 @@ fn place(uri: &str) -> Option<(&str, Place<'_>)> {
 }
 
 /// Looks at what is subscribed to. All guests, nodes and storages of a cluster are seen with one request.
+#[expect(clippy::unnecessary_wraps, reason = "as `plugin!` has it")]
 pub(crate) fn look(cx: &Context, watched: &[Watched]) -> Result<Vec<Result<Sighting>>> {
     let mut seen: Vec<(String, Result<Value, ApiError>)> = Vec::new();
     let mut sightings = Vec::new();
@@ -223,15 +225,14 @@ pub(crate) fn look(cx: &Context, watched: &[Watched]) -> Result<Vec<Result<Sight
             sightings.push(look_at_task(&cluster, upid));
             continue;
         }
-        let at = match seen.iter().position(|(known, _)| *known == cluster.name) {
-            Some(at) => at,
-            None => {
-                seen.push((
-                    cluster.name.clone(),
-                    cluster.get(path!["cluster", "resources"]),
-                ));
-                seen.len() - 1
-            }
+        let at = if let Some(at) = seen.iter().position(|(known, _)| *known == cluster.name) {
+            at
+        } else {
+            seen.push((
+                cluster.name.clone(),
+                cluster.get(path!["cluster", "resources"]),
+            ));
+            seen.len() - 1
         };
         sightings.push(match &seen[at].1 {
             Err(error) => Err(told(error.clone())),
@@ -243,20 +244,16 @@ pub(crate) fn look(cx: &Context, watched: &[Watched]) -> Result<Vec<Result<Sight
 
 fn look_at_task(cluster: &Cluster<'_>, upid: &str) -> Result<Sighting> {
     let upid = Upid::parse(upid).map_err(|error| RequestError::not_found(error.message))?;
-    match run::task_state(cluster, &upid.text).map_err(told)? {
-        // An ended task never changes again.
-        Some(exit) => Ok(Sighting::new(
-            show::line(&exit, 500),
-            Duration::from_mins(60),
-        )),
-        None => {
-            let log = run::task_log(cluster, &upid.text, 0).map_err(told)?;
-            Ok(Sighting::new(
-                format!("running, {} lines", log.len()),
-                Duration::from_secs(3),
-            ))
-        }
-    }
+    let Some(exit) = run::task_state(cluster, &upid.text).map_err(told)? else {
+        let log = run::task_log(cluster, &upid.text, 0).map_err(told)?;
+        let lines = format!("running, {} lines", log.len());
+        return Ok(Sighting::new(lines, Duration::from_secs(3)));
+    };
+    // An ended task never changes again.
+    Ok(Sighting::new(
+        show::line(&exit, 500),
+        Duration::from_hours(1),
+    ))
 }
 
 /// What differs exactly when somebody would want to know: not load or uptime, which differ each time.

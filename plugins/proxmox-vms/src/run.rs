@@ -125,7 +125,7 @@ impl Run {
             .collect();
         items.extend(plan.skipped.into_iter().map(|(guest, why)| {
             let mut action = Action::new("", "", Vec::new(), "");
-            action.guest = guest.clone();
+            action.guest.clone_from(&guest);
             let line = Line {
                 cluster: String::new(),
                 effect: match &guest {
@@ -434,7 +434,7 @@ impl Item {
         let state = match task_state(&cluster, &upid) {
             Ok(state) => state,
             Err(error) if error.is_cancelled() => return Err(Failure::Cancelled),
-            Err(error) if failures + 1 < ATTEMPTS && (error.is_away() || error.status == 500) => {
+            Err(error) if failures + 1 < ATTEMPTS && (error.is_away() || error.status() == 500) => {
                 self.state = State::Running {
                     upid,
                     lines,

@@ -62,7 +62,7 @@ pub(crate) fn bytes_of(text: &str) -> Option<u64> {
     )]
     (0.0..9e6)
         .contains(&number)
-        .then(|| (number * factor as f64) as u64)
+        .then_some((number * factor as f64) as u64)
 }
 
 /// A share between 0 and 1, in percent with one decimal.

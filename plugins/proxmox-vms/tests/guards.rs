@@ -1,13 +1,9 @@
 //! What is refused before anything is sent, and what the person is shown.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test stops where something is missing"
-)]
 
 mod lab;
 
 use lab::Lab;
-use pve_simulator::{Flavour, Options};
+use pve_simulator::Flavour;
 use serde_json::json;
 use toolward_sdk::testing::{Answer, Exchange, Host};
 use toolward_sdk::{Failure, Reply, Trouble};
@@ -115,6 +111,29 @@ fn a_change_between_question_and_answer_is_asked_about_anew() {
     assert_eq!(declined.error().kind, Trouble::Denied);
 }
 
+/// The host takes it only where the operator lets it, and looks at the arguments itself.
+#[test]
+fn a_callers_own_word_needs_a_yes_and_a_reason() {
+    let lab = Lab::new(Flavour::V8);
+    let given = |arguments| {
+        let called = lab.call_alone("pve_guest_delete", &arguments);
+        format!("{:?}", called.asked[0].ask)
+    };
+    let with = given(json!({ "guest": "201", "confirm": true, "reason": "not used any more" }));
+    assert!(
+        with.contains("reason_given: Some(\"not used any more\")"),
+        "{with}"
+    );
+    for arguments in [
+        json!({ "guest": "201" }),
+        json!({ "guest": "201", "confirm": true }),
+        json!({ "guest": "201", "confirm": true, "reason": " " }),
+        json!({ "guest": "201", "reason": "not used any more" }),
+    ] {
+        assert!(given(arguments).contains("reason_given: None"));
+    }
+}
+
 #[test]
 fn locked_protected_and_busy_guests_are_left_alone() {
     let mut lab = Lab::new(Flavour::V8);
@@ -171,7 +190,7 @@ fn who_is_meant_must_be_clear() {
 
 #[test]
 fn two_clusters_are_one_and_half_of_one_may_be_away() {
-    let lab = Lab::new(Flavour::V8).and("east", &Options::default());
+    let lab = Lab::new(Flavour::V8).and("east");
     let list = lab.call("pve_guests", json!({ "limit": 100 }));
     assert_eq!(list.ok()["total"], 14);
     lab.clusters[1].1.set_online("pve3", false);
@@ -201,10 +220,10 @@ fn two_clusters_are_one_and_half_of_one_may_be_away() {
 
 #[test]
 fn a_cluster_that_is_away_is_named_and_the_others_are_listed() {
-    let lab = Lab::new(Flavour::V8).and("east", &Options::default());
+    let lab = Lab::new(Flavour::V8).and("east");
     let away = Answer::refused(Trouble::Unavailable, "backend \"west\" does not answer");
     let mut west = toolward_sdk::Backend::named("west");
-    west.answers = "pve".to_owned();
+    "pve".clone_into(&mut west.answers);
     let host = || {
         let away = away.clone();
         lab.host()

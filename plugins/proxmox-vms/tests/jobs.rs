@@ -1,8 +1,4 @@
 //! Plans carried out: several at once, repeated steps, lost answers, cancelling.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test stops where something is missing"
-)]
 
 mod lab;
 

@@ -2,6 +2,7 @@
 
 use proc_macro::TokenStream;
 
+mod answer;
 mod function;
 mod options;
 mod prompt;
@@ -24,4 +25,10 @@ pub fn prompt(options: TokenStream, function: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn resource(options: TokenStream, function: TokenStream) -> TokenStream {
     resource::expand(options.into(), &function.into()).into()
+}
+
+/// See `toolward_sdk::answer`.
+#[proc_macro_attribute]
+pub fn answer(options: TokenStream, item: TokenStream) -> TokenStream {
+    answer::expand(&options.into(), item.into()).into()
 }

@@ -103,16 +103,7 @@ impl World for Call {
     }
 
     fn backends(&self) -> Vec<Backend> {
-        let from_host = |backend: backends::Backend| Backend {
-            name: backend.name,
-            answers: backend.answers,
-            kind: backend.kind,
-            title: backend.title,
-            read_only: backend.read_only,
-            default: backend.default,
-            facts: serde_json::from_str(&backend.facts).unwrap_or(Value::Null),
-        };
-        backends::bound().into_iter().map(from_host).collect()
+        backends::bound().into_iter().map(backend).collect()
     }
 
     fn supports(&self, what: Capability) -> bool {
@@ -166,4 +157,17 @@ impl World for Call {
 /// Waits for the one or the other. Whether it was the first; being cancelled counts for more.
 fn wait(ready: &Pollable, cancelled: &Pollable) -> bool {
     poll(&[cancelled, ready]).first() != Some(&0)
+}
+
+/// A backend as the host tells of it.
+fn backend(backend: backends::Backend) -> Backend {
+    Backend {
+        name: backend.name,
+        answers: backend.answers,
+        kind: backend.kind,
+        title: backend.title,
+        read_only: backend.read_only,
+        default: backend.default,
+        facts: serde_json::from_str(&backend.facts).unwrap_or(Value::Null),
+    }
 }

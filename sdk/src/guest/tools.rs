@@ -36,9 +36,8 @@ impl<T: Offers> Guest for T {
 }
 
 fn listing(plugin: &Plugin) -> Listing {
-    let bound = backends::bound();
-    let read_only: Vec<bool> = bound.iter().map(|backend| backend.read_only).collect();
-    let offered = plugin.offered(&read_only);
+    let bound = backends::bound().into_iter().map(super::backend);
+    let offered = plugin.offered(&bound.collect::<Vec<_>>());
     Listing {
         tools: offered.into_iter().map(tool).collect(),
         freshness: plugin.freshness().map(values::freshness),

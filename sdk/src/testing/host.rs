@@ -262,9 +262,7 @@ impl Host {
     /// The tools as the host offers them, given the bound backends.
     #[must_use]
     pub fn tools(&self) -> Vec<Definition> {
-        let backends = &self.shared.backends;
-        let read_only: Vec<bool> = backends.iter().map(|backend| backend.read_only).collect();
-        self.plugin.offered(&read_only)
+        self.plugin.offered(&self.shared.backends)
     }
 
     /// Calls a tool.

@@ -76,6 +76,19 @@ impl Host {
         self.child.id().expect("the host is running")
     }
 
+    /// Asks it to stop, waits until it has, and gives all that it wrote to stderr.
+    pub async fn terminate(mut self) -> String {
+        let id = self.process_id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &id]).status().await;
+        assert!(asked.expect("there is a `kill`").success());
+        let ended = tokio::time::timeout(crate::PATIENCE, self.child.wait()).await;
+        let status = ended.expect("it stops in time").expect("it was running");
+        self.reader.await.expect("reading does not panic");
+        let log = text(&self.log);
+        assert!(status.success(), "{status}\n{log}");
+        log
+    }
+
     /// Stops it and gives all that it wrote to stderr.
     pub async fn stop(mut self) -> String {
         self.child.kill().await.expect("the host was running");
@@ -113,6 +126,8 @@ fn text(log: &Mutex<String>) -> String {
 fn endpoint(line: &str) -> Option<String> {
     const BEFORE: &str = "http://127.0.0.1:";
     const AFTER: &str = "/mcp";
+    // Every address is this machine's, too.
+    let line = line.replace("http://0.0.0.0:", BEFORE);
     let start = line.find(BEFORE)?;
     let rest = &line[start + BEFORE.len()..];
     let digits = rest.find(|c: char| !c.is_ascii_digit())?;
@@ -134,6 +149,7 @@ mod tests {
             url
         );
         assert_eq!(endpoint("listening on \"http://127.0.0.1:8825/mcp\""), url);
+        assert_eq!(endpoint("serving MCP on http://0.0.0.0:8825/mcp"), url);
         assert_eq!(
             endpoint("binding vbr01 is at http://127.0.0.1:9419/api"),
             None

@@ -7,9 +7,10 @@
 //! | `host` | the binary serving over HTTP: started, waited for, stopped |
 //! | `issuer` | an OAuth 2.1 authorization server, honest and otherwise |
 //! | `echo` | what every echo plugin does, in whatever language |
-//! | `session` | the same for a session of the old protocol |
 //! | `terminal` | the binary at a terminal, with somebody who types |
+//! | `control` | the backend of the fixture `erratic`: answers what a test wants, and when |
 //! | `mcp` | requests as bytes on the wire, without a client library in between |
+//! | `session`, `sse`, `stdio` | the same for sessions of the old era, for streams of events, and over pipes |
 //!
 //! Helpers panic when they cannot do their work: a test that cannot be set up is a failed test.
 #![warn(missing_docs)]
@@ -18,14 +19,22 @@
     reason = "a helper that cannot do its work fails the test, and the message says why"
 )]
 
+pub mod control;
 mod deployment;
 pub mod echo;
 mod host;
 pub mod issuer;
 pub mod mcp;
 mod paths;
-mod session;
+pub mod session;
+pub mod sse;
+pub mod stdio;
 pub mod terminal;
+
+use std::time::Duration;
+
+/// How long something may take that takes milliseconds.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub use deployment::{Binding, Deployment};
 pub use host::Host;

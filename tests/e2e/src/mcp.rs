@@ -55,13 +55,16 @@ impl Client {
         outcome(&message(&text))
     }
 
-    /// Sends one request and gives what HTTP answers.
+    /// Sends one request and gives what comes back, as it comes. Dropping it is a disconnect.
     pub async fn send(&self, method: &str, mut params: Value) -> reqwest::Response {
-        params["_meta"] = json!({
-            "io.modelcontextprotocol/protocolVersion": VERSION,
-            "io.modelcontextprotocol/clientCapabilities": self.capabilities,
-            "io.modelcontextprotocol/clientInfo": { "name": "e2e", "version": "0" },
+        let own = json!({
+            "protocolVersion": VERSION,
+            "clientCapabilities": self.capabilities,
+            "clientInfo": { "name": "e2e", "version": "0" },
         });
+        for (key, value) in own.as_object().into_iter().flatten() {
+            params["_meta"][format!("io.modelcontextprotocol/{key}")] = value.clone();
+        }
         let mut request = self
             .http
             .post(&self.url)

@@ -73,10 +73,41 @@ fn tools_that_only_compute() {
 }
 
 #[test]
-fn tools_over_backends() {
+fn every_ability_over_backends() {
     check(
         "backup-jobs",
-        &["tools"],
+        &[
+            "completions",
+            "jobs",
+            "prompts",
+            "resources",
+            "tools",
+            "watch",
+        ],
+        &[
+            "backends",
+            "call",
+            "log",
+            "settings",
+            "values",
+            "wasi:http/outgoing-handler",
+            "wasi:http/types",
+        ],
+    );
+}
+
+#[test]
+fn tools_jobs_and_resources_over_backends() {
+    check(
+        "proxmox-vms",
+        &[
+            "completions",
+            "jobs",
+            "prompts",
+            "resources",
+            "tools",
+            "watch",
+        ],
         &[
             "backends",
             "call",

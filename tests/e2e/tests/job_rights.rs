@@ -495,7 +495,7 @@ async fn whoever_waits_is_asked() {
     assert_eq!(after["structuredContent"]["counted"], 3, "{after}");
 
     // Old era: by a request, while the client waits.
-    let session = Session::open(host.url(), forms).await;
+    let session = Session::open_with(host.url(), forms).await;
     let id = told(&session.call("count", asks.clone()).await.unwrap());
     let params = json!({ "name": "job_wait", "arguments": { "job_id": id } });
     let reply = |_: &Value| json!({ "action": "accept", "content": { "many": 8 } });

@@ -299,7 +299,7 @@ async fn an_old_session_follows_a_job_with_progress() {
     let deployment = deployment("");
     let host = Host::start(&deployment).await;
     // The extension is of the new era; a session that names it is served like any other.
-    let session = Session::open(
+    let session = Session::open_with(
         host.url(),
         json!({ "extensions": { "io.modelcontextprotocol/tasks": {} } }),
     )
@@ -317,8 +317,9 @@ async fn an_old_session_follows_a_job_with_progress() {
         "arguments": { "job_id": id, "timeout_seconds": 30 },
         "_meta": { "progressToken": "p" },
     });
-    let (waited, heard) = session.request("tools/call", params).await;
-    let waited = waited.expect("`job_wait` is served");
+    let (_, events) = session.start("tools/call", params).await;
+    let mut heard = events.rest().await;
+    let waited = heard.pop().expect("`job_wait` is served")["result"].take();
     assert_eq!(waited["structuredContent"]["counted"], 4, "{waited}");
     let progress: Vec<_> = heard
         .iter()

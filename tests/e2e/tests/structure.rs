@@ -22,7 +22,7 @@ const DOWNWARDS: [&str; 13] = [
 ];
 
 /// These may be used by all, and use none of them.
-const FOR_ALL: [&str; 2] = ["error", "telemetry"];
+const FOR_ALL: [&str; 3] = ["audit", "error", "telemetry"];
 
 /// Every source file of the host, with its module and its text up to its tests.
 fn sources() -> Vec<(PathBuf, String, String)> {

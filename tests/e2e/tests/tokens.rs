@@ -13,6 +13,8 @@ async fn host(simulator: &Simulator, log: &str) -> (Deployment, Host) {
     let binding = Binding {
         url: simulator.url(),
         allow: r#"["GET /api/v1/**", "POST /api/v1/jobs/*/*"]"#,
+        // One plugin may have three quarters of them.
+        more: "concurrency = 128".to_owned(),
         ..Binding::default()
     };
     let other = format!(

@@ -35,9 +35,12 @@ async fn host(url: &str, tls: String, revision: Revision, certificate: &str) -> 
         tls,
         allow: r#"["GET /**", "POST /api/v1/jobs/*/*"]"#,
         revision,
-        more: format!("facts = {{ revision = \"{revision}\" }}"),
+        more: format!("facts = {{ revision = \"{revision}\" }}\nconfirm = \"model\""),
     };
-    let deployment = binding.deploy(certificate, &binding.plugin("backup-jobs"));
+    let plugin = binding
+        .plugin("backup-jobs")
+        .replace("[\"http\"]", "[\"http\", \"form\"]");
+    let deployment = binding.deploy(certificate, &plugin);
     let host = Host::start(&deployment).await;
     (deployment, host)
 }
@@ -78,7 +81,7 @@ async fn use_everything(client: &mcp::Client, revision: Revision) -> Vec<String>
         .iter()
         .find(at_rest)
         .unwrap();
-    let order = json!({ "job": at_rest["id"] });
+    let order = json!({ "job": at_rest["id"], "confirm": true, "reason": "a test" });
     call("backup_jobs_start", order.clone(), true).await;
     call("backup_jobs_start", order.clone(), false).await;
     call("backup_jobs_stop", order.clone(), true).await;
@@ -90,8 +93,10 @@ async fn use_everything(client: &mcp::Client, revision: Revision) -> Vec<String>
         .unwrap()
         .iter()
         .find(|job| job["last_result"] == "failed");
-    let retry = json!({ "job": was_failed.unwrap()["id"] });
-    call("backup_jobs_retry", retry, revision == Revision::V1_3Rev1).await;
+    let broken = was_failed.unwrap();
+    call("backup_jobs_why", json!({ "job": broken["id"] }), true).await;
+    let retry = json!({ "job": broken["id"], "confirm": true, "reason": "a test" });
+    call("backup_jobs_retry", retry, revision >= Revision::V1_3Rev0).await;
     failed
 }
 

@@ -10,10 +10,13 @@ use serde_json::{Value, json};
 use super::mcp::Client;
 use crate::failure::Failure;
 
-/// The configuration for the simulator at `url`. Its certificate and password are beside it.
+/// The plugins that the demo serves.
+const PLUGINS: [&str; 3] = ["backup-jobs", "sessions", "repositories"];
+
+/// The configuration for the simulator at `url`, with the plugins of a folder. Its certificate and password are beside it.
 /// `publisher` is the table that trusts what was built here.
-pub(super) fn configuration(url: &str, component: &Path, publisher: &str) -> String {
-    format!(
+pub(super) fn configuration(url: &str, plugins: &Path, publisher: &str) -> String {
+    let mut text = format!(
         r#"# Written by `cargo xtask demo`.
 
 [runtime]
@@ -33,17 +36,25 @@ kind = "vbr"
 url = {url}
 tls = {{ ca-file = "vbr01.pem" }}
 credential = "vbr"
-allow = ["GET /**", "POST /api/v1/jobs/*/*"]
-
-[plugins.backup-jobs]
-component = {component}
-grant = ["http"]
-backends = {{ vbr = "vbr01" }}
+allow = ["GET /api/v1/**", "POST /api/v1/**"]
 "#,
         // A JSON string is a TOML string.
         url = Value::from(url),
-        component = Value::from(component.display().to_string()),
-    )
+    );
+    for plugin in PLUGINS {
+        let component = plugins.join(plugin).with_extension("wasm");
+        let _ = write!(
+            text,
+            r#"
+[plugins.{plugin}]
+component = {component}
+grant = ["http", "form"]
+backends = {{ vbr = "vbr01" }}
+"#,
+            component = Value::from(component.display().to_string()),
+        );
+    }
+    text
 }
 
 /// A password for the simulator, new each time.

@@ -99,10 +99,9 @@ fn simulated(project: &Project) -> Result<(Server, PathBuf), Failure> {
     let url = ready["url"].as_str().unwrap_or_default();
     eprintln!("demo: a simulated backup server answers at {url}");
     let config = folder.join("toolward.toml");
-    let component = project.target.join("plugins").join("backup-jobs.wasm");
+    let plugins = project.target.join("plugins");
     let publisher = plugins::development_publisher(project)?;
-    let text = connect::configuration(url, &component, &publisher);
-    write_file(&config, &text)?;
+    write_file(&config, &connect::configuration(url, &plugins, &publisher))?;
     Ok((simulator, config))
 }
 

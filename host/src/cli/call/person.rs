@@ -10,10 +10,12 @@ use super::field::{Field, Given};
 use crate::catalog::Schema;
 use crate::cli::failure::Failure;
 use crate::cli::output::{printable, say};
+use crate::cli::status::Held;
 use crate::error::Exit;
 
 /// Answers one request for input.
 pub(super) async fn answer(request: &Value) -> Result<Value, Failure> {
+    let _held = Held::new();
     let params = &request["params"];
     match (request["method"].as_str(), params["mode"].as_str()) {
         (Some("elicitation/create"), Some("url")) => visit(params).await,

@@ -10,7 +10,7 @@ use super::Said;
 use super::{PluginError, write};
 use crate::config::PluginName;
 
-/// Everything that projects are made of: templates, SDK, interface. `build.rs` gathers it.
+/// Everything that projects are made of: templates, SDK, interface. `build/facts.rs` gathers it.
 const EMBEDDED: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
 /// Where the SDK's dependencies are pinned.

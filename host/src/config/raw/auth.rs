@@ -31,7 +31,7 @@ pub(in crate::config) struct Token {
     #[schemars(extend("default" = defaults::TENANT, "examples" = ["team-a"]))]
     pub(in crate::config) tenant: Option<At<String>>,
     /// What its bearer may do: `tools:call`, `resources:read`, `prompts:get`, `jobs:read`, `jobs:cancel`, each also
-    /// with a plugin's name after a colon, and `admin`.
+    /// with a plugin's name after a colon, `metrics:read`, and `admin`.
     #[schemars(required, extend("examples" = [["tools:call:backup-jobs", "jobs:read"]]))]
     pub(in crate::config) scopes: Option<At<Vec<At<String>>>>,
     /// From when on it is refused: a date (its first moment, UTC) or a time as RFC 3339 has it. Default: never.

@@ -7,8 +7,8 @@ use super::{Cx, Named, addresses, tls, url};
 use crate::config::at::At;
 use crate::config::nearest::nearest;
 use crate::config::{
-    Binding, Credential, CredentialKind, LoginRequest, RequestPattern, Tls, Traffic, defaults,
-    inline, name, raw,
+    Binding, Confirm, Credential, CredentialKind, LoginRequest, RequestPattern, Tls, Traffic,
+    defaults, inline, name, raw,
 };
 
 /// More than this in one body is a mistake in the unit.
@@ -83,6 +83,10 @@ pub(super) fn resolve(
         kind: kind?,
         title: raw.title.map(|at| at.value),
         read_only: raw.read_only.is_some_and(|at| at.value),
+        confirm: match raw.confirm.map(|at| at.value) {
+            Some(raw::Confirm::Model) => Confirm::Model,
+            Some(raw::Confirm::Person) | None => Confirm::Person,
+        },
         facts: raw.facts.unwrap_or_default(),
         url: server?,
         tls: tls?,

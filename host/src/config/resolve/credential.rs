@@ -51,7 +51,9 @@ pub(super) fn resolve(
         Kind::Header => header(cx, table),
         Kind::Basic => basic(cx, table),
         Kind::OAuth2 => oauth2::resolve(cx, table).map(CredentialKind::OAuth2),
-        Kind::Login => login::resolve(cx, table).map(CredentialKind::Login),
+        Kind::Login => {
+            login::resolve(cx, table).map(|login| CredentialKind::Login(Box::new(login)))
+        }
     };
     Some(Credential {
         name: parsed?,

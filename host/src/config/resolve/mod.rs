@@ -11,6 +11,7 @@ use super::origin::Origins;
 use super::{Binding, BindingName, Config, Credential, Env, Overrides, raw};
 
 mod addresses;
+mod audit;
 mod auth;
 mod binding;
 mod credential;
@@ -25,6 +26,7 @@ mod plugin;
 mod runtime;
 mod secret;
 mod server;
+mod sessions;
 mod tls;
 mod trust;
 mod url;
@@ -67,8 +69,13 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
         .flat_map(|plugins| plugins.keys().map(|name| name.value.clone()))
         .collect();
     let auth = auth::resolve(cx, file.auth.as_ref(), &plugin_names);
-    let server = server::resolve(cx, &file.server.unwrap_or_default(), file.auth.is_some());
+    let mut server = server::resolve(cx, &file.server.unwrap_or_default(), file.auth.is_some());
+    let resource = auth.as_ref().and_then(|auth| auth.oauth.as_ref());
+    server.public_url = server
+        .public_url
+        .or_else(|| server::before_mcp(&resource?.resource));
     let runtime = runtime::resolve(cx, &file.runtime.unwrap_or_default());
+    let audit = audit::resolve(cx, file.audit.as_ref());
     let jobs = jobs::resolve(cx, &file.jobs.unwrap_or_default());
     let limits = limits::defaults(cx, &file.limits.unwrap_or_default());
     let mut credentials: Named<Credential> =
@@ -106,6 +113,7 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
         runtime,
         jobs,
         trust: Arc::new(trust),
+        audit,
         plugins,
         bindings,
         warnings: Vec::new(),

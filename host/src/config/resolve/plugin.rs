@@ -10,7 +10,9 @@ use super::value::Key;
 use super::{Cx, Named, limits};
 use crate::config::at::At;
 use crate::config::nearest::nearest;
-use crate::config::{BackendName, Binding, Grant, Limits, Places, Plugin, inline, raw};
+use crate::config::{
+    BackendName, Binding, Choice, Grant, Limits, Places, Plugin, inline, raw,
+};
 
 pub(super) fn resolve(
     cx: &mut Cx<'_>,
@@ -34,7 +36,9 @@ pub(super) fn resolve(
         .and_then(|at| component(cx, at));
     cx.origins.default(&key("grant").path(), "[]");
     let grants = grants(raw.grant.as_deref());
-    let backends = backends(cx, raw.backends.as_ref(), bindings);
+    let mut backends = backends(cx, raw.backends.as_ref(), bindings);
+    cx.origins.default(&key("more-backends").path(), "{}");
+    let choices = more_backends(cx, raw.more_backends.as_ref(), &mut backends, bindings);
     http_and_backends(cx, name, &raw, &grants, key("grant"));
     cx.origins.default(&key("visit-urls").path(), "[]");
     let visit_urls = visit_urls(cx, raw.visit_urls.as_deref());
@@ -56,6 +60,7 @@ pub(super) fn resolve(
         component: component?,
         grants,
         backends,
+        choices,
         settings: raw.settings.unwrap_or_default(),
         visit_urls,
         limits,
@@ -174,6 +179,62 @@ fn backends(
         }
     }
     backends
+}
+
+/// Bindings beside the first one of a backend: all of them are then reached under their own names.
+fn more_backends(
+    cx: &mut Cx<'_>,
+    raw: Option<&At<raw::MoreBackends>>,
+    backends: &mut BTreeMap<BackendName, Arc<Binding>>,
+    bindings: &mut Named<Binding>,
+) -> BTreeMap<BackendName, Choice> {
+    let mut choices = BTreeMap::new();
+    for (backend, more) in raw.into_iter().flat_map(|at| &at.value) {
+        let Some(answers) = cx.name::<BackendName>(backend) else {
+            continue;
+        };
+        if more.is_empty() {
+            continue;
+        }
+        let Some(first) = backends.remove(&answers) else {
+            // One that is there and cannot be read has been reported.
+            cx.findings
+                .error(
+                    &backend.span,
+                    format!("`{answers}` is not among this plugin's `backends`, so there is nothing to be more than"),
+                )
+                .hint(format!("backends = {{ {answers} = \"…\" }}"));
+            continue;
+        };
+        let mut all = vec![(backend.span.clone(), first, true)];
+        for at in more {
+            if let Some(binding) = find(cx, backend, at, bindings) {
+                all.push((at.span.clone(), binding, false));
+            }
+        }
+        for (span, binding, default) in all {
+            // Both kinds of names follow the same rules.
+            let Ok(name) = binding.name.as_str().parse::<BackendName>() else {
+                continue;
+            };
+            if backends.contains_key(&name) {
+                cx.findings
+                    .error(
+                        &span,
+                        format!("two backends of this plugin would be reached as `{name}`"),
+                    )
+                    .hint("name each binding once");
+                continue;
+            }
+            let choice = Choice {
+                answers: answers.clone(),
+                default,
+            };
+            choices.insert(name.clone(), choice);
+            backends.insert(name, binding);
+        }
+    }
+    choices
 }
 
 fn find(

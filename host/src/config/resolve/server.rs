@@ -2,12 +2,15 @@
 
 use std::net::SocketAddr;
 
+use ::url::Url;
+
 use super::Cx;
 use super::limits::to_usize;
+use super::sessions;
 use super::value::Key;
 use crate::config::at::At;
 use crate::config::diagnostic::{Diagnostic, Spot};
-use crate::config::{Server, defaults, inline, raw};
+use crate::config::{MetricsReaders, Server, defaults, inline, raw};
 
 const TABLE: &str = "server";
 const MOST_REQUEST: u64 = 1 << 30;
@@ -34,6 +37,8 @@ pub(super) fn resolve(cx: &mut Cx<'_>, raw: &raw::Server, authenticated: bool) -
         listen,
         allowed_origins: texts(cx, raw.allowed_origins.as_deref(), check_origin),
         allowed_hosts: texts(cx, raw.allowed_hosts.as_deref(), check_host),
+        public_url: raw.public_url.as_ref().and_then(|at| public_url(cx, at)),
+        metrics: metrics(cx, raw.metrics.as_ref()),
         max_request_bytes: to_usize(cx.size(
             key("max-request-size"),
             raw.max_request_size.as_ref(),
@@ -50,6 +55,15 @@ pub(super) fn resolve(cx: &mut Cx<'_>, raw: &raw::Server, authenticated: bool) -
             key("body-timeout"),
             raw.body_timeout.as_ref(),
             defaults::BODY_TIMEOUT,
+        ),
+        keep_alive: cx.duration(
+            key("keep-alive"),
+            raw.keep_alive.as_ref(),
+            defaults::KEEP_ALIVE,
+        ),
+        sessions: sessions::resolve(
+            cx,
+            raw.sessions.as_ref().unwrap_or(&raw::Sessions::default()),
         ),
     }
 }
@@ -125,6 +139,47 @@ fn listen(cx: &mut Cx<'_>, raw: &raw::Server, authenticated: bool) -> SocketAddr
     address
 }
 
+fn public_url(cx: &mut Cx<'_>, at: &At<String>) -> Option<Url> {
+    let url = Url::parse(&at.value).ok().filter(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none()
+    });
+    if url.is_none() {
+        cx.findings
+            .error(
+                &at.span,
+                "not the URL of a server, or one with a user, a query or a fragment",
+            )
+            .hint("public-url = \"https://tools.example\"");
+    }
+    url
+}
+
+/// Where the rest of the host is, when clients reach `/mcp` there.
+pub(super) fn before_mcp(resource: &Url) -> Option<Url> {
+    let before = resource.path().strip_suffix("/mcp")?;
+    let mut url = resource.clone();
+    url.set_path(before);
+    Some(url)
+}
+
+fn metrics(cx: &mut Cx<'_>, raw: Option<&At<raw::MetricsReaders>>) -> MetricsReaders {
+    let key = Key {
+        table: TABLE,
+        name: "metrics",
+    };
+    cx.origins
+        .default(&key.path(), inline::string(defaults::METRICS));
+    match raw.map(|at| at.value) {
+        None | Some(raw::MetricsReaders::Scoped) => MetricsReaders::Scoped,
+        Some(raw::MetricsReaders::Everybody) => MetricsReaders::Everybody,
+        Some(raw::MetricsReaders::Nobody) => MetricsReaders::Nobody,
+    }
+}
+
 fn texts(
     cx: &mut Cx<'_>,
     raw: Option<&[At<String>]>,
@@ -184,6 +239,18 @@ mod tests {
             "https://u@a.example",
         ] {
             assert!(check_origin(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_host_is_where_its_mcp_is() {
+        for (resource, expected) in [
+            ("https://a.example/mcp", Some("https://a.example/")),
+            ("https://a.example/x/mcp", Some("https://a.example/x")),
+            ("https://a.example/tools", None),
+        ] {
+            let found = before_mcp(&Url::parse(resource).unwrap());
+            assert_eq!(found.as_ref().map(Url::as_str), expected);
         }
     }
 

@@ -1,20 +1,18 @@
 //! What a job does, out of a configuration that has another shape for every kind of job: what is common to
 //! them, found wherever it may stand. The rest is left to whoever asks for the whole.
 
-use serde_json::Value;
 use toolward_sdk::prelude::*;
 
 use super::schedule::Schedule;
-use super::some_text;
 
 /// More objects than these are only counted.
 const MOST_OBJECTS: usize = 50;
 
 /// What a job does.
-#[derive(Clone, Debug, JsonSchema, Serialize)]
+#[answer]
+#[derive(Clone, Debug)]
 pub(crate) struct Configuration {
     /// What its author wrote about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) description: Option<String>,
     /// Whether it goes before others.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -22,37 +20,31 @@ pub(crate) struct Configuration {
     /// What it protects or copies; the first fifty.
     pub(crate) objects: Vec<Object>,
     /// How many more objects there are.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) objects_left_out: Option<usize>,
     /// The id of the repository that it writes to.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) repository_id: Option<String>,
     /// How long backups are kept, such as `7 days` or `14 restorepoints`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retention: Option<String>,
     /// How it backs up, such as `incremental` or `entirecomputer`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) mode: Option<String>,
     /// Whether applications are brought to a consistent state.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) application_aware: Option<bool>,
     /// When it runs by itself.
     pub(crate) schedule: Schedule,
 }
 
 /// A machine, share, job or other thing that a job works on.
-#[derive(Clone, Debug, Eq, JsonSchema, PartialEq, Serialize)]
+#[answer]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Object {
     /// Its name.
     pub(crate) name: String,
     /// What it is, such as `VirtualMachine`.
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "type")]
     pub(crate) kind: Option<String>,
     /// Where it runs.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) host: Option<String>,
     /// How large it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) size: Option<String>,
 }
 
@@ -71,12 +63,7 @@ const STORAGES: [&str; 3] = ["/storage", "/target", ""];
 
 impl Configuration {
     pub(crate) fn of(job: &Value) -> Self {
-        let mut objects: Vec<Object> = OBJECTS
-            .iter()
-            .filter_map(|place| job.pointer(place)?.as_array())
-            .flatten()
-            .filter_map(object)
-            .collect();
+        let mut objects = objects(job);
         let left_out = objects.len().saturating_sub(MOST_OBJECTS);
         objects.truncate(MOST_OBJECTS);
         let stored = |name: &str| {
@@ -108,6 +95,16 @@ impl Configuration {
     }
 }
 
+/// Everything that a job works on.
+pub(crate) fn objects(job: &Value) -> Vec<Object> {
+    OBJECTS
+        .iter()
+        .filter_map(|place| job.pointer(place)?.as_array())
+        .flatten()
+        .filter_map(object)
+        .collect()
+}
+
 /// Flat, or with the thing itself one level deeper and its size beside it: the API does both.
 fn object(entry: &Value) -> Option<Object> {
     let inner = match &entry["inventoryObject"] {
@@ -132,7 +129,7 @@ fn retention(policy: &Value) -> Option<String> {
 }
 
 fn text(value: &Value) -> Option<String> {
-    some_text(value.as_str().map(str::to_owned))
+    vbr::read::text_of(value)
 }
 
 #[cfg(test)]
@@ -180,7 +177,7 @@ mod tests {
             Configuration::of(&json!({ "storage": 7, "schedule": [], "virtualMachines": null }));
         assert_eq!(
             serde_json::to_value(configuration).unwrap(),
-            json!({ "objects": [], "schedule": { "automatic": false } })
+            json!({ "objects": [], "schedule": { "automatic": false, "words": "never by itself" } })
         );
     }
 }

@@ -1,30 +1,28 @@
 //! When a job runs by itself: only the parts that are switched on.
 
-use serde_json::Value;
 use toolward_sdk::prelude::*;
 
 /// When a job runs by itself.
-#[derive(Clone, Debug, Default, Eq, JsonSchema, PartialEq, Serialize)]
+#[answer]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Schedule {
+    /// The whole of it in words, such as `every day at 22:00; 3 more tries, 10 minutes apart`. Times are the server's
+    /// local ones.
+    pub(crate) words: String,
     /// Whether it runs by itself at all.
     pub(crate) automatic: bool,
     /// On days of the week.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) daily: Option<Daily>,
     /// On a day of the month.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) monthly: Option<Monthly>,
     /// Again and again, such as `every 4 hours`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) every: Option<String>,
     /// All the time, or as soon as there is something to copy.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) continuously: bool,
     /// After this other job.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) after_job: Option<String>,
     /// How failed objects are tried again, such as `3 times, 10 minutes apart`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retries: Option<String>,
     /// It is stopped outside a window of hours.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -32,13 +30,12 @@ pub(crate) struct Schedule {
 }
 
 /// On days of the week.
-#[derive(Clone, Debug, Default, Eq, JsonSchema, PartialEq, Serialize)]
+#[answer]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Daily {
     /// The server's local time.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) time: Option<String>,
     /// `everyday`, `weekdays`, or `selecteddays`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) kind: Option<String>,
     /// Which days, where they are selected.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -46,10 +43,10 @@ pub(crate) struct Daily {
 }
 
 /// On a day of the month.
-#[derive(Clone, Debug, Default, Eq, JsonSchema, PartialEq, Serialize)]
+#[answer]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Monthly {
     /// The server's local time.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) time: Option<String>,
     /// Which day, such as `fourth saturday`, `day 15` or `last day`.
     pub(crate) day: String,
@@ -72,7 +69,8 @@ impl Schedule {
             .to_ascii_lowercase();
         let immediate = matches!(kind.as_str(), "immediate" | "continuous");
         let continuously = immediate || part("continuously").is_some();
-        Self {
+        let mut read = Self {
+            words: String::new(),
             automatic: schedule["runAutomatically"]
                 .as_bool()
                 .unwrap_or(continuously),
@@ -85,7 +83,55 @@ impl Schedule {
                 .map(str::to_owned),
             retries: part("retry").and_then(retries),
             has_backup_window: part("backupWindow").is_some(),
+        };
+        read.words = read.in_words();
+        read
+    }
+
+    fn in_words(&self) -> String {
+        if !self.automatic {
+            return "never by itself".to_owned();
         }
+        let at = |time: &Option<String>| match time {
+            Some(time) => format!(" at {time}"),
+            None => String::new(),
+        };
+        let mut parts = Vec::new();
+        if let Some(daily) = &self.daily {
+            let days = match daily.kind.as_deref() {
+                Some("weekdays") => "on weekdays".to_owned(),
+                Some("selecteddays") => format!("every {}", daily.days.join(", ")),
+                _ => "every day".to_owned(),
+            };
+            parts.push(format!("{days}{}", at(&daily.time)));
+        }
+        if let Some(monthly) = &self.monthly {
+            let months = match monthly.months.as_slice() {
+                [] => "every month".to_owned(),
+                months => months.join(", "),
+            };
+            parts.push(format!("{} of {months}{}", monthly.day, at(&monthly.time)));
+        }
+        parts.extend(self.every.clone());
+        if self.continuously {
+            parts.push("all the time".to_owned());
+        }
+        parts.extend(
+            self.after_job
+                .as_ref()
+                .map(|job| format!("after job {job}")),
+        );
+        if parts.is_empty() {
+            parts.push("by itself, in a way that the API does not tell".to_owned());
+        }
+        let mut words = parts.join(" and ");
+        if let Some(retries) = &self.retries {
+            words = format!("{words}; tried again {retries}");
+        }
+        if self.has_backup_window {
+            words.push_str("; only within its backup window");
+        }
+        words
     }
 }
 
@@ -175,7 +221,10 @@ mod tests {
 
     #[test]
     fn only_what_is_switched_on_is_told() {
-        check(&json!(null), &json!({ "automatic": false }));
+        check(
+            &json!(null),
+            &json!({ "automatic": false, "words": "never by itself" }),
+        );
         check(
             &json!({
                 "runAutomatically": true,
@@ -186,6 +235,7 @@ mod tests {
                 "retry": { "isEnabled": true, "retryCount": 3, "awaitMinutes": 10 },
             }),
             &json!({
+                "words": "every day at 22:00; tried again 3 times, 10 minutes apart",
                 "automatic": true,
                 "daily": { "time": "22:00", "kind": "everyday" },
                 "retries": "3 times, 10 minutes apart",
@@ -199,7 +249,7 @@ mod tests {
             &json!({ "runAutomatically": true, "daily": {
                 "isEnabled": true, "localTime": "4:00", "dailyKind": "SelectedDays", "days": ["monday", "Friday"],
             } }),
-            &json!({ "automatic": true, "daily": { "time": "4:00", "kind": "selecteddays", "days": ["monday", "friday"] } }),
+            &json!({ "words": "every monday, friday at 4:00", "automatic": true, "daily": { "time": "4:00", "kind": "selecteddays", "days": ["monday", "friday"] } }),
         );
         let monthly = |part: Value| {
             let mut part = part;
@@ -227,7 +277,7 @@ mod tests {
     fn copy_jobs_run_continuously_or_after_others() {
         check(
             &json!({ "type": "Immediate", "scheduleMode": "Continuous" }),
-            &json!({ "automatic": true, "continuously": true }),
+            &json!({ "words": "all the time", "automatic": true, "continuously": true }),
         );
         check(
             &json!({
@@ -235,7 +285,12 @@ mod tests {
                 "afterThisJob": { "isEnabled": true, "jobName": "SQL" },
                 "periodically": { "isEnabled": true, "periodicallyKind": "Hours", "frequency": 4 },
             }),
-            &json!({ "automatic": true, "after_job": "SQL", "every": "every 4 hours" }),
+            &json!({
+                "words": "every 4 hours and after job SQL",
+                "automatic": true,
+                "after_job": "SQL",
+                "every": "every 4 hours",
+            }),
         );
     }
 }

@@ -1,15 +1,17 @@
 //! `backup_jobs_get`: everything about one job.
 
 use toolward_sdk::prelude::*;
+use vbr::job::JobState;
+use vbr::session::Session;
+use vbr::{Client, read};
 
-use super::{find, find_by_id, is_id};
-use crate::client::{Client, Configured};
-use crate::model::{Configuration, JobState, Run};
+use super::{Configured, configuration, gone};
+use crate::model::Configuration;
 
 /// Which job, and how much of it.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct GetArgs {
-    /// The job's id, or its exact name.
+    /// The job's id, its name, or a part of it.
     job: String,
     /// How many of its latest runs to show.
     #[serde(default = "default_runs")]
@@ -18,6 +20,8 @@ pub(crate) struct GetArgs {
     /// Adds the whole configuration as the backup server has it: long, and different for every type of job.
     #[serde(default)]
     whole_configuration: bool,
+    /// Which backup server; the first one if nothing is said.
+    server: Option<String>,
 }
 
 fn default_runs() -> u64 {
@@ -25,23 +29,21 @@ fn default_runs() -> u64 {
 }
 
 /// A job, its configuration and its latest runs.
-#[derive(Serialize, JsonSchema)]
+#[answer]
 pub(crate) struct JobDetails {
+    /// The backup server; only where there are several.
+    server: Option<String>,
     /// The job's id.
     id: String,
     /// What it is doing.
-    #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<JobState>,
     /// What it does, and when.
-    #[serde(skip_serializing_if = "Option::is_none")]
     configuration: Option<Configuration>,
     /// Its latest runs, the newest first.
-    runs: Vec<Run>,
+    runs: Vec<Session>,
     /// What is missing here, and why.
-    #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
     /// The configuration as the backup server has it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     whole_configuration: Option<Value>,
 }
 
@@ -51,44 +53,44 @@ pub(crate) struct JobDetails {
 /// results.
 #[tool(read_only, idempotent, open_world = false, title = "Show a backup job")]
 pub(crate) fn backup_jobs_get(cx: &Context, args: GetArgs) -> Result<JobDetails> {
-    let client = Client::new(cx)?;
-    let asked = args.job.trim();
-    let state = if is_id(asked) {
-        find_by_id(&client, asked)?
+    let client = Client::to(cx, args.server.as_deref())?;
+    details(&client, &args.job, args.runs, args.whole_configuration)
+}
+
+/// The same, for a resource.
+pub(crate) fn details(
+    client: &Client<'_>,
+    asked: &str,
+    runs: u64,
+    whole_configuration: bool,
+) -> Result<JobDetails> {
+    let asked = asked.trim();
+    // A job of a kind that a revision does not list may still be shown by its id.
+    let state = if read::is_id(asked) {
+        client.job_by_id(asked)?
     } else {
-        Some(find(&client, asked)?)
+        Some(client.job(asked)?)
     };
     let id = state
         .as_ref()
         .map_or_else(|| asked.to_owned(), |state| state.id.clone());
-    let (whole, note) = match client.configuration(&id)? {
+    let (whole, note) = match configuration(client, &id)? {
         Configured::As(whole) => (Some(whole), None),
-        Configured::NotShown(said) => (None, Some(not_shown(&client, &said))),
-        Configured::NoSuchJob => {
-            return Err(ToolError::not_found(format!(
-                "there is no job with id {id}. hint: look it up with backup_jobs_list"
-            ))
-            .into());
-        }
+        Configured::NotShown(note) => (None, Some(note)),
+        Configured::NoSuchJob => return Err(gone(&id)),
     };
-    let runs = if args.runs == 0 {
+    let runs = if runs == 0 {
         Vec::new()
     } else {
-        client.latest_runs(&id, args.runs)?
+        client.latest_runs(&id, runs)?
     };
     Ok(JobDetails {
+        server: client.server().label(),
         id,
         state,
         configuration: whole.as_ref().map(Configuration::of),
         runs,
         note,
-        whole_configuration: whole.filter(|_| args.whole_configuration),
+        whole_configuration: whole.filter(|_| whole_configuration),
     })
-}
-
-fn not_shown(client: &Client<'_>, said: &str) -> String {
-    format!(
-        "revision {} of the backup server's API does not show the configuration of this job: {said}",
-        client.revision()
-    )
 }

@@ -1,20 +1,18 @@
 //! `backup_jobs_list`: which jobs there are, and how they fare.
 
 use toolward_sdk::prelude::*;
+use vbr::job::{JobState, STATES, TIMES};
+use vbr::names::Wanted;
+use vbr::page::Span;
+use vbr::{Client, Revision};
 
-use crate::client::Client;
-use crate::model::JobState;
-use crate::revision;
-
-/// A name that matches few of what the server sends makes for many requests: after these, the rest is
-/// for the next call.
-const MOST_REQUESTS: usize = 10;
+use super::{Configured, configuration};
+use crate::model::Configuration;
 
 /// Which jobs to list; all of them when nothing is said.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct ListArgs {
-    /// A part of the job's name, in any case. An asterisk at its start or end pins the other side: `SQL*` is names
-    /// that start with SQL.
+    /// A part of the job's name: several words, in any case, with or without accents.
     name: Option<String>,
     /// The type of job, such as `VSphereBackup`, `HyperVBackup`, `BackupCopy`, `VSphereReplica`,
     /// `WindowsAgentBackup`, `FileBackupCopy`. Servers before 13 show only some of them.
@@ -24,9 +22,17 @@ pub(crate) struct ListArgs {
     status: Option<Status>,
     /// How the last run ended.
     last_result: Option<LastResult>,
+    /// Only jobs whose last run began since then: `last 24 hours`, `7 days`, `today`, `2026-11-20`.
+    ran_since: Option<String>,
+    /// Only jobs whose last run began before then, or that never ran: the same words, such as `7 days ago`.
+    not_since: Option<String>,
     /// How to sort: by name, by the last run with the newest first, or by the next run with the soonest first.
     #[serde(default)]
     sort: Sort,
+    /// Adds to each job what it protects, where it keeps backups, its retention and its schedule; takes a request for
+    /// each job.
+    #[serde(default)]
+    configuration: bool,
     /// How many jobs to return at most.
     #[serde(default = "default_limit")]
     #[schemars(range(min = 1, max = 200))]
@@ -34,10 +40,12 @@ pub(crate) struct ListArgs {
     /// How many to skip: `next_skip` of the previous answer.
     #[serde(default)]
     skip: u64,
+    /// Which backup server; the first one if nothing is said.
+    server: Option<String>,
 }
 
 fn default_limit() -> u64 {
-    50
+    20
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
@@ -52,6 +60,32 @@ pub(crate) enum Status {
     Stopped,
 }
 
+impl Status {
+    /// In the revision's words.
+    pub(crate) fn word(self, revision: Revision) -> Result<&'static str> {
+        let old = revision < Revision::V1_3Rev0;
+        let (small, capital) = match self {
+            Self::Running => ("running", "Running"),
+            // Old revisions tell apart no more than three; a stopped job is an inactive one.
+            Self::Stopped if old => ("inactive", "Inactive"),
+            Self::Enabled | Self::Starting | Self::Stopping if old => {
+                return Err(ToolError::unsupported(format!(
+                    "revision {revision} of the backup server's API knows no such status. hint: ask for running, \
+                     inactive or disabled"
+                ))
+                .into());
+            }
+            Self::Inactive => ("inactive", "Inactive"),
+            Self::Disabled => ("disabled", "Disabled"),
+            Self::Enabled => ("enabled", "Enabled"),
+            Self::Starting => ("starting", "Starting"),
+            Self::Stopping => ("stopping", "Stopping"),
+            Self::Stopped => ("stopped", "Stopped"),
+        };
+        Ok(if revision.capitals() { capital } else { small })
+    }
+}
+
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LastResult {
@@ -59,6 +93,18 @@ pub(crate) enum LastResult {
     Success,
     Warning,
     Failed,
+}
+
+impl LastResult {
+    /// The same in all revisions.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::None => "None",
+            Self::Success => "Success",
+            Self::Warning => "Warning",
+            Self::Failed => "Failed",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
@@ -81,16 +127,25 @@ impl Sort {
     }
 }
 
+/// A job of the list.
+#[answer]
+pub(crate) struct Listed {
+    #[serde(flatten)]
+    state: JobState,
+    /// What it does, and when; where that was asked for.
+    configuration: Option<Configuration>,
+}
+
 /// Jobs, and where the list goes on.
-#[derive(Serialize, JsonSchema)]
+#[answer]
 pub(crate) struct JobList {
+    /// The backup server; only where there are several.
+    server: Option<String>,
     /// The jobs.
-    jobs: Vec<JobState>,
-    /// How many jobs match in all. Not known where a name is asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    jobs: Vec<Listed>,
+    /// How many jobs match in all, where that is known.
     total: Option<u64>,
     /// There is more: call again with this as `skip`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     next_skip: Option<u64>,
 }
 
@@ -99,103 +154,82 @@ pub(crate) struct JobList {
 /// What they are doing, how the last run ended, when the next one is due. Filters may be combined.
 #[tool(read_only, idempotent, open_world = false, title = "List backup jobs")]
 pub(crate) fn backup_jobs_list(cx: &Context, args: ListArgs) -> Result<JobList> {
-    let client = Client::new(cx)?;
-    let name = args.name.as_deref().and_then(NamePattern::new);
+    let client = Client::to(cx, args.server.as_deref())?;
+    let wanted = args.name.as_deref().and_then(Wanted::new);
     let kind = args
         .kind
         .as_deref()
         .map(str::trim)
         .filter(|kind| !kind.is_empty());
+    let after = client.since(args.ran_since.as_deref())?;
+    let before = client.since(args.not_since.as_deref())?;
     let (column, ascending) = args.sort.order();
-    let wanted = usize::try_from(args.limit).unwrap_or(usize::MAX);
-
-    let mut list = JobList {
-        jobs: Vec::new(),
-        total: None,
-        next_skip: None,
+    let span = Span {
+        skip: args.skip,
+        limit: args.limit,
     };
-    let mut at = args.skip;
-    for _ in 0..MOST_REQUESTS {
-        let page = client.states((at, args.limit), |request, revision| {
-            let kind = kind.map(|kind| revision.job_type(kind)).transpose()?;
-            let status = args
-                .status
-                .map(|status| revision.status(status))
-                .transpose()?;
-            Ok(request
-                .query("orderColumn", column)
-                .query("orderAsc", ascending)
-                .query_opt("nameFilter", name.as_ref().map(NamePattern::filter))
-                .query_opt("typeFilter", kind)
-                .query_opt("statusFilter", status)
-                .query_opt(
-                    "lastResultFilter",
-                    args.last_result.map(revision::last_result),
-                ))
-        })?;
-        if name.is_none() {
-            list.total = Some(page.pagination.total);
-        }
-        let last_page = page.data.is_empty();
-        for job in page.data {
-            at += 1;
-            // The server's filter matches any property of a job, not only its name.
-            if name.as_ref().is_none_or(|name| name.matches(&job.name)) {
-                list.jobs.push(job);
-            }
-            if list.jobs.len() == wanted {
-                break;
-            }
-        }
-        let more = !last_page && at < page.pagination.total;
-        list.next_skip = more.then_some(at);
-        if !more || list.jobs.len() == wanted {
-            break;
-        }
-    }
-    Ok(list)
-}
-
-/// A name as it was asked for, and as the API wants it.
-struct NamePattern {
-    text: String,
-    from_start: bool,
-    to_end: bool,
-}
-
-impl NamePattern {
-    /// `None` where nothing is asked for.
-    fn new(asked: &str) -> Option<Self> {
-        let asked = asked.trim();
-        let (open_start, open_end) = (asked.starts_with('*'), asked.ends_with('*'));
-        let text = asked.trim_matches('*').to_owned();
-        // Without an asterisk, it is a part of the name; with one, the other side is pinned.
-        let part = open_start == open_end;
-        (!text.is_empty()).then_some(Self {
-            text,
-            from_start: !part && !open_start,
-            to_end: !part && !open_end,
-        })
-    }
-
-    fn filter(&self) -> String {
-        let open = |pinned: bool| if pinned { "" } else { "*" };
-        format!(
-            "{}{}{}",
-            open(self.from_start),
-            self.text,
-            open(self.to_end)
+    let list = |name: Option<String>, keeps_all: bool| {
+        client.part(
+            span,
+            keeps_all,
+            |state| {
+                let name = state["name"].as_str().unwrap_or_default();
+                wanted
+                    .as_ref()
+                    .is_none_or(|wanted| wanted.fit(name).is_some())
+            },
+            |http, revision| {
+                let kind = kind.map(|kind| revision.job_type(kind)).transpose()?;
+                let status = args
+                    .status
+                    .map(|status| status.word(revision))
+                    .transpose()?;
+                Ok(http
+                    .get(STATES)
+                    .query("orderColumn", column)
+                    .query("orderAsc", ascending)
+                    .query_opt("nameFilter", name.as_ref())
+                    .query_opt("typeFilter", kind)
+                    .query_opt("statusFilter", status)
+                    .query_opt("lastResultFilter", args.last_result.map(LastResult::word))
+                    .query_opt("lastRunAfterFilter", after.map(vbr::window::filter))
+                    .query_opt("lastRunBeforeFilter", before.map(vbr::window::filter)))
+            },
         )
+    };
+    let mut part = list(wanted.as_ref().map(Wanted::filter), wanted.is_none())?;
+    if part.data.is_empty() && args.skip == 0 && wanted.is_some() {
+        // The server's filter knows no letters without their accents.
+        part = list(None, false)?;
     }
+    let zone = client.zone_of(&part.data, &TIMES)?;
+    let mut jobs = Vec::with_capacity(part.data.len());
+    for state in &part.data {
+        let state = JobState::of(state, zone);
+        let configuration = if args.configuration {
+            configured(&client, &state)?
+        } else {
+            None
+        };
+        jobs.push(Listed {
+            state,
+            configuration,
+        });
+    }
+    Ok(JobList {
+        server: client.server().label(),
+        jobs,
+        total: part.total,
+        next_skip: part.next_skip,
+    })
+}
 
-    fn matches(&self, name: &str) -> bool {
-        let (name, text) = (name.to_lowercase(), self.text.to_lowercase());
-        match (self.from_start, self.to_end) {
-            (true, _) => name.starts_with(&text),
-            (_, true) => name.ends_with(&text),
-            _ => name.contains(&text),
-        }
-    }
+/// `None` for a job that the revision does not show, or that has gone meanwhile.
+fn configured(client: &Client<'_>, job: &JobState) -> Result<Option<Configuration>> {
+    Ok(match configuration(client, &job.id)? {
+        Configured::As(whole) => Some(Configuration::of(&whole)),
+        Configured::NotShown(_) | Configured::NoSuchJob => None,
+    })
 }
 
 #[cfg(test)]
@@ -203,23 +237,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_a_part_unless_an_asterisk_pins_it() {
-        let check = |asked: &str, filter: &str, matching: &str, other: &str| {
-            let pattern = NamePattern::new(asked).unwrap();
-            assert_eq!(pattern.filter(), filter, "{asked}");
-            assert!(pattern.matches(matching), "{asked} on {matching}");
-            assert!(!pattern.matches(other), "{asked} on {other}");
-        };
-        check("sql", "*sql*", "MS SQL nightly", "Oracle");
-        check("*sql*", "*sql*", "MS SQL nightly", "Oracle");
-        check("SQL*", "SQL*", "sql-prod", "MS SQL");
-        check("*nightly", "*nightly", "SQL Nightly", "nightly SQL");
-        check(
-            "бухгалтерия",
-            "*бухгалтерия*",
-            "Бухгалтерия, ежедневно",
-            "Склад",
-        );
-        assert!(NamePattern::new(" ").is_none() && NamePattern::new("*").is_none());
+    fn a_status_is_written_as_the_revision_writes_it() {
+        let word = |status: Status, revision| status.word(revision).unwrap();
+        assert_eq!(word(Status::Running, Revision::V1_3Rev1), "Running");
+        assert_eq!(word(Status::Running, Revision::V1_3Rev0), "running");
+        assert_eq!(word(Status::Stopped, Revision::V1_2Rev1), "inactive");
+        assert!(Status::Starting.word(Revision::V1_2Rev1).is_err());
     }
 }

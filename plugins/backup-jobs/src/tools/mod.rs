@@ -1,115 +1,64 @@
-//! The tools, one file each, and how all of them find the job that is meant.
+//! The tools, one file each, and what several of them share.
 
+pub(crate) mod copies;
 pub(crate) mod get;
 pub(crate) mod list;
+pub(crate) mod next;
+pub(crate) mod objects;
 pub(crate) mod retry;
+pub(crate) mod running;
+pub(crate) mod schedule;
 pub(crate) mod start;
 pub(crate) mod stop;
+pub(crate) mod switch;
+pub(crate) mod why;
 
 use toolward_sdk::prelude::*;
+use vbr::Client;
+use vbr::client::{code, said};
+use vbr::job::JobState;
 
-use crate::client::Client;
-use crate::model::{JobState, Run};
-
-/// More jobs of one name than these are not told apart here.
-const NAMESAKES: u64 = 50;
-
-/// What came of an order: the server has taken it, and the run goes on by itself.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Ordered {
-    /// The job's id.
-    job_id: String,
-    /// The job's name.
-    job_name: String,
-    /// The run that the order began or ended, as it is now.
-    run: Run,
+/// What the server says when it is asked for a job's configuration.
+pub(crate) enum Configured {
+    As(Value),
+    /// The job is there, but this revision has no words for it: why, for an answer.
+    NotShown(String),
+    NoSuchJob,
 }
 
-impl Ordered {
-    fn new(job: JobState, run: Run) -> Self {
-        Self {
-            job_id: job.id,
-            job_name: job.name,
-            run,
-        }
-    }
-}
-
-/// The job that is meant: by its id, or by its name when exactly one has it.
-fn find(client: &Client<'_>, job: &str) -> Result<JobState> {
-    let job = job.trim();
-    if job.is_empty() {
-        return Err(ToolError::invalid_input("which job? give its id or its exact name").into());
-    }
-    if let Some(state) = find_by_id(client, job)? {
-        return Ok(state);
-    }
-    if is_id(job) {
-        return Err(ToolError::not_found(format!(
-            "revision {} of the backup server's API lists no job with id {job}. hint: look the job up \
-             with backup_jobs_list",
-            client.revision()
-        ))
-        .into());
-    }
-    find_by_name(client, job)
-}
-
-/// `None` also where `job` is not an id at all.
-fn find_by_id(client: &Client<'_>, job: &str) -> Result<Option<JobState>> {
-    if !is_id(job) {
-        return Ok(None);
-    }
-    let page = client.states((0, 1), |request, _| Ok(request.query("idFilter", job)))?;
-    // A server that ignores the filter must not make us take another job for this one.
-    Ok(page
-        .data
-        .into_iter()
-        .find(|state| state.id.eq_ignore_ascii_case(job)))
-}
-
-fn find_by_name(client: &Client<'_>, name: &str) -> Result<JobState> {
-    let page = client.states((0, NAMESAKES), |request, _| {
-        Ok(request.query("nameFilter", name))
-    })?;
-    // The filter may have matched another property, or the name may hold an asterisk.
-    let wanted = name.to_lowercase();
-    let mut found: Vec<JobState> = page
-        .data
-        .into_iter()
-        .filter(|state| state.name.to_lowercase() == wanted)
-        .collect();
-    if found.iter().filter(|state| state.name == name).count() == 1 {
-        found.retain(|state| state.name == name);
-    }
-    match found.len() {
-        0 => Err(ToolError::not_found(format!(
-            "there is no job named {name:?}. hint: backup_jobs_list finds jobs by a part of their name"
-        ))
-        .into()),
-        1 => Ok(found.remove(0)),
-        _ => {
-            let ids: Vec<&str> = found.iter().map(|state| state.id.as_str()).collect();
-            let ids = ids.join(", ");
-            Err(ToolError::conflict(format!(
-                "{} jobs are named {name:?}. hint: say which by its id: {ids}",
-                found.len()
-            ))
-            .into())
-        }
+/// A job's configuration.
+pub(crate) fn configuration(client: &Client<'_>, job: &str) -> Result<Configured> {
+    let answer = client.attempt(|http, _| Ok(http.get("/api/v1/jobs").segment(job)))?;
+    match answer {
+        Ok(answer) => Ok(Configured::As(answer.json()?)),
+        Err(answer) if code(&answer).as_deref() == Some("notfound") => Ok(Configured::NoSuchJob),
+        // Jobs of platforms that the revision does not support are listed, and refused here.
+        Err(answer) if answer.status == 400 => Ok(Configured::NotShown(format!(
+            "revision {} of the backup server's API does not show the configuration of this job: {}",
+            client.revision(),
+            said(&answer)
+        ))),
+        Err(answer) => Err(HttpError::Status(answer).into()),
     }
 }
 
-fn is_id(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
+/// The configuration of a job that is there, or why it is not shown.
+pub(crate) fn shown(client: &Client<'_>, job: &JobState) -> Result<Result<Value, String>> {
+    match configuration(client, &job.id)? {
+        Configured::As(whole) => Ok(Ok(whole)),
+        Configured::NotShown(note) => Ok(Err(note)),
+        Configured::NoSuchJob => Err(gone(&job.id)),
+    }
+}
+
+/// There is no job of this id.
+pub(crate) fn gone(id: &str) -> Failure {
+    let message = format!("there is no job with id {id}. hint: look it up with backup_jobs_list");
+    ToolError::not_found(message).into()
 }
 
 /// The error of an order that makes no sense while the job runs.
-fn refuse_running(job: &JobState) -> Result<()> {
+pub(crate) fn refuse_running(job: &JobState) -> Result<()> {
     if !job.is_running() {
         return Ok(());
     }
@@ -122,4 +71,17 @@ fn refuse_running(job: &JobState) -> Result<()> {
         job.name, job.status
     ))
     .into())
+}
+
+/// What is told about a job before something is done to it.
+pub(crate) fn details(job: &JobState) -> Vec<(&'static str, String)> {
+    let mut details = vec![
+        ("Job", job.name.clone()),
+        ("Type", job.kind.clone()),
+        ("Last result", job.last_result.clone()),
+    ];
+    if let Some(objects) = job.objects {
+        details.push(("Protected objects", objects.to_string()));
+    }
+    details
 }

@@ -1,63 +1,92 @@
 //! `backup_jobs_stop`.
 
 use toolward_sdk::prelude::*;
+use vbr::Client;
+use vbr::follow::Ordered;
+use vbr::order::{Order, Word};
+use vbr::revision::Feature;
 
-use super::{Ordered, find};
-use crate::client::Client;
-use crate::revision::Revision;
+use super::details;
+use super::start::run;
 
 /// Which job to stop, and how.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct StopArgs {
-    /// The job's id, or its exact name.
+    /// The job's id, its name, or a part of it.
     job: String,
-    /// Lets it finish what it is copying right now, so that those machines get their restore point. False stops at
-    /// once, and what is unfinished is lost.
+    /// Finishes what is being processed first. Without it, the run is broken off, and its restore point is lost.
     #[serde(default = "default_graceful")]
     graceful: bool,
-    /// Stops the jobs that were to run after this one, too. Servers before 13 cannot.
+    /// Keeps the jobs from starting that were to run after this one. Needs a server of version 13.
     #[serde(default)]
     cancel_chained_jobs: bool,
+    /// Why: for the person who is asked, and for the operator's log.
+    reason: Option<String>,
+    /// Your own confirmation, with a reason. It counts only where the operator lets models confirm; elsewhere a person
+    /// is asked.
+    #[serde(default)]
+    confirm: bool,
+    /// Which backup server; the first one if nothing is said.
+    server: Option<String>,
 }
 
 fn default_graceful() -> bool {
     true
 }
 
-/// Stops a running backup job.
+/// Stops a running backup job, after somebody has confirmed it.
 ///
-/// Returns as soon as the server has taken the order; a graceful stop may take a while: follow it with
-/// `backup_jobs_get`.
+/// Returns as soon as the server has taken the order: stopping may take minutes, look with `backup_jobs_get`.
 #[tool(
     read_only = false,
     destructive,
+    idempotent,
     open_world = false,
     title = "Stop a backup job"
 )]
 pub(crate) fn backup_jobs_stop(cx: &Context, args: StopArgs) -> Result<Ordered> {
-    let client = Client::new(cx)?;
-    let job = find(&client, &args.job)?;
+    let client = Client::to(cx, args.server.as_deref())?;
+    let job = client.job(&args.job)?;
     if job.is_at_rest() {
         return Err(ToolError::conflict(format!(
-            "job {:?} is not running: it is {}, and its last result is {}",
-            job.name, job.status, job.last_result
+            "job {:?} does not run: it is {}. hint: there is nothing to stop; backup_jobs_running lists what runs",
+            job.name, job.status
         ))
         .into());
     }
-    let run = client.order(&job.id, "stop", &body(client.revision(), &args)?)?;
-    Ok(Ordered::new(job, run))
-}
-
-fn body(revision: Revision, args: &StopArgs) -> Result<Value> {
-    let mut body = json!({ "gracefulStop": args.graceful });
-    if revision.stops_chains() {
-        body["cancelChainedJobs"] = args.cancel_chained_jobs.into();
-    } else if args.cancel_chained_jobs {
-        return Err(ToolError::unsupported(format!(
-            "revision {revision} of the backup server's API cannot stop the jobs that follow. hint: leave out \
-             cancel_chained_jobs, and stop those that have started one by one"
-        ))
-        .into());
+    let revision = client.revision();
+    if args.cancel_chained_jobs {
+        revision.needs(
+            Feature::StopChains,
+            "stop the job without cancel_chained_jobs, then those that follow one by one",
+        )?;
     }
-    Ok(body)
+    let how = if args.graceful {
+        "once what is being processed is finished"
+    } else {
+        "at once; what this run has backed up so far is lost"
+    };
+    let order = Order {
+        server: client.server(),
+        what: format!("The run of backup job {:?} is stopped, {how}.", job.name),
+        details: details(&job),
+    };
+    order.confirmed(
+        cx,
+        &Word {
+            confirm: args.confirm,
+            reason: args.reason.as_deref(),
+        },
+    )?;
+    let mut body = json!({ revision.graceful(): args.graceful });
+    if args.cancel_chained_jobs {
+        body["cancelChainedJobs"] = true.into();
+    }
+    let run = run(&client, &job.id, "stop", &body)?;
+    Ok(Ordered {
+        server: client.server().label(),
+        job_id: Some(job.id),
+        name: job.name,
+        run,
+    })
 }

@@ -1,5 +1,6 @@
 //! Backups: list with their verification, create, restore, delete; the jobs of the scheduler and what they leave out.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -10,7 +11,7 @@ use super::create::free_id;
 use super::storage::{self, find_volume, online_nodes};
 use super::{Away, across, away_lines};
 use crate::api::{self, ApiError, Cluster};
-use crate::guard;
+use crate::guard::{self, Word};
 use crate::guest::{self, Found, Kind};
 use crate::loose::Loose;
 use crate::path;
@@ -36,6 +37,7 @@ pub(crate) struct BackupsArgs {
 
 /// Backups.
 #[derive(Deserialize, JsonSchema, Serialize)]
+#[expect(clippy::struct_field_names, reason = "as the model knows it")]
 pub(crate) struct Backups {
     /// How many fit.
     total: usize,
@@ -51,10 +53,11 @@ pub(crate) struct Backups {
 
 /// A backup.
 #[derive(Clone, Deserialize, JsonSchema, Serialize)]
+#[expect(clippy::struct_field_names, reason = "as the model knows it")]
 pub(crate) struct Backup {
     /// The cluster.
     cluster: String,
-    /// Its name, for pve_backup_restore and pve_backup_delete.
+    /// Its name, for `pve_backup_restore` and `pve_backup_delete`.
     backup: String,
     /// The number of the guest that it was made of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,13 +91,12 @@ pub(crate) struct Backup {
 pub(crate) fn pve_backups(cx: &Context, args: BackupsArgs) -> Result<Rendered<Backups>> {
     let (mut cluster, mut id) = (args.cluster.clone(), None);
     if let Some(wanted) = &args.guest {
-        match wanted.trim().parse() {
-            Ok(number) => id = Some(number),
-            Err(_) => {
-                let found = guest::find(cx, cluster.as_deref(), wanted)?;
-                id = Some(found.guest.id);
-                cluster = Some(found.cluster.name);
-            }
+        if let Ok(number) = wanted.trim().parse() {
+            id = Some(number);
+        } else {
+            let found = guest::find(cx, cluster.as_deref(), wanted)?;
+            id = Some(found.guest.id);
+            cluster = Some(found.cluster.name);
         }
     }
     let (answers, unreachable) = across(
@@ -127,19 +129,19 @@ pub(crate) fn pve_backups(cx: &Context, args: BackupsArgs) -> Result<Rendered<Ba
             one.guest.unwrap_or(0),
             one.created.as_deref().unwrap_or("?"),
         );
-        text.push_str(&format!("\n{created} guest {guest} {}", one.backup));
+        let _ = write!(text, "\n{created} guest {guest} {}", one.backup);
         if let Some(size) = &one.size {
-            text.push_str(&format!(" {}", size.human));
+            let _ = write!(text, " {}", size.human);
         }
         if let Some(state) = &one.verification {
-            text.push_str(&format!(" verification={state}"));
+            let _ = write!(text, " verification={state}");
         }
         if one.protected {
             text.push_str(" protected");
         }
     }
     for note in &list.notes {
-        text.push_str(&format!("\nnote: {note}"));
+        let _ = write!(text, "\nnote: {note}");
     }
     away_lines(&mut text, &list.unreachable);
     Ok(Rendered::new(list, text))
@@ -430,8 +432,12 @@ pub(crate) fn pve_backup_create(cx: &Context, args: CreateArgs) -> Result<Work<R
 
 /// What is restored, and as what.
 #[derive(Deserialize, JsonSchema)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a choice of the caller"
+)]
 pub(crate) struct RestoreArgs {
-    /// The backup, as pve_backups lists it.
+    /// The backup, as `pve_backups` lists it.
     backup: String,
     /// The number of the new guest; the next free one where none is named. That of a guest that exists only with
     /// `overwrite`.
@@ -454,6 +460,11 @@ pub(crate) struct RestoreArgs {
     start: bool,
     /// The cluster, where several are bound.
     cluster: Option<String>,
+    /// Yes, do it. Takes the place of asking the person where the operator allows that, together with `reason`.
+    #[serde(default)]
+    confirm: bool,
+    /// Why; goes into the operator's log.
+    reason: Option<String>,
     /// Only show what would be done.
     #[serde(default)]
     dry_run: bool,
@@ -556,7 +567,13 @@ pub(crate) fn pve_backup_restore(
             "The {} is replaced by a backup. Its present disks and snapshots are lost.",
             kind.noun()
         );
-        guard::confirm(cx, &cluster.name, &message, &details)?;
+        guard::confirm(
+            cx,
+            &cluster.name,
+            &message,
+            &details,
+            Word::of(args.confirm, args.reason.as_deref()),
+        )?;
     }
     run::carry_out(cx, plan, Duration::ZERO)
 }
@@ -595,12 +612,17 @@ fn restore(
 /// Which backup.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct DeleteArgs {
-    /// The backup, as pve_backups lists it.
+    /// The backup, as `pve_backups` lists it.
     backup: String,
     /// The node, where the storage is another one on each.
     node: Option<String>,
     /// The cluster, where several are bound.
     cluster: Option<String>,
+    /// Yes, do it. Takes the place of asking the person where the operator allows that, together with `reason`.
+    #[serde(default)]
+    confirm: bool,
+    /// Why; goes into the operator's log.
+    reason: Option<String>,
     /// Only show what would be done.
     #[serde(default)]
     dry_run: bool,
@@ -644,12 +666,12 @@ pub(crate) fn pve_backup_delete(cx: &Context, args: DeleteArgs) -> Result<Work<R
         Some(id) => {
             let (mut others, _) = list(&cluster, None, Some(id))?;
             others.retain(|other| other.backup != args.backup);
-            let note = match others.len() {
+            let told = match others.len() {
                 0 => format!("it is the only backup of guest {id} that is seen here"),
                 count => format!("{count} other backups of guest {id} stay"),
             };
-            plan = plan.note(note.clone());
-            note
+            plan = plan.note(told.clone());
+            told
         }
         None => "unknown".to_owned(),
     };
@@ -672,7 +694,13 @@ pub(crate) fn pve_backup_delete(cx: &Context, args: DeleteArgs) -> Result<Work<R
         ("Size".to_owned(), size),
         ("Others".to_owned(), others),
     ];
-    guard::confirm(cx, &cluster.name, "A backup is deleted for good.", &details)?;
+    guard::confirm(
+        cx,
+        &cluster.name,
+        "A backup is deleted for good.",
+        &details,
+        Word::of(args.confirm, args.reason.as_deref()),
+    )?;
     run::carry_out(cx, plan, run::PATIENCE)
 }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use toolward_sdk::prelude::*;
 
-use crate::guard;
+use crate::guard::{self, Word};
 use crate::guest::{self, Found, Kind};
 use crate::loose::Loose;
 use crate::plan::{Action, Plan};
@@ -273,6 +273,11 @@ pub(crate) struct TemplateArgs {
     guest: String,
     /// The cluster, where several are bound and the name is not clear.
     cluster: Option<String>,
+    /// Yes, do it. Takes the place of asking the person where the operator allows that, together with `reason`.
+    #[serde(default)]
+    confirm: bool,
+    /// Why; goes into the operator's log.
+    reason: Option<String>,
     /// Only show what would be done.
     #[serde(default)]
     dry_run: bool,
@@ -326,6 +331,7 @@ pub(crate) fn pve_guest_template(
         &cluster.name,
         &message,
         &guard::portrait(cluster, guest)?,
+        Word::of(args.confirm, args.reason.as_deref()),
     )?;
     run::carry_out(cx, plan, run::PATIENCE)
 }

@@ -1,6 +1,7 @@
 //! The cluster as a whole: nodes, quorum, high availability, and what the account may do there.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde_json::Value;
 use toolward_sdk::prelude::*;
@@ -132,11 +133,11 @@ pub(crate) fn pve_cluster(cx: &Context, args: ClusterArgs) -> Result<Rendered<Ov
 /// Three requests tell it all; two of them may be denied to the account.
 pub(crate) fn look(cluster: &Cluster<'_>) -> Result<One, ApiError> {
     let resources = cluster.get(path!["cluster", "resources"])?;
-    let mut notes = Vec::new();
+    let mut missed = Vec::new();
     let mut may = |answer: Result<Value, ApiError>, what: &str| match answer {
         Ok(answer) => Some(answer),
         Err(error) => {
-            notes.push(format!("{what}: {error}"));
+            missed.push(format!("{what}: {error}"));
             None
         }
     };
@@ -167,7 +168,7 @@ pub(crate) fn look(cluster: &Cluster<'_>) -> Result<One, ApiError> {
         .iter()
         .any(|node| node.online && node.memory.is_none())
     {
-        notes.push(
+        missed.push(
             "load and memory of nodes are shown to accounts with Sys.Audit on /nodes only"
                 .to_owned(),
         );
@@ -183,7 +184,7 @@ pub(crate) fn look(cluster: &Cluster<'_>) -> Result<One, ApiError> {
         ha: ha.as_ref().and_then(managed),
         full_storages: nearly_full(resources.items()),
         writable: settings_allow,
-        notes,
+        notes: missed,
     })
 }
 
@@ -290,48 +291,45 @@ fn text(overview: &Overview) -> String {
             text.push('\n');
         }
         let version = one.version.as_deref().unwrap_or("unknown version");
-        text.push_str(&format!(
-            "{}: {}, Proxmox VE {version}",
-            one.cluster, one.state
-        ));
+        let _ = write!(text, "{}: {}, Proxmox VE {version}", one.cluster, one.state);
         let unknown = if one.guests.unknown > 0 {
             format!(", {} unknown", one.guests.unknown)
         } else {
             String::new()
         };
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "; guests: {} running, {} stopped{unknown}",
             one.guests.running, one.guests.stopped
-        ));
+        );
         for node in &one.nodes {
             let state = if node.online { "online" } else { "OFFLINE" };
-            text.push_str(&format!(
+            let _ = write!(
+                text,
                 "\n- node {} {state}, {} guests running",
                 node.name, node.running
-            ));
+            );
             if let (Some(cpu), Some(used), Some(memory)) =
                 (node.cpu_percent, &node.memory_used, &node.memory)
             {
-                text.push_str(&format!(
+                let _ = write!(
+                    text,
                     ", cpu {cpu} %, memory {} of {}",
                     used.human, memory.human
-                ));
+                );
             }
         }
         if let Some(ha) = &one.ha {
-            text.push_str(&format!(
-                "\n- high availability manages {} guests",
-                ha.managed
-            ));
+            let _ = write!(text, "\n- high availability manages {} guests", ha.managed);
             for problem in &ha.problems {
-                text.push_str(&format!("; {problem}"));
+                let _ = write!(text, "; {problem}");
             }
         }
         for storage in &one.full_storages {
-            text.push_str(&format!("\n- nearly full: storage {storage}"));
+            let _ = write!(text, "\n- nearly full: storage {storage}");
         }
         for note in &one.notes {
-            text.push_str(&format!("\n- {note}"));
+            let _ = write!(text, "\n- {note}");
         }
     }
     away_lines(&mut text, &overview.unreachable);

@@ -40,7 +40,7 @@ pub(crate) struct CreateArgs {
     #[schemars(range(min = 16, max = 16_777_216))]
     memory_mib: u64,
     /// For containers, and required there: the template, such as local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst;
-    /// pve_storage_content lists them, pve_download fetches one.
+    /// `pve_storage_content` lists them, `pve_download` fetches one.
     template: Option<String>,
     /// For machines: an ISO image for the CD drive, such as local:iso/debian-12.iso.
     iso: Option<String>,

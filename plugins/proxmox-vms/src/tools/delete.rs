@@ -3,7 +3,7 @@
 use toolward_sdk::prelude::*;
 
 use crate::api::{ApiError, Cluster};
-use crate::guard;
+use crate::guard::{self, Word};
 use crate::guest::{self, Found, Guest, Kind};
 use crate::loose::Loose;
 use crate::path;
@@ -21,6 +21,11 @@ pub(crate) struct DeleteArgs {
     /// Take it out of backup jobs, replication and high availability as well. It is, unless said otherwise.
     #[serde(default = "yes")]
     purge: bool,
+    /// Yes, do it. Takes the place of asking the person where the operator allows that, together with `reason`.
+    #[serde(default)]
+    confirm: bool,
+    /// Why; goes into the operator's log.
+    reason: Option<String>,
     /// Only show what would be done, and what depends on it.
     #[serde(default)]
     dry_run: bool,
@@ -30,7 +35,7 @@ const fn yes() -> bool {
     true
 }
 
-/// Deletes a stopped guest with all its disks and snapshots, after confirmation. Backups stay. Look at dry_run first: it
+/// Deletes a stopped guest with all its disks and snapshots, after confirmation. Backups stay. Look at `dry_run` first: it
 /// names what depends on the guest.
 #[tool(destructive, open_world = false, title = "Delete a guest")]
 pub(crate) fn pve_guest_delete(cx: &Context, args: DeleteArgs) -> Result<Work<Rendered<Report>>> {
@@ -89,7 +94,13 @@ pub(crate) fn pve_guest_delete(cx: &Context, args: DeleteArgs) -> Result<Work<Re
         "The {} is deleted with its disks and snapshots, for good.",
         guest.kind.noun()
     );
-    guard::confirm(cx, &cluster.name, &message, &details)?;
+    guard::confirm(
+        cx,
+        &cluster.name,
+        &message,
+        &details,
+        Word::of(args.confirm, args.reason.as_deref()),
+    )?;
     run::carry_out(cx, plan, run::PATIENCE)
 }
 

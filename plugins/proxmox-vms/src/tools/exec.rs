@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use toolward_sdk::prelude::*;
 
-use crate::guard;
+use crate::guard::{self, Word};
 use crate::guest::{self, Found, Kind};
 use crate::loose::Loose;
 use crate::plan::{Action, Plan};
@@ -19,7 +19,7 @@ const OUTPUT: usize = 16 * 1024;
 pub(crate) struct ExecArgs {
     /// The machine: number, name, or node/name.
     guest: String,
-    /// The program and its arguments, one by one. There is no shell: for pipes and the like, ["sh", "-c", "…"].
+    /// The program and its arguments, one by one. There is no shell: for pipes and the like, `["sh", "-c", "…"]`.
     #[schemars(length(min = 1, max = 100))]
     command: Vec<String>,
     /// What the program reads from its standard input.
@@ -29,6 +29,11 @@ pub(crate) struct ExecArgs {
     timeout_seconds: Option<u64>,
     /// The cluster, where several are bound and the name is not clear.
     cluster: Option<String>,
+    /// Yes, do it. Takes the place of asking the person where the operator allows that, together with `reason`.
+    #[serde(default)]
+    confirm: bool,
+    /// Why; goes into the operator's log.
+    reason: Option<String>,
     /// Only show what would be done.
     #[serde(default)]
     dry_run: bool,
@@ -123,6 +128,7 @@ pub(crate) fn pve_guest_exec(cx: &Context, args: ExecArgs) -> Result<Ran> {
         &cluster.name,
         "A command is run inside the machine, as its administrator.",
         &details,
+        Word::of(args.confirm, args.reason.as_deref()),
     )?;
     let begun = cluster
         .send(&action.method, &action.path, &action.parameters)

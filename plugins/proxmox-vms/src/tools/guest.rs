@@ -26,6 +26,7 @@ pub(crate) struct StatusArgs {
 
 /// A guest's state.
 #[derive(Deserialize, JsonSchema, Serialize)]
+#[expect(clippy::struct_field_names, reason = "as the model knows it")]
 pub(crate) struct Status {
     /// The cluster.
     cluster: String,
@@ -192,8 +193,9 @@ pub(crate) struct Config {
 
 /// A disk.
 #[derive(Deserialize, JsonSchema, Serialize)]
+#[expect(clippy::struct_field_names, reason = "as the model knows it")]
 struct Disk {
-    /// Its name, for pve_guest_resize.
+    /// Its name, for `pve_guest_resize`.
     disk: String,
     /// Where it is.
     volume: String,

@@ -1,6 +1,7 @@
 //! The inventory: every machine and container, filtered, from one request to each cluster.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use toolward_sdk::prelude::*;
 
@@ -67,6 +68,7 @@ enum Sort {
 
 /// Guests that fit.
 #[derive(Deserialize, JsonSchema, Serialize)]
+#[expect(clippy::struct_field_names, reason = "as the model knows it")]
 pub(crate) struct Guests {
     /// How many fit, on all pages.
     total: usize,
@@ -259,7 +261,7 @@ fn sort(guests: &mut [Guest], by: Sort) {
     match by {
         Sort::Id => guests.sort_by(|a, b| (&a.cluster, a.id).cmp(&(&b.cluster, b.id))),
         Sort::Name => {
-            guests.sort_by_key(|guest| guest.name.clone().unwrap_or_default().to_lowercase())
+            guests.sort_by_key(|guest| guest.name.clone().unwrap_or_default().to_lowercase());
         }
         Sort::Cpu => guests.sort_by(|a, b| number(b, "cpu").total_cmp(&number(a, "cpu"))),
         Sort::Memory => guests.sort_by(|a, b| number(b, "mem").total_cmp(&number(a, "mem"))),
@@ -297,39 +299,41 @@ fn text(list: &Guests) -> String {
     let mut text = format!("{} guests, {} running", list.total, list.running);
     for guest in &list.guests {
         let name = guest.name.as_deref().unwrap_or("?");
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "\n{} {name} {} {} {}",
             guest.id,
             guest.kind.noun(),
             guest.node,
             guest.status
-        ));
+        );
         if let Some(cluster) = &guest.cluster {
-            text.push_str(&format!(" cluster={cluster}"));
+            let _ = write!(text, " cluster={cluster}");
         }
         if guest.template {
             text.push_str(" template");
         }
         if !guest.tags.is_empty() {
-            text.push_str(&format!(" tags={}", guest.tags.join(",")));
+            let _ = write!(text, " tags={}", guest.tags.join(","));
         }
         if let Some(lock) = &guest.lock {
-            text.push_str(&format!(" locked={lock}"));
+            let _ = write!(text, " locked={lock}");
         }
         if let (Some(cpu), Some(memory)) = (guest.cpu_percent, &guest.memory) {
-            text.push_str(&format!(" cpu={cpu}%"));
+            let _ = write!(text, " cpu={cpu}%");
             if let Some(used) = &guest.memory_used {
-                text.push_str(&format!(" memory={} of {}", used.human, memory.human));
+                let _ = write!(text, " memory={} of {}", used.human, memory.human);
             }
         }
     }
     if let Some(next) = list.next_skip {
-        text.push_str(&format!("\nmore: call again with skip={next}"));
+        let _ = write!(text, "\nmore: call again with skip={next}");
     }
     for (node, guests) in &list.nodes_down {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "\nnode {node} does not answer; the state of its {guests} guests is not known"
-        ));
+        );
     }
     away_lines(&mut text, &list.unreachable);
     if list.total == 0 && list.nodes_down.is_empty() && list.unreachable.is_empty() {

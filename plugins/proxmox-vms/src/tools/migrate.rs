@@ -8,7 +8,7 @@ use toolward_sdk::prelude::*;
 
 use super::storage::online_nodes;
 use crate::api::{self, Cluster};
-use crate::guard;
+use crate::guard::{self, Word};
 use crate::guest::{self, Found, Guest, Kind, Label};
 use crate::loose::Loose;
 use crate::path;
@@ -197,6 +197,11 @@ pub(crate) struct MigrateArgs {
     with_local_disks: bool,
     /// The cluster, where several are bound and the names are not clear.
     cluster: Option<String>,
+    /// Yes, do it. Takes the place of asking the person where the operator allows that, together with `reason`.
+    #[serde(default)]
+    confirm: bool,
+    /// Why; goes into the operator's log.
+    reason: Option<String>,
     /// Only show what would be done.
     #[serde(default)]
     dry_run: bool,
@@ -241,7 +246,13 @@ pub(crate) fn pve_guest_migrate(cx: &Context, args: MigrateArgs) -> Result<Work<
             "Containers move to {} and are restarted on the way.",
             args.target
         );
-        guard::confirm(cx, &one.cluster.name, &message, &restarted)?;
+        guard::confirm(
+            cx,
+            &one.cluster.name,
+            &message,
+            &restarted,
+            Word::of(args.confirm, args.reason.as_deref()),
+        )?;
     }
     run::carry_out(cx, plan, Duration::ZERO)
 }
@@ -312,6 +323,10 @@ fn note(guest: &Guest, way: &Way) -> Option<String> {
 
 /// Which node is emptied.
 #[derive(Deserialize, JsonSchema)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a choice of the caller"
+)]
 pub(crate) struct DrainArgs {
     /// The node.
     node: String,
@@ -326,13 +341,18 @@ pub(crate) struct DrainArgs {
     with_local_disks: bool,
     /// The cluster, where several are bound.
     cluster: Option<String>,
+    /// Yes, do it. Takes the place of asking the person where the operator allows that, together with `reason`.
+    #[serde(default)]
+    confirm: bool,
+    /// Why; goes into the operator's log.
+    reason: Option<String>,
     /// Only show what would be done.
     #[serde(default)]
     dry_run: bool,
 }
 
 /// Empties a node for maintenance, after confirmation: moves its running guests to the other nodes, those with the most
-/// free memory first. Guests that cannot move are named beforehand and stay. Always a job. Look at dry_run first.
+/// free memory first. Guests that cannot move are named beforehand and stay. Always a job. Look at `dry_run` first.
 #[tool(destructive, open_world = false, title = "Empty a node")]
 pub(crate) fn pve_node_drain(cx: &Context, args: DrainArgs) -> Result<Work<Rendered<Report>>> {
     let cluster = api::one(cx, args.cluster.as_deref())?;
@@ -405,7 +425,13 @@ pub(crate) fn pve_node_drain(cx: &Context, args: DrainArgs) -> Result<Work<Rende
             show::line(why, 200),
         ))
     }));
-    guard::confirm(cx, &cluster.name, &message, &moves)?;
+    guard::confirm(
+        cx,
+        &cluster.name,
+        &message,
+        &moves,
+        Word::of(args.confirm, args.reason.as_deref()),
+    )?;
     run::carry_out(cx, plan, Duration::ZERO)
 }
 

@@ -18,6 +18,7 @@ pub(crate) mod usage;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
 use toolward_sdk::prelude::*;
 
 use crate::api::{self, ApiError, Cluster};
@@ -31,13 +32,16 @@ pub(crate) struct Away {
     pub(crate) reason: String,
 }
 
+/// Clusters with what they answer.
+pub(crate) type Answers<'a, T> = Vec<(Cluster<'a>, T)>;
+
 /// What each wanted cluster answers, and which do not answer. It is an error only when none does.
 pub(crate) fn across<'a, T>(
     cx: &'a Context,
     cluster: Option<&str>,
     needs: &str,
     ask: impl Fn(&Cluster<'a>) -> Result<T, ApiError>,
-) -> Result<(Vec<(Cluster<'a>, T)>, Vec<Away>)> {
+) -> Result<(Answers<'a, T>, Vec<Away>)> {
     let mut answers = Vec::new();
     let mut away = Vec::new();
     let mut last = None;
@@ -72,9 +76,10 @@ pub(crate) struct OneGuest {
 /// Lines about clusters that do not answer.
 pub(crate) fn away_lines(text: &mut String, away: &[Away]) {
     for one in away {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "\ncluster {} does not answer: {}",
             one.cluster, one.reason
-        ));
+        );
     }
 }

@@ -131,6 +131,7 @@ fn ask<'a>(
 
 /// A node's services.
 #[derive(Deserialize, JsonSchema, Serialize)]
+#[expect(clippy::struct_field_names, reason = "as the model knows it")]
 pub(crate) struct Services {
     /// The cluster.
     cluster: String,

@@ -2,7 +2,7 @@
 
 use toolward_sdk::prelude::*;
 
-use crate::guard;
+use crate::guard::{self, Word};
 use crate::guest::{self, Found, Guest, Kind};
 use crate::plan::{Action, Plan};
 use crate::report::Report;
@@ -16,6 +16,24 @@ pub(crate) struct PowerArgs {
     guests: Vec<String>,
     /// The cluster, where several are bound and the names are not clear.
     cluster: Option<String>,
+    /// Only show what would be done.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Which guests, and that it is meant.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct HardArgs {
+    /// The guests: numbers, names, or node/name.
+    #[schemars(length(min = 1, max = 100))]
+    guests: Vec<String>,
+    /// The cluster, where several are bound and the names are not clear.
+    cluster: Option<String>,
+    /// Yes, do it. Takes the place of asking the person where the operator allows that, together with `reason`.
+    #[serde(default)]
+    confirm: bool,
+    /// Why; goes into the operator's log.
+    reason: Option<String>,
     /// Only show what would be done.
     #[serde(default)]
     dry_run: bool,
@@ -144,13 +162,16 @@ pub(crate) fn pve_guest_start(cx: &Context, args: PowerArgs) -> Result<Work<Rend
         Verb::Start,
         &args.guests,
         args.cluster.as_deref(),
-        None,
-        args.dry_run,
+        How {
+            timeout: None,
+            word: Word::none(),
+            dry_run: args.dry_run,
+        },
     )
 }
 
 /// Shuts guests down cleanly, from inside. One that does not react within its time stays running: then decide about
-/// pve_guest_stop.
+/// `pve_guest_stop`.
 #[tool(
     destructive = false,
     idempotent,
@@ -166,27 +187,33 @@ pub(crate) fn pve_guest_shutdown(
         Verb::Shutdown,
         &args.guests,
         args.cluster.as_deref(),
-        args.timeout_seconds,
-        args.dry_run,
+        How {
+            timeout: args.timeout_seconds,
+            word: Word::none(),
+            dry_run: args.dry_run,
+        },
     )
 }
 
 /// Stops guests hard, after confirmation, as if the plug were pulled: data that was not written is lost. Try
-/// pve_guest_shutdown first.
+/// `pve_guest_shutdown` first.
 #[tool(
     destructive,
     idempotent,
     open_world = false,
     title = "Stop guests hard"
 )]
-pub(crate) fn pve_guest_stop(cx: &Context, args: PowerArgs) -> Result<Work<Rendered<Report>>> {
+pub(crate) fn pve_guest_stop(cx: &Context, args: HardArgs) -> Result<Work<Rendered<Report>>> {
     switch(
         cx,
         Verb::Stop,
         &args.guests,
         args.cluster.as_deref(),
-        None,
-        args.dry_run,
+        How {
+            timeout: None,
+            word: Word::of(args.confirm, args.reason.as_deref()),
+            dry_run: args.dry_run,
+        },
     )
 }
 
@@ -198,21 +225,27 @@ pub(crate) fn pve_guest_reboot(cx: &Context, args: ShutdownArgs) -> Result<Work<
         Verb::Reboot,
         &args.guests,
         args.cluster.as_deref(),
-        args.timeout_seconds,
-        args.dry_run,
+        How {
+            timeout: args.timeout_seconds,
+            word: Word::none(),
+            dry_run: args.dry_run,
+        },
     )
 }
 
 /// Resets machines hard, after confirmation: data that was not written is lost. Containers cannot be reset.
 #[tool(destructive, open_world = false, title = "Reset machines")]
-pub(crate) fn pve_guest_reset(cx: &Context, args: PowerArgs) -> Result<Work<Rendered<Report>>> {
+pub(crate) fn pve_guest_reset(cx: &Context, args: HardArgs) -> Result<Work<Rendered<Report>>> {
     switch(
         cx,
         Verb::Reset,
         &args.guests,
         args.cluster.as_deref(),
-        None,
-        args.dry_run,
+        How {
+            timeout: None,
+            word: Word::of(args.confirm, args.reason.as_deref()),
+            dry_run: args.dry_run,
+        },
     )
 }
 
@@ -232,8 +265,11 @@ pub(crate) fn pve_guest_suspend(cx: &Context, args: SuspendArgs) -> Result<Work<
         verb,
         &args.guests,
         args.cluster.as_deref(),
-        None,
-        args.dry_run,
+        How {
+            timeout: None,
+            word: Word::none(),
+            dry_run: args.dry_run,
+        },
     )
 }
 
@@ -250,9 +286,20 @@ pub(crate) fn pve_guest_resume(cx: &Context, args: PowerArgs) -> Result<Work<Ren
         Verb::Resume,
         &args.guests,
         args.cluster.as_deref(),
-        None,
-        args.dry_run,
+        How {
+            timeout: None,
+            word: Word::none(),
+            dry_run: args.dry_run,
+        },
     )
+}
+
+/// How guests are switched.
+#[derive(Clone, Copy)]
+struct How<'a> {
+    timeout: Option<u64>,
+    word: Word<'a>,
+    dry_run: bool,
 }
 
 fn switch(
@@ -260,9 +307,13 @@ fn switch(
     verb: Verb,
     guests: &[String],
     cluster: Option<&str>,
-    timeout: Option<u64>,
-    dry_run: bool,
+    how: How<'_>,
 ) -> Result<Work<Rendered<Report>>> {
+    let How {
+        timeout,
+        word,
+        dry_run,
+    } = how;
     let found = guest::find_all(cx, cluster, guests)?;
     guard::may_change(cx, &found)?;
     let what = match found.as_slice() {
@@ -304,7 +355,7 @@ fn switch(
         return Ok(Work::Done(Report::dry(&plan)));
     }
     if matches!(verb, Verb::Stop | Verb::Reset) && !asked.is_empty() {
-        confirm(cx, verb, &asked)?;
+        confirm(cx, verb, &asked, word)?;
     }
     run::carry_out(cx, plan, run::PATIENCE)
 }
@@ -321,7 +372,7 @@ fn nothing_to_do(guest: &Guest, why: &str, dry_run: bool) -> Rendered<Report> {
     Rendered::new(report, summary)
 }
 
-fn confirm(cx: &Context, verb: Verb, guests: &[&Found<'_>]) -> Result<()> {
+fn confirm(cx: &Context, verb: Verb, guests: &[&Found<'_>], word: Word<'_>) -> Result<()> {
     let what = if verb == Verb::Stop {
         "stopped hard"
     } else {
@@ -337,6 +388,7 @@ fn confirm(cx: &Context, verb: Verb, guests: &[&Found<'_>]) -> Result<()> {
             &cluster.name,
             &message,
             &guard::portrait(cluster, guest)?,
+            word,
         );
     }
     let details: Vec<(String, String)> = guests
@@ -348,5 +400,5 @@ fn confirm(cx: &Context, verb: Verb, guests: &[&Found<'_>]) -> Result<()> {
         guests.len()
     );
     let cluster = guests.first().map_or("", |one| one.cluster.name.as_str());
-    guard::confirm(cx, cluster, &message, &details)
+    guard::confirm(cx, cluster, &message, &details, word)
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 use toolward_sdk::prelude::*;
 
 use super::OneGuest;
-use crate::guard;
+use crate::guard::{self, Word};
 use crate::guest::{self, Found, Guest, Kind, Label};
 use crate::loose::Loose;
 use crate::plan::{Action, Plan};
@@ -14,6 +14,7 @@ use crate::show;
 
 /// A guest's snapshots.
 #[derive(Deserialize, JsonSchema, Serialize)]
+#[expect(clippy::struct_field_names, reason = "as the model knows it")]
 pub(crate) struct Snapshots {
     /// The cluster.
     cluster: String,
@@ -172,6 +173,11 @@ pub(crate) struct SnapshotArgs {
     /// For a roll-back: start the guest afterwards.
     #[serde(default)]
     start: bool,
+    /// Yes, do it. Takes the place of asking the person where the operator allows that, together with `reason`.
+    #[serde(default)]
+    confirm: bool,
+    /// Why; goes into the operator's log.
+    reason: Option<String>,
     /// Only show what would be done.
     #[serde(default)]
     dry_run: bool,
@@ -263,7 +269,13 @@ pub(crate) fn pve_snapshot_rollback(
         "The {} is rolled back. Everything since the snapshot is lost.",
         guest.kind.noun()
     );
-    guard::confirm(cx, &cluster.name, &message, &details)?;
+    guard::confirm(
+        cx,
+        &cluster.name,
+        &message,
+        &details,
+        Word::of(args.confirm, args.reason.as_deref()),
+    )?;
     run::carry_out(cx, plan, run::PATIENCE)
 }
 
@@ -315,6 +327,7 @@ pub(crate) fn pve_snapshot_delete(
         &cluster.name,
         "A snapshot is deleted for good.",
         &details,
+        Word::of(args.confirm, args.reason.as_deref()),
     )?;
     run::carry_out(cx, plan, run::PATIENCE)
 }

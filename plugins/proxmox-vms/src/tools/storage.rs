@@ -1,13 +1,14 @@
 //! Storage: what there is, what lies there, and fetching and deleting ISO images and templates.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde_json::Value;
 use toolward_sdk::prelude::*;
 
 use super::{Away, across, away_lines};
 use crate::api::{self, ApiError, Cluster};
-use crate::guard;
+use crate::guard::{self, Word};
 use crate::loose::Loose;
 use crate::path;
 use crate::plan::{Action, Plan};
@@ -39,6 +40,7 @@ pub(crate) struct Storages {
 
 /// A storage.
 #[derive(Deserialize, JsonSchema, Serialize)]
+#[expect(clippy::struct_field_names, reason = "as the model knows it")]
 pub(crate) struct Storage {
     /// The cluster.
     pub(crate) cluster: String,
@@ -98,17 +100,19 @@ pub(crate) fn pve_storage(cx: &Context, args: StoragesArgs) -> Result<Rendered<S
         } else {
             one.nodes.join(",")
         };
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "\n{} {kind} ({place}): {}",
             one.storage,
             one.content.join(",")
-        ));
+        );
         if let (Some(used), Some(total), Some(percent)) = (&one.used, &one.total, one.used_percent)
         {
-            text.push_str(&format!(
+            let _ = write!(
+                text,
                 ", {} of {} used ({percent} %)",
                 used.human, total.human
-            ));
+            );
         }
         if !one.available {
             text.push_str(", NOT AVAILABLE");
@@ -234,6 +238,7 @@ pub(crate) struct Contents {
 
 /// A volume.
 #[derive(Deserialize, JsonSchema, Serialize)]
+#[expect(clippy::struct_field_names, reason = "as the model knows it")]
 pub(crate) struct Volume {
     /// Its name, for other tools.
     pub(crate) volume: String,
@@ -425,12 +430,10 @@ fn from_address(
         );
     };
     let kind = file.to_lowercase();
-    let content = if kind.ends_with(".iso") || kind.ends_with(".img") {
+    let ends_in = |endings: &[&str]| endings.iter().any(|ending| kind.ends_with(ending));
+    let content = if ends_in(&[".iso", ".img"]) {
         "iso"
-    } else if [".tar.gz", ".tar.xz", ".tar.zst", ".tar.bz2", ".tgz"]
-        .iter()
-        .any(|end| kind.ends_with(end))
-    {
+    } else if ends_in(&[".tar.gz", ".tar.xz", ".tar.zst", ".tar.bz2", ".tgz"]) {
         "vztmpl"
     } else {
         return Err(ToolError::invalid_input(format!(
@@ -526,13 +529,18 @@ pub(crate) struct DeleteVolumeArgs {
     node: Option<String>,
     /// The cluster, where several are bound.
     cluster: Option<String>,
+    /// Yes, do it. Takes the place of asking the person where the operator allows that, together with `reason`.
+    #[serde(default)]
+    confirm: bool,
+    /// Why; goes into the operator's log.
+    reason: Option<String>,
     /// Only show what would be done.
     #[serde(default)]
     dry_run: bool,
 }
 
 /// Deletes an ISO image or a container template from a storage, after confirmation. Disks of guests are deleted with
-/// their guests only, backups with pve_backup_delete.
+/// their guests only, backups with `pve_backup_delete`.
 #[tool(
     destructive,
     open_world = false,
@@ -571,7 +579,13 @@ pub(crate) fn pve_storage_delete(
         ("Node".to_owned(), node),
         ("Size".to_owned(), size),
     ];
-    guard::confirm(cx, &cluster.name, "A file is deleted for good.", &details)?;
+    guard::confirm(
+        cx,
+        &cluster.name,
+        "A file is deleted for good.",
+        &details,
+        Word::of(args.confirm, args.reason.as_deref()),
+    )?;
     run::carry_out(cx, plan, run::PATIENCE)
 }
 
@@ -587,18 +601,17 @@ pub(crate) fn find_volume(
         ))
         .into());
     };
-    let nodes = match node {
-        Some(node) => vec![node.to_owned()],
-        None => {
-            let online = online_nodes(cluster)?;
-            let all = list(cluster)?;
-            let mut nodes: Vec<String> = Vec::new();
-            for one in all.iter().filter(|one| one.storage == storage) {
-                let seen = one.nodes.iter().filter(|node| online.contains(node));
-                nodes.extend(seen.take(if one.shared { 1 } else { usize::MAX }).cloned());
-            }
-            nodes
+    let nodes = if let Some(node) = node {
+        vec![node.to_owned()]
+    } else {
+        let online = online_nodes(cluster)?;
+        let all = list(cluster)?;
+        let mut nodes: Vec<String> = Vec::new();
+        for one in all.iter().filter(|one| one.storage == storage) {
+            let seen = one.nodes.iter().filter(|node| online.contains(node));
+            nodes.extend(seen.take(if one.shared { 1 } else { usize::MAX }).cloned());
         }
+        nodes
     };
     for node in &nodes {
         let list = cluster

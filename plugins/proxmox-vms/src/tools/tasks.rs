@@ -1,5 +1,6 @@
 //! Tasks of the cluster: list, look at, wait for, abort.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -7,7 +8,7 @@ use toolward_sdk::prelude::*;
 
 use super::{Away, across, away_lines};
 use crate::api::{self, ApiError, Cluster};
-use crate::guard;
+use crate::guard::{self, Word};
 use crate::guest;
 use crate::loose::Loose;
 use crate::path;
@@ -52,7 +53,7 @@ pub(crate) struct Tasks {
 pub(crate) struct Task {
     /// The cluster.
     cluster: String,
-    /// Its name, for pve_task.
+    /// Its name, for `pve_task`.
     upid: String,
     /// Its type.
     #[serde(rename = "type")]
@@ -110,10 +111,11 @@ pub(crate) fn pve_tasks(cx: &Context, args: TasksArgs) -> Result<Rendered<Tasks>
             text.push('\n');
         }
         let about = task.about.as_deref().unwrap_or_default();
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "{} {} {about} on {} by {}: {} ({})",
             task.started, task.kind, task.node, task.user, task.status, task.upid
-        ));
+        );
     }
     away_lines(&mut text, &list.unreachable);
     Ok(Rendered::new(list, text))
@@ -251,9 +253,12 @@ pub(crate) struct TaskState {
     lines_before: u64,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde asks for a reference"
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde asks for a reference"
+    )
 )]
 fn is_zero(number: &u64) -> bool {
     *number == 0
@@ -364,6 +369,11 @@ pub(crate) struct AbortArgs {
     upid: String,
     /// The cluster, where several are bound.
     cluster: Option<String>,
+    /// Yes, do it. Takes the place of asking the person where the operator allows that, together with `reason`.
+    #[serde(default)]
+    confirm: bool,
+    /// Why; goes into the operator's log.
+    reason: Option<String>,
     /// Only show what would be done.
     #[serde(default)]
     dry_run: bool,
@@ -414,6 +424,7 @@ pub(crate) fn pve_task_abort(
         &cluster.name,
         "A running task is aborted. What it has done so far stays.",
         &details,
+        Word::of(args.confirm, args.reason.as_deref()),
     )?;
     run::carry_out(cx, plan, run::PATIENCE)
 }

@@ -72,13 +72,8 @@ impl Lab {
     }
 
     pub(crate) fn with(options: Options) -> Self {
-        let options = Options {
-            task_time: Duration::from_secs(3),
-            time_per_request: Duration::from_secs(1),
-            ..options
-        };
         Self {
-            clusters: vec![("pve".to_owned(), Cluster::new(&options))],
+            clusters: vec![("pve".to_owned(), timeless(options))],
             settings: json!({}),
             read_only: false,
             token: format!("PVEAPIToken=toolward@pve!agent={SECRET}"),
@@ -90,9 +85,10 @@ impl Lab {
     }
 
     /// A second cluster of that name.
-    pub(crate) fn and(mut self, name: &str, options: &Options) -> Self {
-        self.clusters[0].0 = "lab".to_owned();
-        self.clusters.push((name.to_owned(), Cluster::new(options)));
+    pub(crate) fn and(mut self, name: &str) -> Self {
+        "lab".clone_into(&mut self.clusters[0].0);
+        let cluster = timeless(Options::default());
+        self.clusters.push((name.to_owned(), cluster));
         self
     }
 
@@ -100,8 +96,8 @@ impl Lab {
         let mut host = Host::new(&PLUGIN).settings(&self.settings);
         for (name, cluster) in &self.clusters {
             let mut backend = Backend::named(name);
-            backend.answers = "pve".to_owned();
-            backend.kind = "pve".to_owned();
+            "pve".clone_into(&mut backend.answers);
+            "pve".clone_into(&mut backend.kind);
             backend.read_only = self.read_only;
             let (cluster, token) = (cluster.clone(), self.token.clone());
             host = host
@@ -112,6 +108,10 @@ impl Lab {
     }
 
     /// Calls a tool; says yes to every question, and follows its job to the end.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "arguments are made for one call"
+    )]
     #[track_caller]
     pub(crate) fn call(&self, tool: &str, arguments: Value) -> Outcome {
         self.reply(tool, &arguments, Some(json!({ "confirm": true })))
@@ -123,6 +123,10 @@ impl Lab {
         self.host().call(tool, arguments)
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "arguments are made for one call"
+    )]
     #[track_caller]
     fn reply(&self, tool: &str, arguments: &Value, answer: Option<Value>) -> Outcome {
         let mut keys: Vec<String> = Vec::new();
@@ -271,4 +275,13 @@ fn deliver(told: &Told) -> Answer {
     Answer::status(told.status)
         .header("x-reason-phrase", &told.reason)
         .body(body)
+}
+
+/// A cluster whose time goes by with requests, not with the clock: a job's steps follow each other at once.
+fn timeless(options: Options) -> Cluster {
+    Cluster::new(&Options {
+        task_time: Duration::from_secs(3),
+        time_per_request: Duration::from_secs(1),
+        ..options
+    })
 }

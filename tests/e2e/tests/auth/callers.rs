@@ -135,7 +135,7 @@ async fn a_session_is_its_principals_alone() {
     let end = cx
         .request(Method::DELETE)
         .header("mcp-session-id", &session);
-    assert_eq!(status(end.bearer_auth(&alice)).await, 202);
+    assert_eq!(status(end.bearer_auth(&alice)).await, 204);
     assert_eq!(
         status(cx.old_era(&session, &list).bearer_auth(&alice)).await,
         404
@@ -202,6 +202,17 @@ async fn pages_of_known_origins_may_ask_and_read() {
     assert!(header(&response, "access-control-allow-methods").contains("DELETE"));
     assert_eq!(header(&response, "access-control-allow-credentials"), "");
     assert_eq!(header(&response, "vary"), "origin");
+    let asked = cx
+        .at(Method::OPTIONS, "/api/tools/echo")
+        .header("origin", "https://agents.example")
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "content-type");
+    let beside = asked.send().await.unwrap();
+    assert_eq!(beside.status(), 204);
+    assert_eq!(
+        header(&beside, "access-control-allow-headers"),
+        "content-type"
+    );
 
     let foreign = cx
         .request(Method::OPTIONS)

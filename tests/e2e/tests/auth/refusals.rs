@@ -4,20 +4,21 @@ use e2e::issuer;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
+use crate::plain;
 use crate::support::{Cx, METADATA, NEW, RESOURCE, header};
 
 /// A request that is refused: what comes back.
-struct Refusal {
-    what: &'static str,
-    request: RequestBuilder,
-    status: u16,
+pub(crate) struct Refusal {
+    pub(crate) what: &'static str,
+    pub(crate) request: RequestBuilder,
+    pub(crate) status: u16,
     /// A part of the body.
-    body: &'static str,
+    pub(crate) body: &'static str,
     /// Parts of the challenge; none: there is no challenge.
-    challenge: &'static [&'static str],
+    pub(crate) challenge: &'static [&'static str],
 }
 
-const INVALID: &[&str] = &["error=\"invalid_token\"", "scope=\"tools:call ", METADATA];
+pub(crate) const INVALID: &[&str] = &["error=\"invalid_token\"", "scope=\"tools:call ", METADATA];
 
 fn unauthorized(what: &'static str, body: &'static str, request: RequestBuilder) -> Refusal {
     Refusal {
@@ -377,6 +378,11 @@ async fn every_refusal_is_the_right_one_and_tells_nothing() {
         refusals_of_requests(&cx),
         refusals_of_bodies(&cx),
         refusals_of_messages(&cx),
+        plain::of_callers(&cx),
+        plain::of_scopes(&cx),
+        plain::of_places(&cx),
+        plain::of_bodies(&cx),
+        plain::of_requests(&cx),
     ];
     let mut wrong = Vec::new();
     for row in rows.into_iter().flatten() {
@@ -389,6 +395,7 @@ async fn every_refusal_is_the_right_one_and_tells_nothing() {
                 .to_owned();
             secrets.push(sent);
         }
+        let url = request.url().clone();
         let response = cx.http.execute(request).await.unwrap();
         let status = response.status().as_u16();
         let challenge = header(&response, "www-authenticate");
@@ -401,7 +408,11 @@ async fn every_refusal_is_the_right_one_and_tells_nothing() {
             }
         };
         if status != row.status || !body.contains(row.body) || !challenged {
-            wrong.push(format!("{}: {status} {challenge:?} {body}", row.what));
+            let url = url.path();
+            wrong.push(format!(
+                "{url}: {}: {status} {challenge:?} {body}",
+                row.what
+            ));
         }
         assert!(
             !body.contains("/work") && !body.contains("panicked"),

@@ -44,6 +44,9 @@ async fn slow_clients_and_large_bodies_are_cut_off() {
     let (answer, took) = raw(&cx, &[&head, "Content-Length: 100\r\n\r\n{\"jsonrpc\":"]).await;
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     assert!(took < Duration::from_secs(10), "{took:?}");
+    let plain = head.replace("/mcp", "/api/tools/echo");
+    let (answer, _) = raw(&cx, &[&plain, "Content-Length: 100\r\n\r\n{\"text\":"]).await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     // A body that is announced too large is refused before it comes.
     let (answer, _) = raw(
         &cx,
@@ -60,6 +63,17 @@ async fn slow_clients_and_large_bodies_are_cut_off() {
         &cx,
         &[
             &head,
+            "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n",
+            &chunk,
+            &chunk,
+        ],
+    )
+    .await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    let (answer, _) = raw(
+        &cx,
+        &[
+            &plain,
             "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n",
             &chunk,
             &chunk,

@@ -93,6 +93,12 @@ grant = ["http"]
             .header("accept", "application/json, text/event-stream")
     }
 
+    /// A request beside `/mcp`.
+    pub(crate) fn at(&self, method: Method, path: &str) -> RequestBuilder {
+        let root = self.host.url().strip_suffix("/mcp").unwrap();
+        self.http.request(method, format!("{root}{path}"))
+    }
+
     /// A request of the new era.
     pub(crate) fn new_era(&self, method: &str, mut params: Value) -> RequestBuilder {
         params["_meta"] = json!({

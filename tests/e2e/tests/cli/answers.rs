@@ -68,6 +68,13 @@ fn a_confirmation_is_no_until_somebody_says_yes() {
 }
 
 #[test]
+fn with_json_nobody_is_asked() {
+    let (exit, shown) = at_terminal(&dialogue(), &["call", "order", "--json"]).end();
+    assert_eq!(exit, Some(7), "{shown}");
+    assert!(shown.contains("\"kind\":\"nobody\""), "{shown}");
+}
+
+#[test]
 fn a_link_is_shown_and_not_opened() {
     let deployment = dialogue();
     let mut terminal = at_terminal(&deployment, &["call", "login"]);

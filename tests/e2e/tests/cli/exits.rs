@@ -173,7 +173,7 @@ fn the_codes_are_the_same_in_help_manual_and_documentation() {
         .take_while(|line| !line.is_empty())
         .filter_map(|line| line.trim().split_once("  "))
         .collect();
-    assert_eq!(rows.len(), 10, "{rows:?}");
+    assert_eq!(rows.len(), 11, "{rows:?}");
     for (code, meaning) in rows {
         assert!(
             page.replace('`', "")

@@ -3,6 +3,7 @@
 mod answers;
 mod documents;
 mod exits;
+mod jobs;
 mod programs;
 mod shells;
 mod support;

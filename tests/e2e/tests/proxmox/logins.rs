@@ -51,7 +51,7 @@ async fn both_logins_read_and_write_on_every_version() {
                 Some("pve2")
             );
             let stats = cluster.stats();
-            let logins = if login == Login::Ticket { 1 } else { 0 };
+            let logins = u64::from(login == Login::Ticket);
             assert_eq!(
                 (stats.logins, stats.failed_logins),
                 (logins, 0),
@@ -177,7 +177,15 @@ async fn a_wrong_login_says_who_can_help() {
     let text = lab.fail("pve_guests", json!({})).await;
     assert!(text.contains("only the operator can help"), "{text}");
     assert!(
-        !text.contains("wrong") && !text.contains("127.0.0.1"),
+        !text.contains("nobody") && !text.contains("127.0.0.1"),
         "{text}"
     );
 }
+
+const WRONG_TOKEN: &str = r#"
+[credentials.pve]
+kind = "header"
+header = "authorization"
+prefix = "PVEAPIToken=toolward@pve!nobody="
+value = "file:pve-token"
+"#;

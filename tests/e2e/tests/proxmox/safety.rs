@@ -1,8 +1,4 @@
 //! What no call may do.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test stops where something is missing"
-)]
 
 use e2e::mcp;
 use pve_simulator::{Account, Flavour, Grant, Options, PASSWORD, SECRET, Token};

@@ -164,6 +164,8 @@ async fn two_thousand_guests_are_one_request() {
         ..Options::default()
     })
     .await;
+    // The host has asked for the lists of resources once.
+    let before = lab.simulator.cluster().stats().total();
     let list = lab
         .call("pve_guests", json!({ "limit": 2000, "full": true }))
         .await;
@@ -174,6 +176,7 @@ async fn two_thousand_guests_are_one_request() {
         ),
         (Some(2000), Some(2000))
     );
+    assert_eq!(lab.simulator.cluster().stats().total() - before, 1);
     let found = lab
         .call("pve_guests", json!({ "name": "farm-19*", "tag": "farm" }))
         .await;

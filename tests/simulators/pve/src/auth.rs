@@ -1,6 +1,7 @@
 //! Who asks: API tokens, tickets with a second factor, and what each may do.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -296,7 +297,7 @@ fn random() -> String {
     // Without randomness a ticket is guessable, and nobody guesses in a test.
     let _never_fails_here = SystemRandom::new().fill(&mut bytes);
     bytes.iter().fold(String::new(), |mut text, byte| {
-        text.push_str(&format!("{byte:02x}"));
+        let _ = write!(text, "{byte:02x}");
         text
     })
 }

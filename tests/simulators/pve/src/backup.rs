@@ -1,4 +1,5 @@
 //! Backups: single ones, and the jobs of the scheduler.
+#![expect(clippy::unnecessary_wraps, reason = "all handlers have one type")]
 
 use serde_json::{Value, json};
 

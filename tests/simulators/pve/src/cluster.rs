@@ -1,4 +1,5 @@
 //! What concerns the cluster as a whole.
+#![expect(clippy::unnecessary_wraps, reason = "all handlers have one type")]
 
 use serde_json::{Map, Value, json};
 

@@ -21,7 +21,8 @@ pub(crate) fn create(call: &mut Call<'_>) -> Outcome {
         .is_some_and(|pool| call.may(pool, &["VM.Allocate"]));
     // Whoever may restore its own guest need not be allowed to make new ones.
     let restores = archive.is_some() && call.world.guests.contains_key(&id) && call.flag("force");
-    if !by_pool && !(restores && call.may(&path, &["VM.Backup"])) {
+    let may = by_pool || (restores && call.may(&path, &["VM.Backup"]));
+    if !may {
         call.need(&path, "VM.Allocate")?;
     }
     let exists = call.world.guests.get(&id);

@@ -1,4 +1,5 @@
 //! What concerns one node.
+#![expect(clippy::unnecessary_wraps, reason = "all handlers have one type")]
 
 use serde_json::{Value, json};
 

@@ -162,14 +162,15 @@ fn parameter(schema: &Value, name: &str, text: &str, problems: &mut Vec<String>)
 fn value(schema: &Value, value_: &Value, at: &str, problems: &mut Vec<String>) {
     let kind = schema["type"].as_str();
     let fits = match (kind, value_) {
-        (Some("null"), Value::Null) | (Some("any") | None, _) => true,
-        (Some("string"), Value::String(_) | Value::Number(_)) => true,
         (Some("integer"), Value::Number(number)) => number.is_i64() || number.is_u64(),
         // `/cluster/nextid` is described as a number and has always been a text.
         (Some("integer"), Value::String(text)) => text.parse::<i64>().is_ok(),
-        (Some("number"), Value::Number(_)) => true,
         (Some("boolean"), Value::Number(number)) => matches!(number.as_u64(), Some(0 | 1)),
-        (Some("boolean"), Value::Bool(_)) => true,
+        (Some("null"), Value::Null)
+        | (Some("any") | None, _)
+        | (Some("string"), Value::String(_) | Value::Number(_))
+        | (Some("number"), Value::Number(_))
+        | (Some("boolean"), Value::Bool(_)) => true,
         (Some("array"), Value::Array(items)) => {
             for (number, item) in items.iter().enumerate() {
                 value(&schema["items"], item, &format!("{at}[{number}]"), problems);

@@ -1,4 +1,5 @@
 //! Storage and what lies there.
+#![expect(clippy::unnecessary_wraps, reason = "all handlers have one type")]
 
 use serde_json::{Value, json};
 

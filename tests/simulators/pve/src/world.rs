@@ -222,7 +222,7 @@ impl World {
 
     /// The lowest number that no guest has.
     pub(crate) fn next_id(&self) -> u32 {
-        (100..)
+        (100..1_000_000_000)
             .find(|id| !self.guests.contains_key(id))
             .unwrap_or(100)
     }

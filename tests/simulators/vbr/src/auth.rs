@@ -203,9 +203,10 @@ impl Tokens {
         now: Instant,
     ) -> Result<Caller, Answer> {
         let Some(token) = bearer(headers) else {
-            return Err(Answer::access_denied(match revision {
-                Revision::V1_2Rev1 => "Unauthorized. Get bearer JWT token at /api/login",
-                Revision::V1_3Rev1 => "Unauthorized. Get bearer JWT token at /api/oauth2/token",
+            return Err(Answer::access_denied(if revision.is_1_3() {
+                "Unauthorized. Get bearer JWT token at /api/oauth2/token"
+            } else {
+                "Unauthorized. Get bearer JWT token at /api/login"
             }));
         };
         match self.access.get(token) {

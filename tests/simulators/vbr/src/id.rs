@@ -11,6 +11,24 @@ impl Id {
     /// What the API writes where there is nothing to point at.
     pub const NIL: Self = Self(0);
 
+    /// Another UUID that follows from this one: of what is not kept but made when somebody looks at it.
+    #[must_use]
+    pub(crate) fn derived(self, salt: u64) -> Self {
+        let halves = [self.0 >> 64, self.0]
+            .map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or(0));
+        let [high, low] = halves.map(|half| {
+            u128::from(
+                crate::random::Random::new(half ^ salt.wrapping_mul(0x2545_f491_4f6c_dd1d)).next(),
+            )
+        });
+        Self::from_bits((high << 64) | low)
+    }
+
+    /// A number that follows from it, for amounts that only have to stay the same.
+    pub(crate) fn number(self) -> u64 {
+        u64::try_from(self.0 & u128::from(u64::MAX)).unwrap_or(0)
+    }
+
     /// A UUID of version 4 with these bits, but for the six that the version fixes.
     #[must_use]
     pub const fn from_bits(bits: u128) -> Self {

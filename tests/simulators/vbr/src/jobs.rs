@@ -121,7 +121,7 @@ struct StatesFilter {
 impl StatesFilter {
     fn read(request: &Request<'_>) -> Result<Self, Answer> {
         let (revision, query) = (request.cx.revision, &request.query);
-        let only_1_3 = revision >= Revision::V1_3Rev1;
+        let only_1_3 = revision.is_1_3();
         Ok(Self {
             id: query.id("idFilter")?,
             name: query.pattern("nameFilter")?,
@@ -237,9 +237,14 @@ pub(crate) fn retry(world: &mut World, request: &Request<'_>, id: Id) -> Result<
 
 pub(crate) fn stop(world: &mut World, request: &Request<'_>, id: Id) -> Result<Answer, Answer> {
     administrator(request)?;
+    // The oldest revision misspells it.
+    let graceful = match request.cx.revision {
+        Revision::V1_1Rev0 => "gracefullStop",
+        _ => "gracefulStop",
+    };
     let graceful = match request.json()? {
         None => true,
-        Some(body) => required_flag(&body, "gracefulStop")?,
+        Some(body) => required_flag(&body, graceful)?,
     };
     let session = world.stop(id, graceful, request.cx.now).cloned();
     created(world, request, id, session)
@@ -255,9 +260,10 @@ pub(crate) fn set_disabled(
     world
         .set_disabled(id, disabled)
         .map_err(|refusal| refused(&refusal, id))?;
-    Ok(match request.cx.revision {
-        Revision::V1_2Rev1 => Answer::ok(serde_json::json!({})),
-        Revision::V1_3Rev1 => Answer::no_content(),
+    Ok(if request.cx.revision.is_1_3() {
+        Answer::no_content()
+    } else {
+        Answer::ok(serde_json::json!({}))
     })
 }
 
@@ -294,7 +300,7 @@ fn created(
 ) -> Result<Answer, Answer> {
     let session = session.map_err(|refusal| refused(&refusal, id))?;
     let job = world.job(id).ok_or_else(|| Answer::not_found(id))?;
-    let body = render::session(request.cx, &session, job);
+    let body = render::session(request.cx, &session, Some(job));
     Ok(Answer::json(http::StatusCode::CREATED, body))
 }
 

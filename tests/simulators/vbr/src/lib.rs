@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `model` | what the server knows, whatever the revision: jobs, sessions, how they go on with time |
 //! | `render`, `lists` | how that is written at one revision |
-//! | `routes`, `jobs`, `sessions`, `query` | what is answered to which request |
+//! | `routes`, `jobs`, `sessions`, `tasks`, `backups`, `infrastructure`, `security`, `query` | what is answered to which request |
 //! | `auth` | logins and tokens |
 //! | `faults`, `stats` | what tests inject, and what they look at |
 //! | `server`, `tls` | connections, HTTP, bytes |
@@ -26,9 +26,11 @@
 
 mod answer;
 mod auth;
+mod backups;
 mod clock;
 mod faults;
 mod id;
+mod infrastructure;
 mod jobs;
 mod lists;
 mod model;
@@ -40,9 +42,11 @@ mod random;
 mod render;
 mod revision;
 mod routes;
+mod security;
 mod server;
 mod sessions;
 mod stats;
+mod tasks;
 mod tls;
 
 use std::collections::VecDeque;
@@ -63,7 +67,7 @@ use crate::server::Shared;
 
 pub use crate::faults::{Fault, Faults, Gate};
 pub use crate::id::{Id, NotAnId};
-pub use crate::options::{Login, Options};
+pub use crate::options::{Licence, Login, Options};
 pub use crate::render::Quirks;
 pub use crate::revision::{Revision, UnknownRevision};
 pub use crate::stats::{Recorded, Side, Stats, Violation};
@@ -217,6 +221,16 @@ impl Simulator {
         jobs.map(|job| (job.id, job.name.clone())).collect()
     }
 
+    /// Deletes a job, as somebody at the console would while a client goes through the list.
+    pub fn remove_job(&self, id: Id) {
+        let mut world = self
+            .shared
+            .world
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        world.remove(id);
+    }
+
     /// Stops accepting, lets answers in progress end for a moment, and returns when all is closed.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
@@ -273,6 +287,7 @@ fn shared(options: Options) -> Shared {
         revisions: options.revisions,
         latency: options.latency,
         quirks: options.quirks,
+        licence: options.licence,
         #[cfg(feature = "openapi")]
         checkers: options.checkers,
         world: Mutex::new(model::generate(size, options.seed, clock::now())),

@@ -5,17 +5,20 @@ use crate::revision::Revision;
 /// The values of a list.
 type List = &'static [&'static str];
 
-pub(crate) const fn job_types(revision: Revision) -> List {
+pub(crate) fn job_types(revision: Revision) -> List {
     match revision {
-        Revision::V1_2Rev1 => JOB_TYPES_1_2,
+        Revision::V1_1Rev0 | Revision::V1_1Rev1 | Revision::V1_1Rev2 => &["Backup"],
+        Revision::V1_2Rev0 | Revision::V1_2Rev1 => JOB_TYPES_1_2,
+        Revision::V1_3Rev0 => JOB_TYPES_1_3_REV0,
         Revision::V1_3Rev1 => JOB_TYPES_1_3,
     }
 }
 
-pub(crate) const fn job_statuses(revision: Revision) -> List {
+pub(crate) fn job_statuses(revision: Revision) -> List {
     match revision {
-        Revision::V1_2Rev1 => JOB_STATUSES_1_2,
+        Revision::V1_3Rev0 => JOB_STATUSES_1_3_REV0,
         Revision::V1_3Rev1 => JOB_STATUSES_1_3,
+        _ => JOB_STATUSES_1_2,
     }
 }
 
@@ -23,17 +26,19 @@ pub(crate) const fn job_columns() -> List {
     JOB_COLUMNS
 }
 
-pub(crate) const fn state_columns(revision: Revision) -> List {
-    match revision {
-        Revision::V1_2Rev1 => STATE_COLUMNS_1_2,
-        Revision::V1_3Rev1 => STATE_COLUMNS_1_3,
+pub(crate) fn state_columns(revision: Revision) -> List {
+    if revision.is_1_3() {
+        STATE_COLUMNS_1_3
+    } else {
+        STATE_COLUMNS_1_2
     }
 }
 
-pub(crate) const fn workloads(revision: Revision) -> List {
-    match revision {
-        Revision::V1_2Rev1 => WORKLOADS_1_2,
-        Revision::V1_3Rev1 => WORKLOADS_1_3,
+pub(crate) fn workloads(revision: Revision) -> List {
+    if revision.capitals() {
+        WORKLOADS_1_3
+    } else {
+        WORKLOADS_1_2
     }
 }
 
@@ -45,17 +50,21 @@ pub(crate) const fn session_states() -> List {
     SESSION_STATES
 }
 
-pub(crate) const fn session_columns(revision: Revision) -> List {
-    match revision {
-        Revision::V1_2Rev1 => SESSION_COLUMNS_1_2,
-        Revision::V1_3Rev1 => SESSION_COLUMNS_1_3,
+pub(crate) fn session_columns(revision: Revision) -> List {
+    if revision.is_1_3() {
+        SESSION_COLUMNS_1_3
+    } else {
+        SESSION_COLUMNS_1_2
     }
 }
 
-pub(crate) const fn session_types(revision: Revision) -> List {
-    match revision {
-        Revision::V1_2Rev1 => SESSION_TYPES_1_2,
-        Revision::V1_3Rev1 => SESSION_TYPES_1_3,
+pub(crate) fn session_types(revision: Revision) -> List {
+    if revision.is_1_3() {
+        SESSION_TYPES_1_3
+    } else if revision.is_1_1() {
+        SESSION_TYPES_1_1
+    } else {
+        SESSION_TYPES_1_2
     }
 }
 
@@ -70,6 +79,22 @@ const JOB_TYPES_1_2: List = &[
     "EntraIDTenantBackup",
     "EntraIDAuditLogBackup",
     "FileBackupCopy",
+];
+
+const JOB_TYPES_1_3_REV0: List = &[
+    "Unknown",
+    "VSphereBackup",
+    "HyperVBackup",
+    "VSphereReplica",
+    "CloudDirectorBackup",
+    "EntraIDTenantBackup",
+    "EntraIDAuditLogBackup",
+    "FileBackupCopy",
+    "LegacyBackupCopy",
+    "BackupCopy",
+    "WindowsAgentBackup",
+    "LinuxAgentBackup",
+    "EntraIDTenantBackupCopy",
 ];
 
 const JOB_TYPES_1_3: List = &[
@@ -99,6 +124,10 @@ const JOB_TYPES_1_3: List = &[
 ];
 
 const JOB_STATUSES_1_2: List = &["running", "inactive", "disabled"];
+
+const JOB_STATUSES_1_3_REV0: List = &[
+    "running", "inactive", "disabled", "enabled", "stopping", "stopped", "starting",
+];
 
 const JOB_STATUSES_1_3: List = &[
     "Running", "Inactive", "Disabled", "Enabled", "Stopping", "Stopped", "Starting",
@@ -183,6 +212,16 @@ const SESSION_COLUMNS_1_3: List = &[
     "State",
     "Result",
     "InitiatedBy",
+];
+
+/// As far as this server has such sessions.
+const SESSION_TYPES_1_1: List = &[
+    "Infrastructure",
+    "Job",
+    "ConfigurationBackup",
+    "RestoreVm",
+    "FileLevelRestore",
+    "RepositoryMaintenance",
 ];
 
 const SESSION_TYPES_1_2: List = &[

@@ -25,6 +25,18 @@ impl fmt::Debug for Login {
     }
 }
 
+/// What the server is licensed for.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Licence {
+    /// A subscription with months to go.
+    #[default]
+    Valid,
+    /// One that has ended.
+    Expired,
+    /// None.
+    Community,
+}
+
 /// How the server is to be. Fill in what matters and take the rest from [`Options::default`].
 #[derive(Clone)]
 pub struct Options {
@@ -36,7 +48,7 @@ pub struct Options {
     pub password: String,
     /// An account that may read, and start or stop nothing. None by default.
     pub viewer: Option<Login>,
-    /// What is served; both revisions by default, as a 13.0.1 server does.
+    /// What is served; all revisions by default, as a 13.0.1 server does.
     pub revisions: Vec<Revision>,
     /// How many jobs there are; 50 by default.
     pub jobs: usize,
@@ -44,6 +56,8 @@ pub struct Options {
     pub sessions_per_job: usize,
     /// The same seed gives the same jobs.
     pub seed: u64,
+    /// What it is licensed for; a subscription by default.
+    pub licence: Licence,
     /// How long an access token serves; 15 minutes by default. The API counts whole seconds.
     pub token_life: Duration,
     /// How long a refresh token serves; 14 days by default.
@@ -72,6 +86,7 @@ impl Default for Options {
             jobs: 50,
             sessions_per_job: 3,
             seed: 1,
+            licence: Licence::Valid,
             token_life: Duration::from_mins(15),
             refresh_life: Duration::from_hours(14 * 24),
             run_time: Duration::from_secs(20),

@@ -3,7 +3,7 @@
 //! Names are case-sensitive, and an unknown one is silently ignored: that is how the API behaves, and
 //! why a misspelled filter answers with everything.
 
-use std::cmp::Ordering;
+use std::cmp::Reverse;
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -154,14 +154,11 @@ pub(crate) struct Order {
 
 impl Order {
     pub(crate) fn sort<T, K: Ord>(&self, items: &mut [T], key: impl Fn(&T, &str) -> K) {
-        items.sort_by(|left, right| {
-            let order = key(left, self.column).cmp(&key(right, self.column));
-            if self.ascending {
-                order
-            } else {
-                Ordering::reverse(order)
-            }
-        });
+        if self.ascending {
+            items.sort_by_cached_key(|item| key(item, self.column));
+        } else {
+            items.sort_by_cached_key(|item| Reverse(key(item, self.column)));
+        }
     }
 }
 

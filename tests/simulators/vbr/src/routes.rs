@@ -18,7 +18,7 @@ use crate::query::Query;
 use crate::render::Cx;
 use crate::revision::Revision;
 use crate::server::Shared;
-use crate::{jobs, sessions};
+use crate::{backups, infrastructure, jobs, security, sessions, tasks};
 
 /// Everything the server answers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,6 +41,50 @@ pub(crate) enum Target<'a> {
     Session(Id),
     SessionLogs(Id),
     StopSession(Id),
+    TasksOf(Id),
+    Tasks,
+    Task(Id),
+    TaskLogs(Id),
+    RepositoryStates,
+    Rescan,
+    ScaleOut,
+    Proxies,
+    ProxyStates,
+    Servers,
+    Backups,
+    Backup(Id),
+    BackupFiles(Id),
+    BackupObjects(Id),
+    Objects,
+    RestorePoints,
+    Licence,
+    Workloads,
+    Malware,
+    BestPractices,
+    LastAnalysis,
+    ConfigBackup,
+}
+
+impl Target<'_> {
+    /// The revisions that have it.
+    fn revisions(self) -> (Revision, Revision) {
+        let since = match self {
+            Self::Malware => Revision::V1_1Rev1,
+            Self::TasksOf(_)
+            | Self::Tasks
+            | Self::Task(_)
+            | Self::TaskLogs(_)
+            | Self::Rescan
+            | Self::BackupFiles(_)
+            | Self::Licence
+            | Self::Workloads
+            | Self::BestPractices
+            | Self::LastAnalysis => Revision::V1_2Rev0,
+            Self::Retry(_) | Self::ProxyStates => Revision::V1_3Rev0,
+            _ => Revision::V1_1Rev0,
+        };
+        (since, Revision::V1_3Rev1)
+    }
 }
 
 /// A path that exists, with the form under which it is counted and documented.
@@ -118,12 +162,97 @@ pub(crate) fn route(path: &str) -> Result<Option<Route<'_>>, Answer> {
             "/api/v1/sessions/{id}/stop",
             Post,
         ),
+        ["api", "v1", rest @ ..] => {
+            let Some((target, template, method)) = estate(rest, id)? else {
+                return Ok(None);
+            };
+            (target, template, method)
+        }
         _ => return Ok(None),
     };
     Ok(Some(Route {
         target,
         template,
         method,
+    }))
+}
+
+type Found = Option<(Target<'static>, &'static str, Verb)>;
+
+/// What is neither a job nor a session.
+fn estate(segments: &[&str], id: impl Fn(&str) -> Result<Id, Answer>) -> Result<Found, Answer> {
+    use Verb::{Get, Post};
+    Ok(Some(match segments {
+        ["sessions", session, "taskSessions"] => (
+            Target::TasksOf(id(session)?),
+            "/api/v1/sessions/{id}/taskSessions",
+            Get,
+        ),
+        ["taskSessions"] => (Target::Tasks, "/api/v1/taskSessions", Get),
+        ["taskSessions", task] => (Target::Task(id(task)?), "/api/v1/taskSessions/{id}", Get),
+        ["taskSessions", task, "logs"] => (
+            Target::TaskLogs(id(task)?),
+            "/api/v1/taskSessions/{id}/logs",
+            Get,
+        ),
+        ["backupInfrastructure", "repositories", "states"] => (
+            Target::RepositoryStates,
+            "/api/v1/backupInfrastructure/repositories/states",
+            Get,
+        ),
+        ["backupInfrastructure", "repositories", "rescan"] => (
+            Target::Rescan,
+            "/api/v1/backupInfrastructure/repositories/rescan",
+            Post,
+        ),
+        ["backupInfrastructure", "scaleOutRepositories"] => (
+            Target::ScaleOut,
+            "/api/v1/backupInfrastructure/scaleOutRepositories",
+            Get,
+        ),
+        ["backupInfrastructure", "proxies"] => {
+            (Target::Proxies, "/api/v1/backupInfrastructure/proxies", Get)
+        }
+        ["backupInfrastructure", "proxies", "states"] => (
+            Target::ProxyStates,
+            "/api/v1/backupInfrastructure/proxies/states",
+            Get,
+        ),
+        ["backupInfrastructure", "managedServers"] => (
+            Target::Servers,
+            "/api/v1/backupInfrastructure/managedServers",
+            Get,
+        ),
+        ["backups"] => (Target::Backups, "/api/v1/backups", Get),
+        ["backups", backup] => (Target::Backup(id(backup)?), "/api/v1/backups/{id}", Get),
+        ["backups", backup, "backupFiles"] => (
+            Target::BackupFiles(id(backup)?),
+            "/api/v1/backups/{id}/backupFiles",
+            Get,
+        ),
+        ["backups", backup, "objects"] => (
+            Target::BackupObjects(id(backup)?),
+            "/api/v1/backups/{id}/objects",
+            Get,
+        ),
+        ["backupObjects"] => (Target::Objects, "/api/v1/backupObjects", Get),
+        ["restorePoints"] => (Target::RestorePoints, "/api/v1/restorePoints", Get),
+        ["objectRestorePoints"] => (Target::RestorePoints, "/api/v1/objectRestorePoints", Get),
+        ["license"] => (Target::Licence, "/api/v1/license", Get),
+        ["license", "instances"] => (Target::Workloads, "/api/v1/license/instances", Get),
+        ["malwareDetection", "events"] => (Target::Malware, "/api/v1/malwareDetection/events", Get),
+        ["securityAnalyzer", "bestPractices"] => (
+            Target::BestPractices,
+            "/api/v1/securityAnalyzer/bestPractices",
+            Get,
+        ),
+        ["securityAnalyzer", "lastRun"] => (
+            Target::LastAnalysis,
+            "/api/v1/securityAnalyzer/lastRun",
+            Get,
+        ),
+        ["configBackup"] => (Target::ConfigBackup, "/api/v1/configBackup", Get),
+        _ => return Ok(None),
     }))
 }
 
@@ -156,7 +285,14 @@ pub(crate) fn answer(shared: &Shared, parts: &Parts, body: &Bytes) -> Result<Ans
     }
     let revision = revision(shared, parts)?;
     let route = route
-        .filter(|route| revision >= Revision::V1_3Rev1 || !matches!(route.target, Target::Retry(_)))
+        .filter(|route| {
+            let (since, until) = route.target.revisions();
+            // The oldest revision has another name for restore points.
+            let renamed = matches!(route.target, Target::RestorePoints)
+                && (route.template == "/api/v1/objectRestorePoints")
+                    != (revision == Revision::V1_1Rev0);
+            (since..=until).contains(&revision) && !renamed
+        })
         .ok_or_else(Answer::unknown_uri)?;
     if !route.method.is(&parts.method) {
         return Err(Answer::method_not_allowed());
@@ -228,7 +364,7 @@ fn authorized(
         return Ok(Answer::ok(json!({})));
     }
     if matches!(target, Target::ServerInfo) {
-        return Ok(server_info(request.cx));
+        return Ok(server_info(shared, request.cx));
     }
     let mut world = shared.world.lock().unwrap_or_else(PoisonError::into_inner);
     world.settle(request.cx.now);
@@ -246,6 +382,28 @@ fn authorized(
         Target::Session(id) => sessions::get(world, request, id),
         Target::SessionLogs(id) => sessions::logs(world, request, id),
         Target::StopSession(id) => sessions::stop(world, request, id),
+        Target::TasksOf(id) => tasks::list(world, request, Some(id)),
+        Target::Tasks => tasks::list(world, request, None),
+        Target::Task(id) => tasks::get(world, request, id),
+        Target::TaskLogs(id) => tasks::logs(world, request, id),
+        Target::RepositoryStates => infrastructure::repository_states(world, request),
+        Target::Rescan => infrastructure::rescan(world, request),
+        Target::ScaleOut => infrastructure::scale_out(world, request),
+        Target::Proxies => infrastructure::proxies(world, request),
+        Target::ProxyStates => infrastructure::proxy_states(world, request),
+        Target::Servers => infrastructure::servers(world, request),
+        Target::Backups => backups::list(world, request),
+        Target::Backup(id) => backups::get(world, request, id),
+        Target::BackupFiles(id) => backups::files(world, request, id),
+        Target::BackupObjects(id) => backups::objects(world, request, Some(id)),
+        Target::Objects => backups::objects(world, request, None),
+        Target::RestorePoints => backups::restore_points(world, request),
+        Target::Licence => security::licence(world, request, shared.licence),
+        Target::Workloads => security::workloads(world, request),
+        Target::Malware => security::malware(world, request),
+        Target::BestPractices => Ok(security::best_practices(world)),
+        Target::LastAnalysis => security::last_analysis(world, request),
+        Target::ConfigBackup => Ok(security::config_backup(world, request)),
         // Answered before there was a world to look at.
         Target::Document(_)
         | Target::Token
@@ -299,7 +457,9 @@ fn document(shared: &Shared, version: &str) -> Result<Answer, Answer> {
     })))
 }
 
-fn server_info(cx: Cx) -> Answer {
+/// The build is that of the server, whatever revision it is asked in.
+fn server_info(shared: &Shared, cx: Cx) -> Answer {
+    let newest = shared.revisions.iter().max().copied();
     let mut info = json!({
         "vbrId": "6d1f3c1a-5b7e-4c1d-9a53-2f6f0f4f9b11",
         "name": "vbr01.example",
@@ -310,17 +470,14 @@ fn server_info(cx: Cx) -> Answer {
         "databaseSchemaVersion": "9688",
         "databaseContentVersion": "9688",
     });
-    match cx.revision {
-        Revision::V1_2Rev1 => info["buildVersion"] = "12.3.1.1139".into(),
-        Revision::V1_3Rev1 => {
-            info["buildVersion"] = "13.0.1.180".into();
-            info["platform"] = "Windows".into();
-            // Misspelled by the vendor.
-            info["veeamRegistration"] = json!({
-                "isRegistered": true,
-                "thumprint": "BC7F6108B16884C70E6F6C2CC714463777FE65C0",
-            });
-        }
+    info["buildVersion"] = newest.unwrap_or(cx.revision).build().into();
+    if cx.revision.is_1_3() {
+        info["platform"] = "Windows".into();
+        // Misspelled by the vendor.
+        info["veeamRegistration"] = json!({
+            "isRegistered": true,
+            "thumprint": "BC7F6108B16884C70E6F6C2CC714463777FE65C0",
+        });
     }
     Answer::ok(info)
 }

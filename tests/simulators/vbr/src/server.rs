@@ -23,6 +23,7 @@ use crate::answer::{Answer, Body};
 use crate::auth::Tokens;
 use crate::faults::{Damage, Faults, Instead, Met};
 use crate::model::World;
+use crate::options::Licence;
 use crate::render::Quirks;
 use crate::revision::Revision;
 use crate::routes;
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) revisions: Vec<Revision>,
     pub(crate) latency: Duration,
     pub(crate) quirks: Quirks,
+    pub(crate) licence: Licence,
     #[cfg(feature = "openapi")]
     pub(crate) checkers: Vec<crate::openapi::Checker>,
     pub(crate) world: Mutex<World>,

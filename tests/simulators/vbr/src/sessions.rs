@@ -13,7 +13,7 @@ use crate::routes::Request;
 
 struct Row<'a> {
     session: &'a Session,
-    job: &'a Job,
+    job: Option<&'a Job>,
     view: View,
 }
 
@@ -39,16 +39,13 @@ pub(crate) fn list(world: &World, request: &Request<'_>) -> Result<Answer, Answe
         .sessions()
         .iter()
         .filter(|session| job.is_none_or(|job| job == session.job))
-        .filter_map(|session| {
-            let job = world.job(session.job)?;
-            Some(Row {
-                session,
-                job,
-                view: session.view(cx.now),
-            })
+        .map(|session| Row {
+            session,
+            job: world.job(session.job),
+            view: session.view(cx.now),
         })
         .filter(|row| {
-            let kind = render::session_type(cx.revision, row.job.kind);
+            let kind = kind(cx.revision, row);
             let ended_at = row.view.ended;
             name.as_ref()
                 .is_none_or(|name| name.matches(&row.session.name))
@@ -72,20 +69,21 @@ pub(crate) fn list(world: &World, request: &Request<'_>) -> Result<Answer, Answe
 }
 
 /// A list from 1.3 on, one value before.
-fn several(
+pub(crate) fn several(
     request: &Request<'_>,
     name: &str,
     allowed: &[&'static str],
 ) -> Result<Vec<&'static str>, Answer> {
-    match request.cx.revision {
-        Revision::V1_2Rev1 => Ok(request.query.choice(name, allowed)?.into_iter().collect()),
-        Revision::V1_3Rev1 => request.query.choices(name, allowed),
+    if request.cx.revision.is_1_3() {
+        request.query.choices(name, allowed)
+    } else {
+        Ok(request.query.choice(name, allowed)?.into_iter().collect())
     }
 }
 
 fn key(request: &Request<'_>, row: &Row<'_>, column: &str) -> Key {
     let at = |at: time::OffsetDateTime| Key::Number(at.unix_timestamp_nanos());
-    let kind = render::session_type(request.cx.revision, row.job.kind);
+    let kind = kind(request.cx.revision, row);
     match column {
         "Name" => Key::Text(row.session.name.to_lowercase()),
         "SessionType" => Key::Text(kind.to_owned()),
@@ -97,11 +95,24 @@ fn key(request: &Request<'_>, row: &Row<'_>, column: &str) -> Key {
     }
 }
 
-fn find(world: &World, id: Id) -> Result<(&Session, &Job), Answer> {
-    world
-        .session(id)
-        .and_then(|session| Some((session, world.job(session.job)?)))
-        .ok_or_else(|| Answer::not_found(id))
+fn kind(revision: Revision, row: &Row<'_>) -> &'static str {
+    render::session_type(revision, row.session.work, row.job.map(|job| job.kind))
+}
+
+fn find(world: &World, id: Id) -> Result<(&Session, Option<&Job>), Answer> {
+    let session = world.session(id).ok_or_else(|| Answer::not_found(id))?;
+    Ok((session, world.job(session.job)))
+}
+
+/// The filter of a log, which came with 1.3.
+pub(crate) fn log_filter(request: &Request<'_>) -> Result<Option<&'static str>, Answer> {
+    if request.cx.revision.is_1_3() {
+        request
+            .query
+            .choice("statusFilter", lists::record_statuses())
+    } else {
+        Ok(None)
+    }
 }
 
 pub(crate) fn get(world: &World, request: &Request<'_>, id: Id) -> Result<Answer, Answer> {
@@ -111,13 +122,8 @@ pub(crate) fn get(world: &World, request: &Request<'_>, id: Id) -> Result<Answer
 
 pub(crate) fn logs(world: &World, request: &Request<'_>, id: Id) -> Result<Answer, Answer> {
     let (session, job) = find(world, id)?;
-    let status = match request.cx.revision {
-        Revision::V1_2Rev1 => None,
-        Revision::V1_3Rev1 => request
-            .query
-            .choice("statusFilter", lists::record_statuses())?,
-    };
-    let mut records = session.records(&job.protected, request.cx.now);
+    let status = log_filter(request)?;
+    let mut records = session.records(job.map_or(&[], |job| &job.protected), request.cx.now);
     records.retain(|one| status.is_none_or(|status| status == render::record_status(one.status)));
     Ok(Answer::ok(render::log(request.cx, &records)))
 }

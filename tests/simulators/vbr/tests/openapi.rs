@@ -49,6 +49,7 @@ async fn every_answer_fits_the_document() {
         let Some(checker) = checker(revision) else {
             continue;
         };
+        let newest = revision >= Revision::V1_3Rev0;
         let simulator = start(checker, Quirks::default()).await;
         let seen = visit_everything(&simulator, revision).await;
         let stats = simulator.stats();
@@ -58,14 +59,7 @@ async fn every_answer_fits_the_document() {
             listed(&stats.violations)
         );
         // The visit saw every operation the server has, so no answer went unchecked.
-        assert_eq!(
-            seen,
-            if revision == Revision::V1_2Rev1 {
-                15
-            } else {
-                16
-            }
-        );
+        assert_eq!(seen, if newest { 38 } else { 36 });
     }
 }
 
@@ -93,6 +87,8 @@ async fn visit_everything(simulator: &Simulator, revision: Revision) -> usize {
         expect(&client.get(&path).await, status);
     }
     visit_lists(&client).await;
+    visit_tasks(&client).await;
+    visit_estate(&client, revision).await;
     visit_actions(&client, simulator).await;
     // Errors.
     for (path, status) in [
@@ -117,9 +113,10 @@ async fn visit_everything(simulator: &Simulator, revision: Revision) -> usize {
 }
 
 async fn visit_lists(client: &Client) {
-    let (kind, status) = match client.revision {
-        Revision::V1_2Rev1 => ("Backup", "running"),
-        Revision::V1_3Rev1 => ("VSphereBackup", "Running"),
+    let (kind, status) = if client.revision >= Revision::V1_3Rev1 {
+        ("VSphereBackup", "Running")
+    } else {
+        ("Backup", "running")
     };
     let lists = [
         "/api/v1/jobs?orderColumn=Name&orderAsc=false&nameFilter=*SQL*".to_owned(),
@@ -140,6 +137,80 @@ async fn visit_lists(client: &Client) {
         expect(&client.get(&path).await, 200);
         expect(&client.get(&format!("{path}/logs")).await, 200);
     }
+}
+
+async fn visit_tasks(client: &Client) {
+    let failed = "/api/v1/taskSessions?resultFilter=Failed&orderColumn=Name&orderAsc=true&limit=5";
+    let tasks = client.get(failed).await;
+    expect(&tasks, 200);
+    for task in tasks.body["data"].as_array().unwrap() {
+        let (id, session) = (
+            task["id"].as_str().unwrap(),
+            task["sessionId"].as_str().unwrap(),
+        );
+        for path in [
+            format!("/api/v1/taskSessions/{id}"),
+            format!("/api/v1/taskSessions/{id}/logs"),
+            format!("/api/v1/sessions/{session}/taskSessions"),
+            format!("/api/v1/taskSessions?sessionIdFilter={session}"),
+        ] {
+            let reply = client.get(&path).await;
+            expect(&reply, 200);
+            assert_ne!(reply.body["data"], json!([]), "{path}");
+        }
+    }
+}
+
+async fn visit_estate(client: &Client, revision: Revision) {
+    let backups = client.get("/api/v1/backups?orderColumn=Name&limit=3").await;
+    expect(&backups, 200);
+    let backup = backups.body["data"][0]["id"].as_str().unwrap();
+    let mut paths = vec![
+        format!("/api/v1/backups/{backup}"),
+        format!("/api/v1/backups/{backup}/backupFiles?orderColumn=CreationTime&orderAsc=false"),
+        format!("/api/v1/backups/{backup}/objects"),
+        "/api/v1/backupObjects?orderColumn=Name&nameFilter=*srv*".to_owned(),
+        "/api/v1/restorePoints?orderColumn=CreationTime&orderAsc=false&nameFilter=*srv*".to_owned(),
+        "/api/v1/backupInfrastructure/repositories/states?orderColumn=Name".to_owned(),
+        "/api/v1/backupInfrastructure/repositories/states?isOnlineFilter=false".to_owned(),
+        "/api/v1/backupInfrastructure/repositories/states?typeFilter=LinuxHardened".to_owned(),
+        "/api/v1/backupInfrastructure/scaleOutRepositories".to_owned(),
+        "/api/v1/backupInfrastructure/proxies?orderColumn=Name".to_owned(),
+        "/api/v1/backupInfrastructure/managedServers?orderColumn=Name&typeFilter=WindowsHost"
+            .to_owned(),
+        "/api/v1/backupInfrastructure/managedServers".to_owned(),
+        "/api/v1/license".to_owned(),
+        "/api/v1/license/instances?limit=4".to_owned(),
+        "/api/v1/malwareDetection/events?orderColumn=DetectionTimeUtc&severityFilter=Infected"
+            .to_owned(),
+        "/api/v1/securityAnalyzer/bestPractices".to_owned(),
+        "/api/v1/securityAnalyzer/lastRun".to_owned(),
+        "/api/v1/configBackup".to_owned(),
+    ];
+    if revision >= Revision::V1_3Rev0 {
+        paths.push("/api/v1/backupInfrastructure/proxies/states".to_owned());
+    }
+    for path in paths {
+        let reply = client.get(&path).await;
+        expect(&reply, 200);
+        assert_ne!(reply.body["data"], json!([]), "{path}");
+    }
+    let states = client
+        .get("/api/v1/backupInfrastructure/repositories/states")
+        .await;
+    let rescan = "/api/v1/backupInfrastructure/repositories/rescan";
+    let one = json!({ "repositoryIds": [states.body["data"][0]["id"]] });
+    let rescanned = client.post(rescan, one).await;
+    expect(&rescanned, 201);
+    let session = rescanned.body["id"].as_str().unwrap();
+    expect(
+        &client.get(&format!("/api/v1/sessions/{session}")).await,
+        200,
+    );
+    expect(
+        &client.post(rescan, json!({ "repositoryIds": [ID] })).await,
+        404,
+    );
 }
 
 async fn visit_actions(client: &Client, simulator: &Simulator) {
@@ -166,11 +237,8 @@ async fn visit_actions(client: &Client, simulator: &Simulator) {
             .await,
         201,
     );
-    let disabled = if client.revision == Revision::V1_2Rev1 {
-        200
-    } else {
-        204
-    };
+    let newest = client.revision >= Revision::V1_3Rev0;
+    let disabled = if newest { 204 } else { 200 };
     expect(
         &client.post(&path(3, "disable"), Value::Null).await,
         disabled,
@@ -179,7 +247,7 @@ async fn visit_actions(client: &Client, simulator: &Simulator) {
         &client.post(&path(3, "enable"), Value::Null).await,
         disabled,
     );
-    if client.revision == Revision::V1_3Rev1 {
+    if newest {
         expect(
             &client
                 .post(&path(14, "retry"), json!({ "startChainedJobs": false }))
@@ -202,17 +270,22 @@ async fn quirks_are_what_the_document_does_not_allow() {
     for quirks in [
         Quirks {
             nulls: true,
-            nested_includes: false,
+            ..Quirks::default()
         },
         Quirks {
-            nulls: false,
             nested_includes: true,
+            ..Quirks::default()
+        },
+        Quirks {
+            local_times: true,
+            ..Quirks::default()
         },
     ] {
         let simulator = start(checker.clone(), quirks).await;
         let client = Client::logged_in(&simulator, Revision::V1_3Rev1).await;
         client.get("/api/v1/jobs").await;
         client.get("/api/v1/sessions").await;
+        client.get("/api/v1/taskSessions?limit=2").await;
         let violations = simulator.stats().violations;
         assert!(
             violations.iter().any(|one| one.side == Side::Answer),

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::{Job, Kind, Outcome, Protected, Repository, Schedule, Session, Workload, World};
+use super::{
+    Estate, Job, Kind, Outcome, Protected, Repository, Schedule, Session, Work, Workload, World,
+};
 use crate::id::Id;
 use crate::random::Random;
 
@@ -106,9 +108,60 @@ pub(crate) fn generate(size: Size, seed: u64, now: OffsetDateTime) -> World {
         );
         jobs.push(job);
     }
+    if size.jobs > 0 && size.sessions_per_job > 0 {
+        others(&jobs, now, &mut random, &mut sessions);
+    }
+    let estate = Estate::generate(&repositories, size.jobs, &mut random);
     // Lists come in the order of creation, as they would from a server that has run for a while.
     sessions.sort_by_key(|session| session.created);
-    World::new(jobs, sessions, (size.run_time, size.stop_time), random)
+    World::new(
+        (jobs, estate),
+        sessions,
+        (size.run_time, size.stop_time),
+        random,
+    )
+}
+
+/// What is done beside running jobs.
+fn others(jobs: &[Job], now: OffsetDateTime, random: &mut Random, sessions: &mut Vec<Session>) {
+    let machine = jobs
+        .first()
+        .and_then(|job| job.protected.first())
+        .map_or("srv", |one| one.name.as_str());
+    let works = [
+        (
+            Work::RestoreVm,
+            30,
+            Outcome::Success,
+            format!("Restore of {machine}"),
+        ),
+        (
+            Work::RestoreFiles,
+            100,
+            Outcome::Failed,
+            format!("Files of {machine}"),
+        ),
+        (
+            Work::Analyzer,
+            300,
+            Outcome::Success,
+            "Security & Compliance Analyzer".to_owned(),
+        ),
+    ];
+    for (work, hours, outcome, name) in works {
+        sessions.push(Session {
+            id: random.id(),
+            work,
+            job: Id::NIL,
+            name,
+            created: now - time::Duration::hours(hours),
+            run: Duration::from_mins(4),
+            outcome,
+            stop: None,
+            usn: 0,
+            initiated_by: "VBR01\\admin".to_owned(),
+        });
+    }
 }
 
 fn job(
@@ -215,6 +268,7 @@ fn history(
         let running = place == RUNNING && day == 0;
         sessions.push(Session {
             id: random.id(),
+            work: Work::Job,
             job: job.id,
             name: job.name.clone(),
             created: now
@@ -260,6 +314,7 @@ mod tests {
             assert_eq!((left.id, &left.name), (right.id, &right.name));
         }
         assert_eq!(one.sessions().len(), other.sessions().len());
+        assert_eq!(one.estate().stores[0].id, other.estate().stores[0].id);
     }
 
     #[test]

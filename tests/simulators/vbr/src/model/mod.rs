@@ -1,8 +1,9 @@
-//! What the simulated server knows: jobs, repositories and sessions, independent of any revision.
+//! What the simulated server knows: jobs, repositories, machines and sessions, independent of any revision.
 //!
 //! A session is not moved along by a task: what it looks like follows from the time that has passed
 //! since it was created, so there is nothing to run, to stop or to wait for.
 
+mod estate;
 mod generate;
 mod session;
 mod world;
@@ -11,8 +12,9 @@ use time::OffsetDateTime;
 
 use crate::id::Id;
 
+pub(crate) use estate::{Estate, Host, Proxy, Store};
 pub(crate) use generate::{Size, generate};
-pub(crate) use session::{Outcome, Record, RecordStatus, Session, State, View};
+pub(crate) use session::{Outcome, Record, RecordStatus, Session, State, View, Work};
 pub(crate) use world::{Refusal, Start, World};
 
 /// What a job protects and how; names for it differ by revision.

@@ -31,9 +31,22 @@ pub(crate) struct Stop {
     pub(crate) takes: Duration,
 }
 
+/// What a session does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Work {
+    /// It runs its job.
+    Job,
+    /// These belong to no job.
+    RestoreVm,
+    RestoreFiles,
+    Rescan,
+    Analyzer,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) id: Id,
+    pub(crate) work: Work,
     pub(crate) job: Id,
     pub(crate) name: String,
     pub(crate) created: OffsetDateTime,
@@ -220,6 +233,7 @@ mod tests {
     fn session(stop: Option<Stop>) -> Session {
         Session {
             id: Id::from_bits(1),
+            work: Work::Job,
             job: Id::from_bits(2),
             name: "nightly".to_owned(),
             created: OffsetDateTime::UNIX_EPOCH,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::session::Stop;
-use super::{Job, Outcome, Schedule, Session, View};
+use super::{Estate, Job, Outcome, Schedule, Session, View, Work};
 use crate::id::Id;
 
 /// Why a job was not started, stopped or retried.
@@ -33,7 +33,9 @@ pub(crate) struct World {
     job_places: HashMap<Id, usize>,
     sessions: Vec<Session>,
     session_places: HashMap<Id, usize>,
-    latest: HashMap<Id, usize>,
+    /// The runs of each job, oldest first.
+    of_job: HashMap<Id, Vec<usize>>,
+    estate: Estate,
     /// Sessions after which the jobs of their chain start.
     chains: Vec<Id>,
     run_time: Duration,
@@ -43,7 +45,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(
-        jobs: Vec<Job>,
+        (jobs, estate): (Vec<Job>, Estate),
         sessions: Vec<Session>,
         (run_time, stop_time): (Duration, Duration),
         random: crate::random::Random,
@@ -58,7 +60,8 @@ impl World {
             job_places,
             sessions: Vec::with_capacity(sessions.len()),
             session_places: HashMap::new(),
-            latest: HashMap::new(),
+            of_job: HashMap::new(),
+            estate,
             chains: Vec::new(),
             run_time,
             stop_time,
@@ -88,8 +91,51 @@ impl World {
 
     /// The newest session of a job and what it looks like now.
     pub(crate) fn latest(&self, job: Id, now: OffsetDateTime) -> Option<(&Session, View)> {
-        let session = &self.sessions[*self.latest.get(&job)?];
+        let session = &self.sessions[*self.of_job.get(&job)?.last()?];
         Some((session, session.view(now)))
+    }
+
+    /// The runs of a job, oldest first.
+    pub(crate) fn runs(&self, job: Id) -> impl Iterator<Item = &Session> {
+        let runs = self.of_job.get(&job).map(Vec::as_slice);
+        runs.unwrap_or_default()
+            .iter()
+            .map(|&at| &self.sessions[at])
+    }
+
+    pub(crate) fn estate(&self) -> &Estate {
+        &self.estate
+    }
+
+    /// Does something that belongs to no job.
+    pub(crate) fn work(
+        &mut self,
+        work: Work,
+        name: &str,
+        by: &str,
+        now: OffsetDateTime,
+    ) -> &Session {
+        let session = Session {
+            id: self.random.id(),
+            work,
+            job: Id::NIL,
+            name: name.to_owned(),
+            created: now,
+            run: self.run_time,
+            outcome: Outcome::Success,
+            stop: None,
+            usn: 0,
+            initiated_by: by.to_owned(),
+        };
+        let at = self.add(session);
+        &self.sessions[at]
+    }
+
+    /// Deletes a job; its sessions stay.
+    pub(crate) fn remove(&mut self, id: Id) {
+        self.jobs.retain(|job| job.id != id);
+        let jobs = self.jobs.iter().enumerate();
+        self.job_places = jobs.map(|(at, job)| (job.id, at)).collect();
     }
 
     pub(crate) fn start(
@@ -134,7 +180,7 @@ impl World {
         now: OffsetDateTime,
     ) -> Result<&Session, Refusal> {
         let name = self.job(id).ok_or(Refusal::NoSuchJob)?.name.clone();
-        let Some(&at) = self.latest.get(&id) else {
+        let Some(&at) = self.of_job.get(&id).and_then(|runs| runs.last()) else {
             return Err(Refusal::NotRunning { job: name });
         };
         if !self.sessions[at].view(now).running() {
@@ -211,6 +257,7 @@ impl World {
             .unwrap_or_default();
         let session = Session {
             id,
+            work: Work::Job,
             job,
             name,
             created: now,
@@ -244,7 +291,9 @@ impl World {
         let at = self.sessions.len();
         session.usn = u64::try_from(at).unwrap_or(u64::MAX) + 1;
         self.session_places.insert(session.id, at);
-        self.latest.insert(session.job, at);
+        if session.work == Work::Job {
+            self.of_job.entry(session.job).or_default().push(at);
+        }
         self.sessions.push(session);
         at
     }

@@ -130,7 +130,18 @@ fn convert(schema: &Value, components: &Value, within: Option<&str>, closing: Cl
                             convert(schema, components, None, Closing::Closed),
                         )
                     });
-                converted.insert(keyword.clone(), Value::Object(properties.collect()));
+                // What is required is known, even where the document forgets to describe it.
+                let required = schema.get("required").and_then(Value::as_array);
+                let forgotten = required
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_str)
+                    .filter(|name| value.get(name).is_none())
+                    .map(|name| (name.to_owned(), json!({})));
+                let own = !schema.contains_key("allOf");
+                let properties: Map<String, Value> =
+                    properties.chain(forgotten.filter(|_| own)).collect();
+                converted.insert(keyword.clone(), Value::Object(properties));
             }
             "items" => {
                 let items = convert(value, components, None, Closing::Closed);

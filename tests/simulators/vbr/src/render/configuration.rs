@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 use super::{Cx, job_type};
 use crate::id::Id;
 use crate::model::{Job, Kind, Protected, Schedule};
-use crate::revision::Revision;
 
 /// `None` where the revision has no shape for this kind, whether it lists such jobs or not.
 pub(crate) fn configuration(cx: Cx, job: &Job) -> Option<Value> {
@@ -180,7 +179,7 @@ fn guest_processing() -> Value {
 }
 
 fn machines(cx: Cx, job: &Job) -> Value {
-    let nested = cx.quirks.nested_includes && cx.revision == Revision::V1_3Rev1;
+    let nested = cx.quirks.nested_includes && cx.revision.is_1_3();
     let machines = job.protected.iter().map(|one| {
         let size = format!("{} GB", one.size_gb);
         let mut object = inventory_object(cx, job.kind, "VirtualMachine", one);
@@ -197,10 +196,10 @@ fn machines(cx: Cx, job: &Job) -> Value {
 }
 
 fn inventory_object(cx: Cx, kind: Kind, object_type: &str, object: &Protected) -> Value {
-    let platform = match (kind, cx.revision) {
+    let platform = match (kind, cx.revision.is_1_3()) {
         (Kind::HyperV, _) => "HyperV",
-        (_, Revision::V1_2Rev1) => "VMware",
-        (_, Revision::V1_3Rev1) => "VSphere",
+        (_, false) => "VMware",
+        (_, true) => "VSphere",
     };
     json!({
         "platform": platform,

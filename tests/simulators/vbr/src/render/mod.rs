@@ -7,11 +7,11 @@ mod state;
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
-use crate::model::{Kind, Outcome, State, Workload};
+use crate::model::{Kind, Outcome, State, Work, Workload};
 use crate::revision::Revision;
 
 pub(crate) use configuration::configuration;
-pub(crate) use session::{log, record_status, session};
+pub(crate) use session::{log, platform, record_status, session};
 pub(crate) use state::{job_state, status};
 
 /// Where real servers do not keep to their own document. All off by default: then every answer fits it.
@@ -19,6 +19,8 @@ pub(crate) use state::{job_state, status};
 pub struct Quirks {
     /// Optional properties without a value are `null` instead of absent.
     pub nulls: bool,
+    /// Times of files and of what a session does with one machine are local, without an offset.
+    pub local_times: bool,
     /// At 1.3, the machines of a job are `{inventoryObject: {…}, size}`, as in the vendor's examples.
     pub nested_includes: bool,
 }
@@ -33,7 +35,7 @@ pub(crate) struct Cx {
 
 impl Cx {
     /// Optional properties into `object`: left out, or null, where there is no value.
-    fn extend<const N: usize>(
+    pub(crate) fn extend<const N: usize>(
         self,
         object: &mut Map<String, Value>,
         optional: [(&str, Option<Value>); N],
@@ -54,38 +56,50 @@ impl Cx {
 
 /// A name that is the same in every revision but for its case: the old ones write it small.
 fn spelled(revision: Revision, name: &'static str) -> String {
-    match revision {
-        Revision::V1_2Rev1 => name[..1].to_lowercase() + &name[1..],
-        Revision::V1_3Rev1 => name.to_owned(),
+    if revision.capitals() {
+        name.to_owned()
+    } else {
+        name[..1].to_lowercase() + &name[1..]
     }
 }
 
 /// The type of a job, or `None` where the revision does not expose such jobs.
 pub(crate) fn job_type(revision: Revision, kind: Kind) -> Option<&'static str> {
-    Some(match (revision, kind) {
+    let name = match (revision.is_1_3(), kind) {
         (_, Kind::Replica) => "VSphereReplica",
         (_, Kind::FileCopy) => "FileBackupCopy",
-        (Revision::V1_2Rev1, Kind::VSphere) => "Backup",
-        (
-            Revision::V1_2Rev1,
-            Kind::HyperV | Kind::BackupCopy | Kind::WindowsAgent | Kind::CloudAws,
-        ) => {
+        (false, Kind::VSphere) => "Backup",
+        (false, Kind::HyperV | Kind::BackupCopy | Kind::WindowsAgent | Kind::CloudAws) => {
             return None;
         }
-        (Revision::V1_3Rev1, Kind::VSphere) => "VSphereBackup",
-        (Revision::V1_3Rev1, Kind::HyperV) => "HyperVBackup",
-        (Revision::V1_3Rev1, Kind::BackupCopy) => "BackupCopy",
-        (Revision::V1_3Rev1, Kind::WindowsAgent) => "WindowsAgentBackup",
-        (Revision::V1_3Rev1, Kind::CloudAws) => "CloudBackupAWS",
-    })
+        (true, Kind::VSphere) => "VSphereBackup",
+        (true, Kind::HyperV) => "HyperVBackup",
+        (true, Kind::BackupCopy) => "BackupCopy",
+        (true, Kind::WindowsAgent) => "WindowsAgentBackup",
+        (true, Kind::CloudAws) => "CloudBackupAWS",
+    };
+    crate::lists::job_types(revision)
+        .contains(&name)
+        .then_some(name)
 }
 
-pub(crate) fn session_type(revision: Revision, kind: Kind) -> &'static str {
-    match (revision, kind) {
+pub(crate) fn session_type(revision: Revision, work: Work, kind: Option<Kind>) -> &'static str {
+    let kind = match (work, kind) {
+        (Work::Job, Some(kind)) => kind,
+        // The job is gone.
+        (Work::Job, None) => Kind::VSphere,
+        (Work::RestoreVm, _) => return "RestoreVm",
+        (Work::RestoreFiles, _) => return "FileLevelRestore",
+        (Work::Rescan, _) => return "RepositoryMaintenance",
+        (Work::Analyzer, _) if revision.is_1_1() => return "Infrastructure",
+        (Work::Analyzer, _) => return "SecurityComplianceAnalyzer",
+    };
+    match (revision.is_1_3(), kind) {
+        _ if revision.is_1_1() => "Job",
         (_, Kind::Replica) => "ReplicaJob",
-        (Revision::V1_3Rev1, Kind::BackupCopy) => "BackupCopyJob",
-        (Revision::V1_3Rev1, Kind::WindowsAgent) => "AgentBackup",
-        (Revision::V1_3Rev1, Kind::FileCopy) => "UnstructuredDataBackupCopy",
+        (true, Kind::BackupCopy) => "BackupCopyJob",
+        (true, Kind::WindowsAgent) => "AgentBackup",
+        (true, Kind::FileCopy) => "UnstructuredDataBackupCopy",
         (
             _,
             Kind::VSphere

@@ -7,13 +7,20 @@ use crate::clock;
 use crate::model::{Job, Kind, Record, RecordStatus, Session};
 use crate::revision::Revision;
 
-pub(crate) fn session(cx: Cx, session: &Session, job: &Job) -> Value {
+/// `job` is absent for what no job does, and where the job is gone.
+pub(crate) fn session(cx: Cx, session: &Session, job: Option<&Job>) -> Value {
+    let kind = job.map(|job| job.kind);
+    // The oldest revision has another name for it.
+    let job_id = match cx.revision {
+        Revision::V1_1Rev0 => "activityId",
+        _ => "jobId",
+    };
     let view = session.view(cx.now);
     let Value::Object(mut rendered) = json!({
         "id": session.id.to_string(),
         "name": session.name,
-        "jobId": session.job.to_string(),
-        "sessionType": session_type(cx.revision, job.kind),
+        (job_id): session.job.to_string(),
+        "sessionType": session_type(cx.revision, session.work, kind),
         "creationTime": clock::text(session.created),
         "state": session_state(view.state),
         "progressPercent": view.progress,
@@ -23,7 +30,7 @@ pub(crate) fn session(cx: Cx, session: &Session, job: &Job) -> Value {
             "isCanceled": view.cancelled,
         },
         "usn": session.usn,
-        "platformName": platform(cx.revision, job.kind),
+        "platformName": platform(cx.revision, kind.unwrap_or(Kind::VSphere)),
     }) else {
         return Value::Null;
     };
@@ -36,7 +43,7 @@ pub(crate) fn session(cx: Cx, session: &Session, job: &Job) -> Value {
             ("parentSessionId", None),
         ],
     );
-    if cx.revision == Revision::V1_3Rev1 {
+    if cx.revision.is_1_3() {
         cx.extend(
             &mut rendered,
             [
@@ -48,14 +55,14 @@ pub(crate) fn session(cx: Cx, session: &Session, job: &Job) -> Value {
     Value::Object(rendered)
 }
 
-fn platform(revision: Revision, kind: Kind) -> &'static str {
-    match (revision, kind) {
+pub(crate) fn platform(revision: Revision, kind: Kind) -> &'static str {
+    match (revision.is_1_3(), kind) {
         (_, Kind::VSphere | Kind::Replica | Kind::BackupCopy) => "VMware",
         (_, Kind::HyperV) => "HyperV",
         (_, Kind::WindowsAgent) => "WindowsPhysical",
         (_, Kind::FileCopy) => "UnstructuredData",
-        (Revision::V1_2Rev1, Kind::CloudAws) => "CustomPlatform",
-        (Revision::V1_3Rev1, Kind::CloudAws) => "AWSEC2",
+        (false, Kind::CloudAws) => "CustomPlatform",
+        (true, Kind::CloudAws) => "AWSEC2",
     }
 }
 
@@ -76,7 +83,7 @@ fn record(cx: Cx, record: &Record) -> Value {
     }) else {
         return Value::Null;
     };
-    if cx.revision == Revision::V1_3Rev1 {
+    if cx.revision.is_1_3() {
         cx.extend(&mut rendered, [("additionalInfo", None)]);
     }
     Value::Object(rendered)

@@ -51,7 +51,7 @@ pub(crate) fn job_state(cx: Cx, kind: &str, job: &Job, latest: Option<(&Session,
             ),
         ],
     );
-    if cx.revision == Revision::V1_3Rev1 {
+    if cx.revision.is_1_3() {
         only_from_1_3(cx, &mut state, job, latest);
     }
     Value::Object(state)
@@ -113,14 +113,14 @@ fn progress_of(cx: Cx, job: &Job, session: &Session, view: &View) -> Value {
 /// The status as 1.3 writes it; before, there are only three of them, and they are written small.
 pub(crate) fn status(revision: Revision, job: &Job, view: Option<&View>) -> &'static str {
     let state = view.map_or(State::Stopped, |view| view.state);
-    match (revision, state) {
-        (Revision::V1_3Rev1, State::Starting) => "Starting",
-        (Revision::V1_3Rev1, State::Stopping) => "Stopping",
+    match (revision.is_1_3(), state) {
+        (true, State::Starting) => "Starting",
+        (true, State::Stopping) => "Stopping",
         (_, State::Starting | State::Working | State::Postprocessing | State::Stopping) => {
             "Running"
         }
         (_, State::Stopped) if job.disabled => "Disabled",
-        (Revision::V1_3Rev1, State::Stopped) if view.is_some() => "Stopped",
+        (true, State::Stopped) if view.is_some() => "Stopped",
         (_, State::Stopped) => "Inactive",
     }
 }

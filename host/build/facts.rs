@@ -1,11 +1,6 @@
 //! What goes into the host besides its own code: what `toolward --version` tells of a build, and the SDK, the interface and
 //! the templates for `toolward plugin new`, so that a project that it makes builds without this repository.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "cargo speaks to build scripts through the environment"
-)]
-
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
@@ -23,8 +18,8 @@ const PARTS: [&str; 6] = [
     "wit",
 ];
 
-fn main() -> io::Result<()> {
-    println!("cargo::rerun-if-changed=build.rs");
+/// Tells the compiler, and gathers the files.
+pub(crate) fn tell() -> io::Result<()> {
     println!("cargo::rerun-if-changed=../Cargo.lock");
     println!("cargo::rerun-if-changed=../wit");
     println!("cargo::rerun-if-env-changed=TOOLWARD_COMMIT");
