@@ -39,7 +39,7 @@ fn every_command_exits_as_documented() {
         (&none, &["--version"], 0, ""),
         (&none, &["call", "--help"], 0, ""),
         (
-            &none,
+            &dialogue,
             &["plugin", "inspect", "nothing.wasm"],
             1,
             "nothing.wasm",
