@@ -31,7 +31,16 @@ pub mod sse;
 pub mod stdio;
 pub mod terminal;
 
+use std::fmt::Arguments;
+use std::io::Write as _;
 use std::time::Duration;
+
+/// Prints what was measured, or why something was left out, past the test runner, which keeps to itself what a test that
+/// passes prints with `eprintln!`.
+pub fn tell(what: Arguments<'_>) {
+    // Nobody reads it where it cannot be written.
+    let _ = writeln!(std::io::stderr().lock(), "{what}");
+}
 
 /// How long something may take that takes milliseconds.
 pub const PATIENCE: Duration = Duration::from_secs(30);

@@ -508,8 +508,8 @@ async fn kill_9_during_50_jobs_costs_a_repeated_step_at_most() {
     }
     let distinct: BTreeSet<_> = keys.values().flatten().collect();
     assert_eq!(distinct.len(), keys.len(), "no two steps share a key");
-    eprintln!(
+    e2e::tell(format_args!(
         "{JOBS} jobs of {STEPS} steps, killed three times: {} steps repeated",
         taken - keys.len()
-    );
+    ));
 }
