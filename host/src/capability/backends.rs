@@ -28,9 +28,12 @@ fn kind(trouble: Trouble) -> wit::Trouble {
     }
 }
 
+/// Those that the manifest asks for, of those that are bound.
 fn bound(plugin: &super::PluginFacts) -> Vec<wit::Backend> {
+    let wanted = &plugin.origin.wanted;
     let backends = plugin.origin.backends.iter();
     backends
+        .filter(|(name, _)| wanted.contains_key(*name))
         .map(|(name, binding)| {
             let choice = plugin.choices.get(name);
             wit::Backend {

@@ -64,6 +64,7 @@ impl From<Flags> for Overrides {
             max_instances: flags.max_instances,
             max_waiting: flags.max_waiting,
             guest_threads: flags.guest_threads,
+            allow_unsigned: None,
         }
     }
 }
@@ -93,6 +94,13 @@ fn env(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
+/// The environment of a host that is not the operator's: only what says where a cache goes.
+pub(super) fn environment(name: &str) -> Option<OsString> {
+    matches!(name, "HOME" | "XDG_CACHE_HOME")
+        .then(|| env(name))
+        .flatten()
+}
+
 /// The checked configuration.
 pub(super) fn load(global: &Global, overrides: &Overrides) -> Result<config::Config, Failure> {
     load_from(&location(global, overrides.clone())?)
@@ -103,7 +111,10 @@ pub(super) fn location(global: &Global, overrides: Overrides) -> Result<Location
     Ok(Location {
         path: find(global)?,
         env,
-        overrides,
+        overrides: Overrides {
+            allow_unsigned: global.allow_unsigned.then(|| "true".to_owned()),
+            ..overrides
+        },
     })
 }
 
@@ -114,6 +125,14 @@ pub(super) fn load_from(location: &Location) -> Result<config::Config, Failure> 
         tracing::warn!("{warning}");
     }
     Ok(config)
+}
+
+/// The checked configuration where there is one; a file that was named must be there.
+pub(super) fn load_if_there(global: &Global) -> Result<Option<config::Config>, Failure> {
+    if global.config.is_none() && config::find(None, &env).is_err() {
+        return Ok(None);
+    }
+    load(global, &Overrides::default()).map(Some)
 }
 
 /// For programs, what is wrong with the file is the result of checking it; people read it where errors are told.

@@ -81,12 +81,13 @@ async fn serve_http(
     // The address first: a taken port should not wait for plugins to compile.
     let listening = http::listen(config.server.listen).await?;
     let address = listening.address;
+    let hang_ups = signals::hang_ups();
     let host = tokio::select! {
         host = start(config, location) => host?,
         () = stop.cancelled() => return Ok(()),
     };
     tracing::info!("serving MCP on http://{address}/mcp");
-    let reloads = signals::hang_ups(host.clone());
+    let reloads = signals::reload_on(hang_ups, host.clone());
     tokio::select! {
         served = listening.serve(host, config, stop) => served?,
         () = reloads => {}

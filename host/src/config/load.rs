@@ -30,6 +30,8 @@ pub struct Overrides {
     pub max_waiting: Option<String>,
     /// `--guest-threads`, over `runtime.guest-threads` and `TOOLWARD_GUEST_THREADS`.
     pub guest_threads: Option<String>,
+    /// `--allow-unsigned`, over `trust.allow-unsigned` and `TOOLWARD_ALLOW_UNSIGNED`.
+    pub allow_unsigned: Option<String>,
 }
 
 /// Where the configuration is, for those who read it again.
@@ -184,6 +186,7 @@ fn resolve_text(
         origins: Origins::of_file(leaves),
         env,
         overrides,
+        file: path.to_owned(),
         folder,
     };
     let config = resolve::resolve(&mut cx, file);

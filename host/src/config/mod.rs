@@ -29,6 +29,7 @@ mod nearest;
 mod origin;
 mod pattern;
 mod placeholder;
+mod places;
 mod quantity;
 mod raw;
 mod resolve;
@@ -38,6 +39,7 @@ mod secret;
 mod shape;
 mod source;
 mod syntax;
+mod trust;
 
 #[cfg(test)]
 pub(crate) mod golden;
@@ -54,9 +56,23 @@ pub use load::{Checked, Location, Overrides, Shown, check, load, show_origin};
 pub use name::{BackendName, BindingName, CredentialName, PluginName, TenantName};
 pub use pattern::{BadPattern, MethodPattern, RequestPattern, Segment};
 pub use placeholder::placeholders;
+pub use places::Places;
 pub use schema::schema;
 pub use scope::Ability;
 pub use secret::{Secret, SecretSource};
+pub use trust::{KeyId, PluginPattern, Publisher, PublisherKey, Revoked, Trust};
+
+/// A span of time as it is written in the file: a number and `ms`, `s`, `min`, `h` or `d`.
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    quantity::duration(text).ok()
+}
+
+/// Bytes as they are written in the file: a number and `B`, `KiB`, `MiB`, `GiB`, `kB`, `MB` or `GB`.
+#[must_use]
+pub fn parse_size(text: &str) -> Option<u64> {
+    quantity::size(text, u64::MAX).ok()
+}
 
 /// The environment, as a parameter so that tests are pure. The real one: `&|name| std::env::var_os(name)`.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -74,6 +90,8 @@ pub struct Config {
     pub jobs: Jobs,
     /// How changes of files are taken up.
     pub reload: Reload,
+    /// Whose plugins are taken.
+    pub trust: Arc<Trust>,
     /// What is recorded, and where. `None`: nothing.
     pub audit: Option<Audit>,
     /// Every plugin to load, by name.
@@ -207,6 +225,8 @@ pub struct Plugin {
     pub choices: BTreeMap<BackendName, Choice>,
     /// The plugin's settings, handed to it as they are.
     pub settings: serde_json::Map<String, serde_json::Value>,
+    /// Where they stand in the file.
+    pub settings_places: Places,
     /// Links that people may be asked to open: these and all below them.
     pub visit_urls: Vec<url::Url>,
     /// Bounds on each of its calls.

@@ -16,10 +16,12 @@ use super::defaults;
 mod auth;
 mod reload;
 mod sessions;
+mod trust;
 
 pub(super) use auth::{Algorithm, Auth, OAuth, Token};
 pub(super) use reload::Reload;
 pub(super) use sessions::Sessions;
+pub(super) use trust::{Publisher, PublisherKey, Trust};
 
 /// Names and texts of the operator's choice.
 pub(super) type Texts = BTreeMap<At<String>, At<String>>;
@@ -49,6 +51,10 @@ pub(super) struct File {
     pub(super) bindings: Option<BTreeMap<At<String>, Binding>>,
     /// The audit log. Without this table nothing is recorded.
     pub(super) audit: Option<At<Audit>>,
+    /// Which plugins are taken at all.
+    pub(super) trust: Option<Trust>,
+    /// Who may publish plugins, by name.
+    pub(super) publishers: Option<BTreeMap<At<String>, Publisher>>,
     /// The plugins to load, by name.
     pub(super) plugins: Option<BTreeMap<At<String>, Plugin>>,
 }

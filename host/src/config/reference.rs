@@ -61,6 +61,8 @@ fn keys() -> String {
         "audit",
         "credentials",
         "bindings",
+        "trust",
+        "publishers",
         "plugins",
     ] {
         let table = &schema::shared()["properties"][name];

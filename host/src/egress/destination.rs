@@ -9,7 +9,7 @@ use http::{Method, Uri};
 use super::address::{self, Lookup, Resolver};
 use super::circuit::Circuits;
 use super::gate::Gate;
-use super::matcher::{self, Denial};
+use super::matcher::{self, Denial, Unwanted};
 use super::path::{self, GuestPath};
 use super::refusal::Refusal;
 use super::{EgressError, Origin, OwnClientError, tls};
@@ -188,6 +188,15 @@ pub(super) fn permit(
         .map_err(|reason| Refusal::invalid_input(format!("{may_not}: in its query, {reason}")))?;
     let binding = exit.binding();
     let name = &binding.name;
+    matcher::want(origin.wanted.get(backend).map(Vec::as_slice), method, &path).map_err(
+        |unwanted| {
+            let reason = match unwanted {
+                Unwanted::Backend => "its manifest does not ask for this backend",
+                Unwanted::Request => "its manifest does not ask for this request",
+            };
+            Refusal::denied(format!("{may_not}: {reason}"))
+        },
+    )?;
     matcher::decide(binding, &exit.own_paths, method, &path).map_err(|denial| {
         let reason = match denial {
             Denial::Method => "such a method is never sent".to_owned(),

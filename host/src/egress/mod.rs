@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 
 use crate::audit::{Audit, Trail};
-use crate::config::{AddressKind, BackendName, Binding, BindingName, PluginName, TenantName, Tls};
+use crate::config::{
+    AddressKind, BackendName, Binding, BindingName, PluginName, RequestPattern, TenantName, Tls,
+};
 use crate::telemetry::{NONE, metrics};
 
 mod address;
@@ -20,6 +22,7 @@ mod attempt;
 mod circuit;
 mod destination;
 mod failure;
+mod fetch;
 mod gate;
 mod headers;
 mod matcher;
@@ -38,6 +41,8 @@ use attempt::{Checked, Failed, address, cannot_log_in, deliver, exchange, exchan
 use destination::Exit;
 use request_body::{Bounds, Prepared};
 
+pub use fetch::{FetchError, fetch};
+
 /// Why a body breaks off.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -55,6 +60,8 @@ pub struct Origin {
     pub http_granted: bool,
     /// The plugin's backends.
     pub backends: Arc<BTreeMap<BackendName, Arc<Binding>>>,
+    /// The requests that its manifest asks for, by backend: it gets no others.
+    pub wanted: Arc<BTreeMap<BackendName, Vec<RequestPattern>>>,
     /// Where it is recorded what the call asks for.
     pub trail: Trail,
 }

@@ -6,18 +6,37 @@ use serde_json::json;
 
 use super::files::Stamp;
 use super::{list, local_tenant};
-use crate::catalog::Offer;
+use crate::catalog::{Catalog, Offer};
 use crate::config::{self, PluginName};
 use crate::error::{self, Report};
 use crate::plugin::wit::tools::Outcome;
 use crate::plugin::wit::values::Failure;
-use crate::plugin::{self, CallError, Engine, Plugin};
+use crate::plugin::{self, CallError, Engine, LoadError, Plugin};
 
 /// A version that may be served.
 #[derive(Clone, Debug)]
 pub(super) struct Candidate {
     pub(super) plugin: Arc<Plugin>,
     pub(super) offer: Offer,
+}
+
+/// A version that is not served.
+#[derive(Debug)]
+pub(super) struct Rejected {
+    /// Why.
+    pub(super) report: Report,
+    /// Whether that is because nobody vouches for it.
+    pub(super) is_distrusted: bool,
+}
+
+impl Rejected {
+    fn of(error: &(dyn std::error::Error + 'static)) -> Self {
+        let load: Option<&LoadError> = error.downcast_ref();
+        Self {
+            report: error::report(error),
+            is_distrusted: load.is_some_and(LoadError::is_distrust),
+        }
+    }
 }
 
 /// Why a version that loads is not served.
@@ -51,26 +70,36 @@ enum CheckError {
 pub(super) async fn load(
     engine: &Arc<Engine>,
     plugin: &Arc<config::Plugin>,
-) -> Result<Candidate, Report> {
+) -> Result<Candidate, Rejected> {
     let before = Stamp::of(&plugin.component);
     let loaded = plugin::load(engine, plugin, local_tenant()).await;
     if before != Stamp::of(&plugin.component) {
         // Whatever came of it, it may be neither the old file nor the new one.
-        return Err(error::report(&CheckError::Unsettled {
+        return Err(Rejected::of(&CheckError::Unsettled {
             plugin: plugin.name.clone(),
         }));
     }
-    let loaded = Arc::new(loaded.map_err(|error| error::report(&error))?);
-    let offer = list::offer(&loaded)
-        .await
-        .map_err(|error| error::report(&error))?;
-    self_check(&loaded, &offer)
-        .await
-        .map_err(|error| error::report(&error))?;
+    let loaded = Arc::new(loaded.map_err(|error| Rejected::of(&error))?);
+    let offer = list::offer(&loaded).await;
+    let offer = offer.map_err(|error| Rejected::of(&error))?;
+    let checked = self_check(&loaded, &offer).await;
+    checked.map_err(|error| Rejected::of(&error))?;
     Ok(Candidate {
         plugin: loaded,
         offer,
     })
+}
+
+/// Remembers what is on offer, so that nothing older takes its place; gives what cannot be remembered and is not to be
+/// served.
+pub(super) async fn remember(catalog: &Catalog) -> Vec<(PluginName, Report)> {
+    let mut forgotten = Vec::new();
+    for plugin in catalog.plugins() {
+        if let Err(error) = plugin::served(plugin).await {
+            forgotten.push((plugin.name().clone(), error::report(&error)));
+        }
+    }
+    forgotten
 }
 
 async fn self_check(plugin: &Arc<Plugin>, offer: &Offer) -> Result<(), CheckError> {

@@ -14,7 +14,7 @@ use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 
-use super::Host;
+use super::{Host, Trigger};
 
 /// How often the files are looked at without a hint.
 const POLL: Duration = Duration::from_secs(5);
@@ -103,11 +103,7 @@ impl Hints {
         let Some(watcher) = &mut self.watcher else {
             return;
         };
-        let folders: BTreeSet<PathBuf> = files
-            .iter()
-            .filter_map(|file| file.parent())
-            .map(Path::to_owned)
-            .collect();
+        let folders: BTreeSet<PathBuf> = files.iter().filter_map(|file| folder(file)).collect();
         for gone in self.folders.difference(&folders) {
             // It may be gone for good, and its watch with it.
             let _ = watcher.unwatch(gone);
@@ -137,6 +133,15 @@ impl Hints {
             () = tokio::time::sleep(POLL) => {}
         }
     }
+}
+
+/// Where the file is.
+fn folder(file: &Path) -> Option<PathBuf> {
+    let folder = file.parent()?;
+    if folder.as_os_str().is_empty() {
+        return Some(PathBuf::from("."));
+    }
+    Some(folder.to_owned())
 }
 
 /// Looking at a file is no change of it, and we look all the time.
@@ -181,7 +186,7 @@ pub(super) async fn watch(host: Weak<Host>) {
         }
         known = settled(&files, seen, settings.settle_time).await;
         let Some(host) = host.upgrade() else { return };
-        host.reload().await;
+        host.reload(&Trigger::Files).await;
     }
 }
 
@@ -211,5 +216,66 @@ mod tests {
         let written = EventKind::Access(AccessKind::Close(AccessMode::Write));
         assert!(!is_change(open) && !is_change(read));
         assert!(is_change(written));
+    }
+
+    #[test]
+    fn a_bare_name_is_in_the_folder_where_the_host_was_started() {
+        let folder = |file: &str| folder(Path::new(file)).unwrap();
+        assert_eq!(folder("toolward.toml"), Path::new("."));
+        assert_eq!(folder("a/toolward.toml"), Path::new("a"));
+        assert_eq!(folder("/toolward.toml"), Path::new("/"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn files_have_settled_when_nothing_has_changed_for_the_whole_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.wasm");
+        let files = BTreeSet::from([path.clone()]);
+        let seen = stamps(files.clone()).await;
+        let writer = tokio::spawn({
+            let path = path.clone();
+            async move {
+                for length in 1..=4 {
+                    tokio::time::sleep(Duration::from_millis(700)).await;
+                    std::fs::write(&path, "x".repeat(length)).unwrap();
+                }
+            }
+        });
+        let settled = settled(&files, seen, Duration::from_secs(1)).await;
+        assert!(writer.is_finished(), "it was still being written");
+        assert_eq!(settled[&path], Stamp::of(&path));
+    }
+
+    async fn hinted(hints: &mut Hints) {
+        let hint = tokio::time::timeout(Duration::from_mins(1), hints.heard.recv()).await;
+        assert_eq!(hint.expect("a hint comes"), Some(()));
+        // What was written once may be told twice.
+        while hints.heard.try_recv().is_ok() {}
+    }
+
+    #[tokio::test]
+    async fn a_file_that_comes_changes_or_goes_gives_a_hint() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("plugins");
+        std::fs::create_dir(&folder).unwrap();
+        let path = folder.join("a.wasm");
+        let files = BTreeSet::from([path.clone()]);
+        let mut hints = Hints::new();
+        hints.follow(&files);
+        std::fs::write(&path, "one").unwrap();
+        hinted(&mut hints).await;
+        std::fs::write(&path, "two").unwrap();
+        hinted(&mut hints).await;
+        std::fs::remove_file(&path).unwrap();
+        hinted(&mut hints).await;
+
+        // Another folder of the same name is followed once somebody has looked again.
+        std::fs::remove_dir(&folder).unwrap();
+        hints.follow(&files);
+        std::fs::create_dir(&folder).unwrap();
+        hints.follow(&files);
+        while hints.heard.try_recv().is_ok() {}
+        std::fs::write(&path, "three").unwrap();
+        hinted(&mut hints).await;
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use futures::future::join_all;
 use tokio::sync::{Mutex, broadcast};
 use tokio::task::JoinSet;
@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use crate::audit::{Audit, Event, Kind};
 use crate::capability::{Changed, Changes, Principal};
 use crate::catalog::{Catalog, OfferError};
-use crate::config::{Ability, Config, Location, PluginName, TenantName};
+use crate::config::{self, Ability, Config, Location, PluginName, TenantName};
 use crate::egress::{Egress, EgressError};
 use crate::error::{self, Report};
 use crate::jobs::Jobs;
@@ -32,7 +32,7 @@ mod watch;
 pub use audit::AuditStartError;
 use candidate::Candidate;
 use reload::Current;
-pub use reload::{ConfigurationChange, Outcome, Reloaded, Taken};
+pub use reload::{ConfigurationChange, Outcome, Reloaded, Taken, Trigger};
 use standing::Standing;
 pub use standing::Status;
 pub use watch::Subscription;
@@ -52,6 +52,8 @@ pub struct Host {
     /// What is served, and from where it is read again; locked while that is done.
     current: Mutex<Current>,
     standing: Standing,
+    /// Who may call over HTTP.
+    auth: ArcSwapOption<config::Auth>,
     /// Where the configuration is read again, if it is.
     location: OnceLock<Location>,
     engine: Arc<Engine>,
@@ -151,6 +153,7 @@ impl Host {
         let changes = Changes::default();
         let engine = Engine::new(
             &config.runtime,
+            config.trust.clone(),
             Arc::new(egress),
             changes.clone(),
             audit.clone(),
@@ -164,12 +167,17 @@ impl Host {
                 Ok(candidate) => {
                     offers.insert(name.clone(), candidate);
                 }
-                Err(report) => standing.has_problem(name, report),
+                Err(rejected) => standing.has_problem(name, rejected.report),
             }
         }
-        let (catalog, refused) = catalog_of(&offers);
+        let (mut catalog, refused) = catalog_of(&offers);
         for error in refused {
             standing.has_problem(error.plugin(), error::report(&error));
+        }
+        for error in candidate::remember(&catalog).await {
+            offers.remove(&error.0);
+            standing.has_problem(&error.0, error.1);
+            catalog = catalog_of(&offers).0;
         }
         tracing::info!(
             plugins = catalog.plugins().len(),
@@ -193,6 +201,7 @@ impl Host {
                     engine: engine.clone(),
                 }),
                 standing,
+                auth: ArcSwapOption::new(config.auth.clone().map(Arc::new)),
                 location: OnceLock::new(),
                 engine,
                 news: broadcast::Sender::new(NEWS),
@@ -251,6 +260,12 @@ impl Host {
     #[must_use]
     pub fn catalog(&self) -> Arc<Catalog> {
         self.catalog.load_full()
+    }
+
+    /// Who may call over HTTP, now. `None`: nobody is asked who they are.
+    #[must_use]
+    pub fn auth(&self) -> Option<Arc<config::Auth>> {
+        self.auth.load_full()
     }
 
     /// Where everything that matters is recorded: `host.audit().record(Event::new(Kind::Reload).outcome("ok"))`.

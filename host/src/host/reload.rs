@@ -7,17 +7,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use futures::future::join_all;
-use serde::Serialize;
 
 use super::candidate::{self, Candidate};
 use super::{Host, News, catalog_of};
 use crate::capability::Changed;
 use crate::catalog::{List, OfferError};
 use crate::config::{self, Config, Location, PluginName};
+use crate::egress::EgressError;
 use crate::error::{self, Report};
-use crate::plugin::{self, Engine, Plugin};
+use crate::plugin::{self, Engine, LoadError, Plugin};
+
+mod outcome;
+
+use outcome::change;
+pub use outcome::{ConfigurationChange, Outcome, Reloaded, Taken, Trigger};
 
 /// What is served.
 #[derive(Debug)]
@@ -27,71 +33,37 @@ pub(super) struct Current {
     pub(super) engine: Arc<Engine>,
 }
 
-/// What a reload came to.
-#[derive(Clone, Debug, Serialize)]
-pub struct Reloaded {
-    /// Whether everything is served as it is written: nothing stayed out.
-    pub ok: bool,
-    /// The configuration.
-    pub configuration: ConfigurationChange,
-    /// Each plugin, of the configuration that is served now and of the one before, by name.
-    pub plugins: BTreeMap<String, Taken>,
-}
-
-/// What became of the configuration.
-#[derive(Clone, Debug, Serialize)]
-pub struct ConfigurationChange {
-    /// In one word.
-    pub outcome: Outcome,
-    /// Why it was refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem: Option<Report>,
-    /// Tables that were changed and take effect with the next start.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub needs_restart: Vec<&'static str>,
-}
-
-/// What became of one plugin.
-#[derive(Clone, Debug, Serialize)]
-pub struct Taken {
-    /// In one word.
-    pub outcome: Outcome,
-    /// The version that is served now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
-    /// Its component's digest.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
-    /// Why the other one was refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem: Option<Report>,
-}
-
-/// What became of something.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// It is as it was.
-    Unchanged,
-    /// It is new.
-    Added,
-    /// It took the place of another version.
-    Replaced,
-    /// It is gone.
-    Removed,
-    /// It stayed out; what was served before is served on.
-    Refused,
-}
-
 /// Why a configuration is not taken although nothing in it is wrong.
 #[derive(Debug, thiserror::Error)]
 enum RefusedError {
     #[error("the configuration is not applied, because a plugin of it cannot be served")]
     Plugins,
     #[error("the configuration is not applied, because its bindings cannot be set up")]
-    Egress(#[source] crate::egress::EgressError),
+    Egress(#[source] EgressError),
     #[error("the configuration cannot be read")]
     Read,
+}
+
+/// Why what is good enough is not served.
+#[derive(Debug, thiserror::Error)]
+enum TakeError {
+    #[error(transparent)]
+    Offer(OfferError),
+    #[error("plugin `{plugin}` is not served")]
+    Forgotten {
+        plugin: PluginName,
+        #[source]
+        source: LoadError,
+    },
+}
+
+impl TakeError {
+    fn plugin(&self) -> &PluginName {
+        match self {
+            Self::Offer(error) => error.plugin(),
+            Self::Forgotten { plugin, .. } => plugin,
+        }
+    }
 }
 
 /// What is to be served from now on.
@@ -116,8 +88,9 @@ impl Progress {
 impl Host {
     /// Reads the configuration and every component again and takes up what changed, now. One at a time; a second one
     /// waits for the first.
-    pub async fn reload(&self) -> Reloaded {
+    pub async fn reload(&self, trigger: &Trigger) -> Reloaded {
         let mut current = self.current.lock().await;
+        let begun = Instant::now();
         let mut progress = Progress {
             outcomes: BTreeMap::new(),
             lists: BTreeSet::new(),
@@ -132,7 +105,8 @@ impl Host {
             });
         }
         let reloaded = self.told(&current, configuration, progress.outcomes).await;
-        log(&reloaded);
+        reloaded.log();
+        reloaded.record(&self.audit, trigger, begun.elapsed());
         reloaded
     }
 
@@ -173,41 +147,50 @@ impl Host {
         change(outcome, problem, needs_restart)
     }
 
+    /// What is revoked goes; whatever else cannot be served as it is written leaves everything as it is.
     async fn apply(
         &self,
         current: &mut Current,
         next: &Config,
         progress: &mut Progress,
     ) -> Result<(), RefusedError> {
-        let engine = if next.bindings == current.config.bindings {
-            current.engine.clone()
-        } else {
-            let egress = current.engine.egress();
-            let egress = egress.rebound(next.bindings.values().cloned());
-            let egress = egress.map_err(RefusedError::Egress)?;
-            current.engine.rebound(Arc::new(egress))
-        };
+        let trusts_others = next.trust != current.config.trust;
+        let engine = rebound(current, next).map_err(RefusedError::Egress)?;
         let old = &current.config.plugins;
-        let changed = |plugin: &&Arc<config::Plugin>| old.get(&plugin.name) != Some(*plugin);
-        let changed: Vec<_> = next.plugins.values().filter(changed).collect();
-        let loaded = join_all(
-            changed
-                .iter()
-                .map(|plugin| candidate::load(&engine, plugin)),
-        )
-        .await;
+        let is_new = |plugin: &Arc<config::Plugin>| old.get(&plugin.name) != Some(plugin);
+        // Whom we trust is part of what every plugin is served by.
+        let judged: Vec<_> = next
+            .plugins
+            .values()
+            .filter(|plugin| trusts_others || is_new(plugin))
+            .collect();
+        let loading = judged.iter().map(|plugin| candidate::load(&engine, plugin));
+        let loaded = join_all(loading).await;
         let gone = old.keys().filter(|name| !next.plugins.contains_key(name));
         let mut step = Step {
             put: BTreeMap::new(),
             drop: gone.cloned().collect(),
         };
-        let mut refused = Vec::new();
-        for (plugin, result) in changed.iter().zip(loaded) {
-            match result {
+        let (mut refused, mut revoked) = (Vec::new(), Vec::new());
+        for (plugin, result) in judged.into_iter().zip(loaded) {
+            let name = plugin.name.clone();
+            let rejected = match result {
                 Ok(candidate) => {
-                    step.put.insert(plugin.name.clone(), candidate);
+                    step.put.insert(name, candidate);
+                    continue;
                 }
-                Err(report) => refused.push((plugin.name.clone(), report)),
+                Err(rejected) => rejected,
+            };
+            let served = self.offers.lock().await.get(&name).cloned();
+            match served {
+                Some(served) if served.plugin.is_revoked(&next.trust) => {
+                    step.drop.insert(name.clone());
+                    revoked.push((name, rejected.report));
+                }
+                // What is wrong with it has nothing to do with this configuration; it is looked at next.
+                Some(_) if !is_new(plugin) && !rejected.is_distrusted => {}
+                None if !is_new(plugin) => {}
+                Some(_) | None => refused.push((name, rejected.report)),
             }
         }
         if refused.is_empty()
@@ -221,6 +204,13 @@ impl Host {
                 progress.note(&name, Outcome::Refused, Some(report));
             }
             return Err(RefusedError::Plugins);
+        }
+        for (name, report) in revoked {
+            self.standing.has_problem(&name, report.clone());
+            progress.note(&name, Outcome::Removed, Some(report));
+        }
+        if next.auth != current.config.auth {
+            self.auth.store(next.auth.clone().map(Arc::new));
         }
         current.config = next.clone();
         current.engine = engine;
@@ -276,8 +266,8 @@ impl Host {
         plugin: &Arc<config::Plugin>,
     ) -> Result<Option<Candidate>, Unserved> {
         let served = self.offers.lock().await.get(&plugin.name).cloned();
-        match (plugin::digest(plugin).await, served) {
-            (Ok(digest), Some(served)) if served.plugin.digest == digest => {
+        match (plugin::examine(&current.engine, plugin).await, served) {
+            (Ok(found), Some(served)) if served.plugin.is(&found) => {
                 // Back to what is served: what was refused meanwhile is no longer there.
                 if self.is_offered(&plugin.name) {
                     self.standing.is_well(&plugin.name);
@@ -291,7 +281,7 @@ impl Host {
             (Ok(_), _) => candidate::load(&current.engine, plugin)
                 .await
                 .map(Some)
-                .map_err(Unserved::Refused),
+                .map_err(|rejected| Unserved::Refused(rejected.report)),
         }
     }
 
@@ -301,7 +291,7 @@ impl Host {
         step: Step,
         config: &Config,
         progress: &mut Progress,
-    ) -> Result<(), OfferError> {
+    ) -> Result<(), TakeError> {
         let brings_jobs = step.put.values().any(|one| one.plugin.has_jobs());
         if brings_jobs && self.runs_jobs.load(Ordering::Relaxed) {
             // Before anybody can start one.
@@ -333,7 +323,15 @@ impl Host {
             self.pushed_out(&refused).filter(others)
         };
         if let Some(error) = own.or_else(pushed_out) {
-            return Err(error.clone());
+            return Err(TakeError::Offer(error.clone()));
+        }
+        for (name, candidate) in &step.put {
+            // Before anybody can call it: what was served once must not be forgotten.
+            let remembered = plugin::served(&candidate.plugin).await;
+            remembered.map_err(|source| TakeError::Forgotten {
+                plugin: name.clone(),
+                source,
+            })?;
         }
         // What comes in because another one made room for it had no other problem.
         let plugins = catalog.plugins().into_iter().map(|plugin| plugin.name());
@@ -411,16 +409,19 @@ fn lists(candidate: &Candidate) -> impl Iterator<Item = Changed> {
     })
 }
 
-fn change(
-    outcome: Outcome,
-    problem: Option<Report>,
-    needs_restart: Vec<&'static str>,
-) -> ConfigurationChange {
-    ConfigurationChange {
-        outcome,
-        problem,
-        needs_restart,
+/// The engine for the next configuration: with its bindings, and with those whom it trusts.
+fn rebound(current: &Current, next: &Config) -> Result<Arc<Engine>, EgressError> {
+    let engine = &current.engine;
+    let same_bindings = next.bindings == current.config.bindings;
+    if same_bindings && next.trust == current.config.trust {
+        return Ok(engine.clone());
     }
+    let egress = if same_bindings {
+        engine.egress().clone()
+    } else {
+        Arc::new(engine.egress().rebound(next.bindings.values().cloned())?)
+    };
+    Ok(engine.rebound(egress, next.trust.clone()))
 }
 
 async fn read(location: Location) -> Result<Config, Report> {
@@ -439,7 +440,7 @@ async fn read(location: Location) -> Result<Config, Report> {
 fn needs_restart(started: &Config, next: &Config) -> Vec<&'static str> {
     let tables = [
         ("server", started.server == next.server),
-        ("auth", started.auth == next.auth),
+        ("auth", auth(started, next) == next.auth),
         ("runtime", started.runtime == next.runtime),
         ("jobs", started.jobs == next.jobs),
         ("audit", started.audit == next.audit),
@@ -448,8 +449,18 @@ fn needs_restart(started: &Config, next: &Config) -> Vec<&'static str> {
     changed.map(|(table, _)| table).collect()
 }
 
+/// Who may call, as far as that can change: the static tokens. Whether anybody is asked at all is settled with the
+/// address, and an authorization server's keys are followed from the start.
+fn auth(started: &Config, next: &Config) -> Option<config::Auth> {
+    match (&started.auth, &next.auth) {
+        (Some(old), Some(new)) if old.oauth == new.oauth => Some(new.clone()),
+        (old, _) => old.clone(),
+    }
+}
+
 /// The next configuration as far as it can take effect without a restart.
 fn at_run_time(started: &Config, next: Config) -> Config {
+    let auth = auth(started, &next);
     let Config {
         server: _,
         auth: _,
@@ -457,50 +468,17 @@ fn at_run_time(started: &Config, next: Config) -> Config {
         jobs: _,
         audit: _,
         reload,
+        trust,
         plugins,
         bindings,
         warnings: _,
     } = next;
     Config {
+        auth,
         reload,
+        trust,
         plugins,
         bindings,
         ..started.clone()
     }
-}
-
-fn log(reloaded: &Reloaded) {
-    let count = |outcome| {
-        let plugins = reloaded.plugins.values();
-        plugins.filter(|taken| taken.outcome == outcome).count()
-    };
-    for (name, taken) in &reloaded.plugins {
-        let version = taken.version.as_deref().unwrap_or("none");
-        match (taken.outcome, &taken.problem) {
-            (Outcome::Unchanged, _) => {}
-            (Outcome::Refused, Some(problem)) => {
-                tracing::error!(plugin = %name, serving = version, "not taken: {problem}");
-            }
-            (outcome, None) => tracing::info!(plugin = %name, version, ?outcome, "reloaded"),
-            (outcome, Some(problem)) => {
-                tracing::warn!(plugin = %name, ?outcome, "reloaded: {problem}");
-            }
-        }
-    }
-    if let Some(problem) = &reloaded.configuration.problem {
-        tracing::error!("the configuration is not taken: {problem}");
-    }
-    if !reloaded.configuration.needs_restart.is_empty() {
-        let tables = reloaded.configuration.needs_restart.join(", ");
-        tracing::warn!("changes in these tables of the configuration need a restart: {tables}");
-    }
-    tracing::info!(
-        added = count(Outcome::Added),
-        replaced = count(Outcome::Replaced),
-        removed = count(Outcome::Removed),
-        refused = count(Outcome::Refused),
-        unchanged = count(Outcome::Unchanged),
-        configuration = ?reloaded.configuration.outcome,
-        "reload done"
-    );
 }

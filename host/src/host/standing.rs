@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Host, Problem};
 use crate::config::{self, Config, PluginName};
 use crate::error::Report;
-use crate::plugin::Plugin;
+use crate::plugin::{self, Plugin};
 
 /// The books. Nothing here waits for anything.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ struct Books {
     /// Versions that calls may still be going on in.
     retired: Vec<Weak<Plugin>>,
     configuration_file: Option<PathBuf>,
-    /// What the plugins are loaded from.
+    /// What the plugins are loaded from: components, their signatures, the lock file.
     components: BTreeSet<PathBuf>,
     reload: config::Reload,
 }
@@ -40,8 +40,11 @@ pub struct Status {
 }
 
 fn components(config: &Config) -> BTreeSet<PathBuf> {
-    let plugins = config.plugins.values();
-    plugins.map(|plugin| plugin.component.clone()).collect()
+    let components = config.plugins.values().map(|plugin| &plugin.component);
+    components
+        .flat_map(|path| [path.clone(), plugin::signature_path(path)])
+        .chain([config.trust.lock_file.clone()])
+        .collect()
 }
 
 impl Standing {
@@ -135,6 +138,7 @@ impl Host {
                 "serving": true,
                 "version": plugin.manifest.version.to_string(),
                 "sha256": plugin.digest,
+                "signer": plugin.signer.to_json(),
             });
             plugins.insert(plugin.name().clone(), row);
         }

@@ -11,11 +11,13 @@ use wasmtime::{Store, UpdateDeadline};
 
 use super::cpu::{Meter, Metered};
 use super::engine::Engine;
+use super::load::Checked;
 use super::manifest::Manifest;
 use super::offers::Exports;
+use super::trust::{self, Signer};
 use crate::audit::{Audit, Event, Kind, Trail};
 use crate::capability::{CallInfo, Context, PluginFacts, State, Stderr};
-use crate::config::{Binding, Grant, Limits, PluginName};
+use crate::config::{self, Binding, Grant, Limits, PluginName};
 use crate::telemetry::metrics;
 
 /// A loaded plugin. Cheap to share; every call gets an instance of its own.
@@ -24,6 +26,12 @@ pub struct Plugin {
     pub manifest: Manifest,
     /// SHA-256 of the component file, hexadecimal.
     pub digest: String,
+    /// Who vouches for it.
+    pub signer: Signer,
+    /// The text of its signature file.
+    pub(super) signature: Option<String>,
+    /// Where it was read from.
+    pub(super) component: std::path::PathBuf,
     pub(super) facts: Arc<PluginFacts>,
     pub(super) engine: Arc<Engine>,
     pub(super) pre: InstancePre<State>,
@@ -190,6 +198,12 @@ impl Plugin {
         &self.manifest.name
     }
 
+    /// Who made it, as people are told: the publisher whose signature was checked, never the plugin's own word.
+    #[must_use]
+    pub fn vouched_by(&self) -> &str {
+        self.signer.publisher().unwrap_or("nobody known")
+    }
+
     /// The log that its calls are recorded in.
     #[must_use]
     pub fn audit(&self) -> &Audit {
@@ -216,10 +230,22 @@ impl Plugin {
         &self.facts.limits
     }
 
-    /// What the plugin may ask clients and people for.
+    /// What the plugin may ask clients and people for: what its manifest names and the operator granted.
     #[must_use]
     pub fn may_ask(&self, grant: Grant) -> bool {
-        self.grants.contains(&grant)
+        self.grants.contains(&grant) && self.manifest.asks_for(grant)
+    }
+
+    /// Whether it is what was found: the same bytes with the same signature.
+    #[must_use]
+    pub fn is(&self, found: &Checked) -> bool {
+        self.digest == found.digest && self.signature == found.signature
+    }
+
+    /// Whether the operator revoked it, or the key that it was signed with.
+    #[must_use]
+    pub fn is_revoked(&self, trust: &config::Trust) -> bool {
+        trust::revokes(trust, &self.signer, &self.digest)
     }
 
     /// It is no longer on offer: calls that have found it may go on for `drain_time`, and are stopped then.
@@ -255,11 +281,11 @@ impl Plugin {
     /// Whether people may be asked to open this link.
     #[must_use]
     pub fn may_send_to(&self, link: &url::Url) -> bool {
-        self.may_ask(Grant::Visit)
-            && self
-                .visit_urls
-                .iter()
-                .any(|allowed| is_below(link, allowed))
+        let wanted = self.manifest.asks.visit.as_ref();
+        let is_wanted =
+            wanted.is_some_and(|visit| visit.urls.iter().any(|url| is_below(link, url)));
+        let is_granted = self.visit_urls.iter().any(|url| is_below(link, url));
+        self.may_ask(Grant::Visit) && is_wanted && is_granted
     }
 
     /// Runs `operation` in a fresh instance, on the guests' threads. Whatever ends the wait (the answer, a limit,

@@ -31,6 +31,10 @@ pub struct Engine {
     pub(super) wasmtime: wasmtime::Engine,
     pub(super) linker: Linker<State>,
     pub(super) cache: Arc<Cache>,
+    /// Whose plugins are taken.
+    pub(super) trust: Arc<config::Trust>,
+    /// Where it is remembered what was served.
+    pub(super) state_dir: std::path::PathBuf,
     pub(super) egress: Arc<Egress>,
     /// Where calls are recorded.
     pub(super) audit: Audit,
@@ -79,6 +83,7 @@ impl Engine {
     /// Builds the engine. Call it on the I/O runtime.
     pub fn new(
         runtime: &config::Runtime,
+        trust: Arc<config::Trust>,
         egress: Arc<Egress>,
         changes: Changes,
         audit: Audit,
@@ -94,6 +99,8 @@ impl Engine {
         Ok(Arc::new(Self {
             linker,
             cache,
+            trust,
+            state_dir: runtime.state_dir.clone(),
             egress,
             audit,
             changes,
@@ -106,13 +113,16 @@ impl Engine {
         }))
     }
 
-    /// The same engine with another way out, for plugins that are loaded from now on. Everything else is shared.
+    /// The same engine with another way out and other people to trust, for plugins that are loaded from now on. Everything
+    /// else is shared.
     #[must_use]
-    pub fn rebound(&self, egress: Arc<Egress>) -> Arc<Self> {
+    pub fn rebound(&self, egress: Arc<Egress>, trust: Arc<config::Trust>) -> Arc<Self> {
         Arc::new(Self {
             wasmtime: self.wasmtime.clone(),
             linker: self.linker.clone(),
             cache: self.cache.clone(),
+            trust,
+            state_dir: self.state_dir.clone(),
             egress,
             changes: self.changes.clone(),
             audit: self.audit.clone(),
@@ -126,7 +136,7 @@ impl Engine {
 
     /// The way out.
     #[must_use]
-    pub fn egress(&self) -> &Egress {
+    pub fn egress(&self) -> &Arc<Egress> {
         &self.egress
     }
 

@@ -7,14 +7,23 @@ mod cache;
 mod call;
 mod cpu;
 mod engine;
+pub(crate) mod files;
+pub mod history;
 mod load;
 pub mod manifest;
 mod offers;
+mod right;
+mod settings;
 mod size;
+pub mod trust;
 
 pub use call::{CallError, Plugin};
 pub use engine::{Engine, EngineError};
-pub use load::{LoadError, digest, load};
+pub use load::{
+    COMPONENT_BYTES, Checked, LoadError, examine, load, origin, read_signature, served,
+    signature_path, verify,
+};
+pub use trust::Signer;
 
 pub use offers::Answer;
 

@@ -7,13 +7,14 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use http::StatusCode;
 use serde_json::Value;
 
 use super::guard::Guard;
 use super::problem::Problem;
 use crate::config::Ability;
+use crate::host::Trigger;
 use crate::plugin::Principal;
 use crate::policy::{self, Action};
 
@@ -41,10 +42,14 @@ async fn operators(request: Request, next: Next) -> Result<Response, Problem> {
 }
 
 /// Reads everything again, and says what came of it. 422: something is not as it is written, and why.
-async fn reload(State(guard): State<Arc<Guard>>) -> Result<Response, Problem> {
+async fn reload(
+    State(guard): State<Arc<Guard>>,
+    Extension(principal): Extension<Principal>,
+) -> Result<Response, Problem> {
     // On its own: when the client goes away in the middle, others still have to hear of what was exchanged.
     let host = guard.host.clone();
-    let reloaded = tokio::spawn(async move { host.reload().await });
+    let trigger = Trigger::Request(principal);
+    let reloaded = tokio::spawn(async move { host.reload(&trigger).await });
     let reloaded = reloaded.await.map_err(|_| {
         let text = "the reload was abandoned; the log says why";
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", text)

@@ -89,10 +89,11 @@ fn routes(
     let settings = &config.server;
     let auth = config.auth.as_ref();
     let oauth = auth.and_then(|auth| auth.oauth.as_ref());
+    let callers = callers(host.auth().as_ref(), address)?;
     let server = Server::new(host.clone(), stop.clone());
     let guard = Arc::new(Guard {
         host,
-        callers: callers(auth, address)?,
+        callers,
         sessions: Sessions::new(server.clone(), settings.sessions.clone()),
         max_body: settings.max_request_bytes,
         body_timeout: settings.body_timeout,
@@ -241,7 +242,7 @@ async fn measure(request: Request, next: Next) -> Response {
     response
 }
 
-fn callers(auth: Option<&config::Auth>, address: SocketAddr) -> Result<Callers, HttpError> {
+fn callers(auth: Option<&Arc<config::Auth>>, address: SocketAddr) -> Result<Callers, HttpError> {
     Ok(match auth {
         Some(auth) => Callers::Asked {
             authenticator: Box::new(Authenticator::new(auth)?),

@@ -270,6 +270,10 @@ impl Plugin {
                 tenant: "default".parse().unwrap(),
                 http_granted: true,
                 backends: Arc::new(BTreeMap::from([("vbr".parse().unwrap(), binding)])),
+                wanted: Arc::new(BTreeMap::from([(
+                    "vbr".parse().unwrap(),
+                    patterns(&["* /**"]),
+                )])),
             },
         }
     }

@@ -37,7 +37,16 @@ pub mod stdio;
 pub mod terminal;
 pub mod versions;
 
+use std::fmt::Arguments;
+use std::io::Write as _;
 use std::time::Duration;
+
+/// Prints what was measured, or why something was left out, past the test runner, which keeps to itself what a test that
+/// passes prints with `eprintln!`.
+pub fn tell(what: Arguments<'_>) {
+    // Nobody reads it where it cannot be written.
+    let _ = writeln!(std::io::stderr().lock(), "{what}");
+}
 
 /// How long something may take that takes milliseconds.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -45,6 +54,6 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub use deployment::{Binding, Deployment};
 pub use host::Host;
 pub use listen::Listener;
-pub use paths::{Tools, binary, plugin, repository, target};
+pub use paths::{Tools, binary, development_key, plugin, repository, sign, target};
 pub use session::Session;
 pub use terminal::Terminal;

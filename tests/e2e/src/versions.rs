@@ -6,14 +6,32 @@ use std::process::Command;
 
 use crate::paths;
 
-/// Packs the code of a fixture with this manifest, by the real command.
+/// A component and the text of its signature file.
+#[derive(Clone, Debug)]
+pub struct Version {
+    /// The packed component.
+    pub component: Vec<u8>,
+    /// What `plugin sign` says of it, with the key that every deployment trusts.
+    pub signature: Vec<u8>,
+}
+
+/// Packs and signs the code of a fixture under this name and version, by the real commands. Its manifest is the fixture's
+/// own otherwise, with more lines before its tables.
 #[must_use]
-pub fn packed(fixture: &str, manifest: &str) -> Vec<u8> {
+pub fn version(name: &str, fixture: &str, version: &str, more: &str) -> Version {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let path = |name: &str| folder.path().join(name);
     let component = fs::read(paths::plugin(fixture)).expect("a fixture can be read");
     fs::write(path("component.wasm"), without_manifest(&component)).expect("it can be written");
-    fs::write(path("plugin.toml"), manifest).expect("it can be written");
+    let own = paths::repository().join("tests/fixtures").join(fixture);
+    let own = fs::read_to_string(own.join("plugin.toml")).expect("a fixture has a manifest");
+    let is_its = |line: &&str| line.starts_with("name = ") || line.starts_with("version = ");
+    let tables = own.find("\n[").unwrap_or(own.len());
+    let head: String = own[..tables].lines().filter(|line| !is_its(line)).fold(
+        format!("name = \"{name}\"\nversion = \"{version}\"\n{more}\n"),
+        |text, line| text + line + "\n",
+    );
+    fs::write(path("plugin.toml"), head + &own[tables..]).expect("it can be written");
     let packed = Command::new(paths::binary())
         .args(["plugin", "pack", "component.wasm", "-o", "packed.wasm"])
         .current_dir(folder.path())
@@ -21,7 +39,12 @@ pub fn packed(fixture: &str, manifest: &str) -> Vec<u8> {
         .expect("the binary can be started");
     let said = String::from_utf8_lossy(&packed.stderr);
     assert!(packed.status.success(), "packing {fixture}: {said}");
-    fs::read(path("packed.wasm")).expect("a packed plugin can be read")
+    paths::sign(&path("packed.wasm"));
+    let read = |name: &str| fs::read(path(name)).expect("a packed plugin can be read");
+    Version {
+        component: read("packed.wasm"),
+        signature: read("packed.wasm.minisig"),
+    }
 }
 
 /// The manifest is the last section: what comes before it is the component.
@@ -58,4 +81,10 @@ pub fn put(path: &Path, bytes: &[u8]) {
     let beside = path.with_extension("new");
     fs::write(&beside, bytes).expect("the folder can be written to");
     fs::rename(&beside, path).expect("a file can be renamed");
+}
+
+/// Puts a version in place, its signature first.
+pub fn put_version(path: &Path, version: &Version) {
+    put(&path.with_extension("wasm.minisig"), &version.signature);
+    put(path, &version.component);
 }

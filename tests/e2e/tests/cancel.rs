@@ -108,7 +108,7 @@ async fn check(how: &str, work: Work, control: &Control, since: Instant, gone: I
         report = format!("{report}, its request after {request:?}");
         longest = longest.max(request);
     }
-    eprintln!("{report}");
+    e2e::tell(format_args!("{report}"));
     assert!(longest < BOUND, "{report}");
 }
 

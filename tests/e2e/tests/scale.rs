@@ -114,15 +114,19 @@ async fn a_change_reaches_a_thousand_clients_of_each_era_once() {
     let with_streams = resident(&host);
     let new = many(&listen).await;
     let with_listeners = resident(&host);
-    eprintln!("{} clients came in {:?}", 2 * CLIENTS, begun.elapsed());
+    e2e::tell(format_args!(
+        "{} clients came in {:?}",
+        2 * CLIENTS,
+        begun.elapsed()
+    ));
     let (session, stream, listener) = (
         each(empty, with_sessions),
         each(with_sessions, with_streams),
         each(with_streams, with_listeners),
     );
-    eprintln!(
+    e2e::tell(format_args!(
         "resident memory: {empty} KB with nobody; {session:.1} KB for each session of the old era, {stream:.1} KB for its open stream; {listener:.1} KB for each listener of the new era"
-    );
+    ));
     assert!(session < 16.0, "{session} KB for an idle session");
     assert!(session + stream < 64.0, "{stream} KB for its stream");
     assert!(listener < 128.0, "{listener} KB for a listener");
@@ -139,14 +143,17 @@ async fn a_change_reaches_a_thousand_clients_of_each_era_once() {
             assert_eq!(message["method"], expected, "{message}");
         }
     }
-    eprintln!(
+    e2e::tell(format_args!(
         "all {} were told twice within {:?}",
         2 * CLIENTS,
         told.elapsed()
-    );
+    ));
     // All of them are gone now, and what they cost is there for others.
     let again = many(&listen).await;
     let after = resident(&host);
-    eprintln!("{after} KB after another {} came", again.len());
+    e2e::tell(format_args!(
+        "{after} KB after another {} came",
+        again.len()
+    ));
     assert!(after < with_listeners + (with_listeners - empty) / 2);
 }

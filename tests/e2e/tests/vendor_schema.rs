@@ -25,7 +25,9 @@ fn document(revision: Revision) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    eprintln!("skipped: the vendor's document of {revision} is not there");
+    e2e::tell(format_args!(
+        "skipped: the vendor's document of {revision} is not there"
+    ));
     None
 }
 

@@ -29,6 +29,7 @@ mod secret;
 mod server;
 mod sessions;
 mod tls;
+mod trust;
 mod url;
 mod value;
 
@@ -38,6 +39,8 @@ pub(super) struct Cx<'a> {
     pub(super) origins: Origins,
     pub(super) env: Env<'a>,
     pub(super) overrides: &'a Overrides,
+    /// The file, as the operator named it.
+    pub(super) file: PathBuf,
     /// The folder of the file; absolute.
     pub(super) folder: PathBuf,
 }
@@ -84,6 +87,12 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
     let mut bindings: Named<Binding> = entries(file.bindings.unwrap_or_default(), |name, raw| {
         binding::resolve(cx, name, raw, &mut credentials)
     });
+    let trust = trust::resolve(
+        cx,
+        &file.trust.unwrap_or_default(),
+        file.publishers.unwrap_or_default(),
+        &bindings,
+    );
     let mut plugins = BTreeMap::new();
     for (name, raw) in file.plugins.unwrap_or_default() {
         if let Some(plugin) = plugin::resolve(cx, &name, raw, &limits, &mut bindings) {
@@ -106,6 +115,7 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
         runtime,
         jobs,
         reload,
+        trust: Arc::new(trust),
         audit,
         plugins,
         bindings,

@@ -10,7 +10,7 @@ use super::value::Key;
 use super::{Cx, Named, limits};
 use crate::config::at::At;
 use crate::config::nearest::nearest;
-use crate::config::{BackendName, Binding, Choice, Grant, Limits, Plugin, inline, raw};
+use crate::config::{BackendName, Binding, Choice, Grant, Limits, Places, Plugin, inline, raw};
 
 pub(super) fn resolve(
     cx: &mut Cx<'_>,
@@ -46,7 +46,14 @@ pub(super) fn resolve(
         raw.limits.as_ref().unwrap_or(&raw::Limits::default()),
         defaults,
     );
+    let settings_places = Places::new(
+        &cx.file,
+        key("settings").path(),
+        cx.findings.source.line(name.span.start),
+        &cx.origins,
+    );
     Some(Plugin {
+        settings_places,
         name: parsed?,
         component: component?,
         grants,
@@ -92,7 +99,7 @@ fn visit_urls(cx: &mut Cx<'_>, raw: Option<&[At<String>]>) -> Vec<Url> {
         .collect()
 }
 
-fn grants(raw: Option<&[At<raw::Grant>]>) -> Vec<Grant> {
+pub(super) fn grants(raw: Option<&[At<raw::Grant>]>) -> Vec<Grant> {
     let mut grants: Vec<_> = raw
         .into_iter()
         .flatten()

@@ -31,7 +31,9 @@ fn shell(program: &str, arguments: &[&str], input: &str) -> Option<String> {
         .stderr(Stdio::piped())
         .spawn();
     let Ok(mut child) = child else {
-        eprintln!("{program} is not installed: its completions are not tried");
+        e2e::tell(format_args!(
+            "{program} is not installed: its completions are not tried"
+        ));
         return None;
     };
     let mut stdin = child.stdin.take().expect("it is a pipe");

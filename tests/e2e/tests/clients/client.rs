@@ -94,7 +94,9 @@ impl Client {
                 .iter()
                 .find(|(client, lacked, ..)| (*client, *lacked) == (self, *step));
             if let Some((_, _, version, reason)) = lacks {
-                eprintln!("{self:?} {version} is not tried with {step:?}: {reason}");
+                e2e::tell(format_args!(
+                    "{self:?} {version} is not tried with {step:?}: {reason}"
+                ));
             }
             lacks.is_none()
         };
@@ -148,9 +150,9 @@ impl Client {
                 result["version"]
             );
         }
-        eprintln!(
+        e2e::tell(format_args!(
             "{self:?} {} as {}: {}",
             result["version"], plan["era"], result["did"]
-        );
+        ));
     }
 }

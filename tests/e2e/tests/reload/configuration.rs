@@ -13,7 +13,7 @@ async fn a_configuration_takes_effect_as_a_whole_or_not_at_all() {
     let served = Served::start(&shop("echo", "1.0.0"), "").await;
     let settle = "[reload]\nsettle-time = \"60 ms\"\n";
     let bad = "[plugins.bad]\ncomponent = \"bad.wasm\"\ngrant = [\"changes\"]\n";
-    versions::put(
+    versions::put_version(
         &served.path("other.wasm"),
         &named("other", "dialogue", "1.0.0", ""),
     );
@@ -29,7 +29,7 @@ async fn a_configuration_takes_effect_as_a_whole_or_not_at_all() {
     assert_eq!(e2e::mcp::text(&echo.unwrap()), "still");
 
     // What was missing comes: now it takes effect, without anybody touching the configuration.
-    versions::put(
+    versions::put_version(
         &served.path("bad.wasm"),
         &named("bad", "conformance", "1.0.0", ""),
     );
@@ -70,7 +70,7 @@ async fn a_configuration_takes_effect_as_a_whole_or_not_at_all() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_needs_a_restart_is_named_and_the_rest_is_applied() {
     let served = Served::start(&shop("echo", "1.0.0"), "watch = false").await;
-    versions::put(
+    versions::put_version(
         &served.path("other.wasm"),
         &named("other", "dialogue", "1.0.0", ""),
     );

@@ -3,8 +3,9 @@
 use std::fs;
 use std::io::Write as _;
 
+use e2e::Session;
 use e2e::operator::plugin;
-use e2e::{Session, versions};
+use e2e::versions::{self, Version};
 use serde_json::json;
 
 use crate::support::{ECHO, Served, named, shop, with};
@@ -45,15 +46,10 @@ async fn what_fails_stays_out_and_the_old_version_serves_on() {
     let other = named("other", "dialogue", "1.0.0", "");
     let tables = "[reload]\nsettle-time = \"60 ms\"\n[plugins.other]\ncomponent = \"other.wasm\"\n[plugins.shop]\ncomponent = \"shop.wasm\"\ngrant = [\"changes\"]\n";
     let served = Served::start_with(&first, tables).await;
-    versions::put(&served.path("other.wasm"), &other);
+    versions::put_version(&served.path("other.wasm"), &other);
     served.operator.until_serving("other", "1.0.0").await;
     assert_eq!(served.operator.health().await, "ok\n");
     let rows = [
-        (b"garbage".to_vec(), "not a WebAssembly component"),
-        (
-            first[..first.len() / 2].to_vec(),
-            "not a WebAssembly component",
-        ),
         (
             named("another", "echo", "2.0.0", ""),
             "is the plugin `another`",
@@ -81,7 +77,16 @@ async fn what_fails_stays_out_and_the_old_version_serves_on() {
             "test_error_handling",
         ),
     ];
-    for (bad, words) in rows {
+    let bytes = |component: &[u8]| Version {
+        component: component.to_vec(),
+        signature: first.signature.clone(),
+    };
+    let half = &first.component[..first.component.len() / 2];
+    let broken = [
+        (bytes(b"garbage"), "not a WebAssembly component"),
+        (bytes(half), "not a WebAssembly component"),
+    ];
+    for (bad, words) in rows.into_iter().chain(broken) {
         served.put(&bad);
         let status = served.operator.until_problem("shop", words).await;
         let row = plugin(&status, "shop");
@@ -106,12 +111,36 @@ async fn what_fails_stays_out_and_the_old_version_serves_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_attacks_while_it_is_checked_costs_nobody_anything() {
+    let tables = "[reload]\nsettle-time = \"60 ms\"\n[plugins.shop]\ncomponent = \"shop.wasm\"\ngrant = [\"http\"]\n[plugins.shop.limits]\ncpu-time = \"300 ms\"\nmemory = \"32 MiB\"\n";
+    let served = Served::start_with(&shop("echo", "1.0.0"), tables).await;
+    let rows = [
+        ("hostile_loop", "cpu-time limit"),
+        ("hostile_allocate", "memory limit"),
+        ("hostile_trap", "failed inside its sandbox"),
+    ];
+    for (tool, words) in rows {
+        let line = format!("self-check = \"{tool}\"");
+        served.put(&with("hostile", "2.0.0", &line));
+        let status = served.operator.until_problem("shop", words).await;
+        assert_eq!(plugin(&status, "shop")["version"], "1.0.0", "{status}");
+        assert_eq!(served.client.tools().await, ECHO);
+        let given_back = served
+            .operator
+            .until("given back", |status| status["free_instances"] == 64);
+        given_back.await;
+    }
+    served.put(&shop("echo", "1.1.0"));
+    served.operator.until_serving("shop", "1.1.0").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_still_being_written_is_not_taken_before_it_is_whole() {
     let served = Served::start(&shop("echo", "1.0.0"), "").await;
     let next = shop("dialogue", "2.0.0");
     let mut file = fs::File::create(served.path("shop.wasm")).unwrap();
     // In place, in pieces, with a pause longer than the time in which files settle.
-    let (begin, rest) = next.split_at(next.len() / 3);
+    let (begin, rest) = next.component.split_at(next.component.len() / 3);
     file.write_all(begin).unwrap();
     file.flush().unwrap();
     served
@@ -119,6 +148,7 @@ async fn a_file_that_is_still_being_written_is_not_taken_before_it_is_whole() {
         .until_problem("shop", "cannot be used")
         .await;
     assert_eq!(served.client.tools().await, ECHO);
+    versions::put(&served.path("shop.wasm.minisig"), &next.signature);
     for piece in rest.chunks(64 * 1024) {
         file.write_all(piece).unwrap();
         tokio::task::yield_now().await;
@@ -157,10 +187,15 @@ async fn a_component_behind_links_is_followed() {
     let served = Served::start(&shop("echo", "1.0.0"), "").await;
     for (folder, version) in [("one", "2.0.0"), ("two", "3.0.0")] {
         fs::create_dir(served.path(folder)).unwrap();
-        fs::write(served.path(folder).join("shop.wasm"), shop("echo", version)).unwrap();
+        versions::put_version(
+            &served.path(folder).join("shop.wasm"),
+            &shop("echo", version),
+        );
     }
+    std::os::unix::fs::symlink("current/shop.wasm.minisig", served.path("signature")).unwrap();
     std::os::unix::fs::symlink("one", served.path("current")).unwrap();
     std::os::unix::fs::symlink("current/shop.wasm", served.path("link")).unwrap();
+    fs::rename(served.path("signature"), served.path("shop.wasm.minisig")).unwrap();
     fs::rename(served.path("link"), served.path("shop.wasm")).unwrap();
     served.operator.until_serving("shop", "2.0.0").await;
     std::os::unix::fs::symlink("two", served.path("next")).unwrap();

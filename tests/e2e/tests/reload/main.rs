@@ -6,3 +6,4 @@ mod files;
 mod operators;
 mod storm;
 mod support;
+mod trust;

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use e2e::{Deployment, Host, mcp};
+use e2e::{Deployment, Host, mcp, versions};
 use serde_json::json;
 
 use crate::support::{SHOP, Served, shop};
@@ -20,7 +20,7 @@ async fn a_signal_and_a_request_take_up_what_changed_and_tell_what_came_of_it() 
     assert_eq!(told["plugins"]["shop"]["outcome"], "replaced", "{told}");
     assert_eq!(told["plugins"]["shop"]["version"], "2.0.0", "{told}");
 
-    served.put(b"garbage");
+    served.put_bytes(b"garbage");
     let (code, told) = served.operator.reload().await;
     assert_eq!((code, &told["ok"]), (422, &json!(false)), "{told}");
     assert_eq!(told["plugins"]["shop"]["outcome"], "refused", "{told}");
@@ -76,6 +76,83 @@ scopes = ["admin"]
     assert_eq!(across.send().await.unwrap().status().as_u16(), 403);
     let health = http.get(format!("{base}/health")).send().await.unwrap();
     assert_eq!(health.text().await.unwrap(), "ok\nproblems: 1\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_come_and_go_with_the_configuration() {
+    let table = |name: &str, scope: &str| {
+        let hash = hash(&token(name));
+        format!("[auth.tokens.{name}]\nhash = \"sha256:{hash}\"\nscopes = [\"{scope}\"]\n")
+    };
+    let reload = "[reload]\nwatch = false\n";
+    let both = table("old", "tools:call") + &table("operator", "admin");
+    let served = Served::start_with(&shop("echo", "1.0.0"), &format!("{reload}{both}{SHOP}")).await;
+    let base = served.host.url().trim_end_matches("/mcp").to_owned();
+    let status = async |name: &str| {
+        let request = mcp::http().get(format!("{base}/api/tools"));
+        let response = request.bearer_auth(token(name)).send().await.unwrap();
+        response.status().as_u16()
+    };
+    let reloaded = async || {
+        let request = mcp::http().post(format!("{base}/api/admin/reload"));
+        let response = request.bearer_auth(token("operator")).send().await.unwrap();
+        response.json::<serde_json::Value>().await.unwrap()
+    };
+    assert_eq!((status("old").await, status("new").await), (200, 401));
+
+    let next = table("new", "tools:call") + &table("operator", "admin");
+    served.configure(&format!("{reload}{next}{SHOP}"));
+    let told = reloaded().await;
+    assert_eq!(told["configuration"]["outcome"], "replaced", "{told}");
+    assert_eq!(told["configuration"]["needs_restart"], json!(null), "{told}");
+    assert_eq!((status("old").await, status("new").await), (401, 200));
+
+    // Without anybody who is asked everything would be open: not before the next start.
+    served.configure(&format!("{reload}{SHOP}"));
+    let told = reloaded().await;
+    assert_eq!(told["configuration"]["needs_restart"], json!(["auth"]));
+    assert_eq!((status("old").await, status("new").await), (401, 200));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reloads_leave_lines_in_the_audit_log() {
+    let key = "5f2b8c1d9e3a4f6071829304a5b6c7d8e9f00112233445566778899aabbccdde";
+    let deployment = Deployment::new(&format!(
+        "[reload]\nwatch = false\n{SHOP}[audit]\nfolder = \"log\"\nkey = \"file:audit.key\"\n"
+    ));
+    deployment.write("audit.key", key);
+    let path = deployment.folder().join("shop.wasm");
+    versions::put_version(&path, &shop("echo", "1.0.0"));
+    let host = Host::start(&deployment).await;
+    let operator = e2e::operator::Operator::of(&host);
+    versions::put_version(&path, &shop("echo", "2.0.0"));
+    assert_eq!(operator.reload().await.0, 200);
+    versions::put(&path, b"garbage");
+    assert_eq!(operator.reload().await.0, 422);
+    host.stop().await;
+
+    let log = std::fs::read_to_string(deployment.folder().join("log/audit.jsonl")).unwrap();
+    let lines = log
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .filter(|line| line["event"] == "reload");
+    let lines: Vec<_> = lines.collect();
+    let outcomes: Vec<_> = lines.iter().map(|line| &line["outcome"]).collect();
+    assert_eq!(outcomes, ["replaced", "ok", "refused", "refused"], "{log}");
+    assert_eq!(lines[0]["plugin"], "shop", "{log}");
+    assert_eq!(lines[0]["version"], "2.0.0", "{log}");
+    assert!(lines[0]["digest"].is_string(), "{log}");
+    assert_eq!(lines[1]["by"], "request", "{log}");
+    assert_eq!(lines[1]["principal"], "local", "{log}");
+    assert_eq!(lines[2]["version"], "2.0.0", "what serves on: {log}");
+    let reason = lines[2]["reason"].as_str().unwrap();
+    assert!(reason.contains("cannot be used"), "{log}");
+    let verified = Command::new(e2e::binary())
+        .args(["audit", "verify", "--config"])
+        .arg(deployment.config())
+        .output()
+        .unwrap();
+    assert!(verified.status.success(), "{verified:?}");
 }
 
 /// A well-formed token.

@@ -79,14 +79,15 @@ async fn listens_in_a_session(url: String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_storm_of_reloads_fails_no_call_and_leaves_nothing_behind() {
-    // All of them have the tool `echo`.
+    // All of them have the tool `echo`, and none is older than another.
     let good = [
-        shop("echo", "1.0.0"),
+        shop("echo", "2.0.0"),
         shop("interface", "2.0.0"),
-        shop("echo", "3.0.0"),
-        shop("interface", "4.0.0"),
+        shop("echo", "2.0.0+other"),
+        shop("interface", "2.0.0+other"),
     ];
-    let half = &good[0][..good[0].len() / 2];
+    let half = &good[0].component[..good[0].component.len() / 2];
+    let older = shop("echo", "1.0.0");
     let served = Served::start(&good[0], "").await;
     let process = served.host.process_id();
     let stop = Arc::new(AtomicBool::new(false));
@@ -110,10 +111,13 @@ async fn a_storm_of_reloads_fails_no_call_and_leaves_nothing_behind() {
     for round in 0..total {
         // Some as careful programs write them, some in place; the watcher reloads meanwhile, too.
         let version = &good[usize::try_from(round % 4).unwrap()];
-        match round % 5 {
-            0 => served.put(b"garbage"),
+        match round % 8 {
+            0 => served.put_bytes(b"garbage"),
             1 => fs::write(served.path("shop.wasm"), half).unwrap(),
-            2 => fs::write(served.path("shop.wasm"), version).unwrap(),
+            2 => served.put(&older),
+            // Only half of the two files.
+            3 => served.put_bytes(&version.component),
+            4 => fs::write(served.path("shop.wasm.minisig"), "nobody's").unwrap(),
             _ => served.put(version),
         }
         let (_, told) = served.operator.reload().await;

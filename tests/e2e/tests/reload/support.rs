@@ -5,26 +5,24 @@ use std::fs;
 use std::path::PathBuf;
 
 use e2e::operator::Operator;
-use e2e::{Deployment, Host, mcp, versions};
+use e2e::versions::{self, Version};
+use e2e::{Deployment, Host, mcp};
 
 /// The tools of the fixture `echo`.
 pub(crate) const ECHO: [&str; 5] = ["add", "echo", "fail", "progress", "whoami"];
 
 /// A plugin `shop` with the code of a fixture.
-pub(crate) fn shop(fixture: &str, version: &str) -> Vec<u8> {
+pub(crate) fn shop(fixture: &str, version: &str) -> Version {
     with(fixture, version, "")
 }
 
 /// The same with more lines in its manifest.
-pub(crate) fn with(fixture: &str, version: &str, more: &str) -> Vec<u8> {
+pub(crate) fn with(fixture: &str, version: &str, more: &str) -> Version {
     named("shop", fixture, version, more)
 }
 
-pub(crate) fn named(name: &str, fixture: &str, version: &str, more: &str) -> Vec<u8> {
-    let manifest = format!(
-        "name = \"{name}\"\nversion = \"{version}\"\ndescription = \"a version\"\n{more}\n"
-    );
-    versions::packed(fixture, &manifest)
+pub(crate) fn named(name: &str, fixture: &str, version: &str, more: &str) -> Version {
+    versions::version(name, fixture, version, more)
 }
 
 /// The table of `shop`.
@@ -39,14 +37,14 @@ pub(crate) struct Served {
 
 impl Served {
     /// Serves this version of `shop`, with these keys in `[reload]`.
-    pub(crate) async fn start(component: &[u8], reload: &str) -> Self {
+    pub(crate) async fn start(component: &Version, reload: &str) -> Self {
         let tables = format!("[reload]\nsettle-time = \"60 ms\"\n{reload}\n{SHOP}");
         Self::start_with(component, &tables).await
     }
 
-    pub(crate) async fn start_with(component: &[u8], tables: &str) -> Self {
+    pub(crate) async fn start_with(component: &Version, tables: &str) -> Self {
         let deployment = Deployment::new(tables);
-        fs::write(deployment.folder().join("shop.wasm"), component).unwrap();
+        versions::put_version(&deployment.folder().join("shop.wasm"), component);
         let host = Host::start(&deployment).await;
         Self {
             operator: Operator::of(&host),
@@ -61,7 +59,12 @@ impl Served {
     }
 
     /// Puts a version of `shop` in place.
-    pub(crate) fn put(&self, component: &[u8]) {
+    pub(crate) fn put(&self, version: &Version) {
+        versions::put_version(&self.path("shop.wasm"), version);
+    }
+
+    /// Puts these bytes in the place of `shop`, and leaves the signature as it is.
+    pub(crate) fn put_bytes(&self, component: &[u8]) {
         versions::put(&self.path("shop.wasm"), component);
     }
 
