@@ -25,9 +25,13 @@ pub(super) struct Cx {
     pub(super) stop: CancellationToken,
 }
 
-/// `GET /health`: whoever answers lives.
-pub(super) async fn health() -> &'static str {
-    "ok\n"
+/// `GET /health`: whoever answers lives. Open to everybody, and so it says how many things are not served as they are written,
+/// and not which.
+pub(super) async fn health(State(cx): State<Cx>) -> String {
+    match cx.guard.host.status().problems {
+        0 => "ok\n".to_owned(),
+        problems => format!("ok\nproblems: {problems}\n"),
+    }
 }
 
 /// `GET /ready`. Open to everybody, and so it names nothing and nobody.
@@ -35,7 +39,7 @@ pub(super) async fn ready(State(cx): State<Cx>) -> Response {
     let host = &cx.guard.host;
     let (code, status) = if cx.stop.is_cancelled() {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping")
-    } else if host.problems.is_empty() {
+    } else if host.status().problems == 0 {
         (StatusCode::OK, "ready")
     } else {
         (StatusCode::OK, "degraded")
