@@ -10,9 +10,7 @@ use super::value::Key;
 use super::{Cx, Named, limits};
 use crate::config::at::At;
 use crate::config::nearest::nearest;
-use crate::config::{
-    BackendName, Binding, Choice, Grant, Limits, Places, Plugin, inline, raw,
-};
+use crate::config::{BackendName, Binding, Choice, Grant, Limits, Places, Plugin, inline, raw};
 
 pub(super) fn resolve(
     cx: &mut Cx<'_>,
