@@ -142,7 +142,7 @@ fn routes(
     }
     // Whoever looks after the process asks by whatever name it has there.
     let mut outside = Router::new()
-        .route("/health", get(status::health))
+        .route("/health", get(status::health).with_state(status.clone()))
         .route("/ready", get(status::ready).with_state(status.clone()));
     let some = get(status::metrics_for_some)
         .with_state(status.clone())
