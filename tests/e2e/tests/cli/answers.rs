@@ -128,15 +128,15 @@ fn progress_is_written_over() {
 fn compiling_is_told_while_somebody_waits() {
     let cold = tempfile::tempdir().expect("a folder");
     let deployment = Deployment::new(&format!(
-        "[plugins.echo-python]\ncomponent = \"{}\"\n",
-        e2e::plugin("echo-python").display()
+        "[plugins.proxmox-vms]\ncomponent = \"{}\"\n",
+        e2e::plugin("proxmox-vms").display()
     ));
     let cache = cold.path().join("cache").display().to_string();
     let config = std::fs::read_to_string(deployment.config()).expect("it is there");
     let warm = target().join("e2e-cache").display().to_string();
     deployment.write("toolward.toml", &config.replace(&warm, &cache));
     let mut terminal = at_terminal(&deployment, &["tools"]);
-    let _ = terminal.wait_for("compiling echo-python, once: 0 s");
+    let _ = terminal.wait_for("compiling proxmox-vms, once: 0 s");
     // Nobody has to wait for the end.
     terminal.type_in(INTERRUPT);
     let (exit, shown) = terminal.end();
