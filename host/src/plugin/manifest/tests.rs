@@ -209,7 +209,7 @@ fn suggested_limits_are_held_against_the_given_ones() {
         memory: 64 << 20,
         host_memory: 16 << 20,
         cpu_time: Duration::from_secs(5),
-        wall_time: Duration::from_secs(60),
+        wall_time: Duration::from_mins(1),
         concurrency: 32,
         result_bytes: 4 << 20,
     };
@@ -287,7 +287,7 @@ fn whatever_is_written_in_a_manifest_is_read_or_refused() {
     }
 }
 
-/// Enough to damage things in many ways (SplitMix64).
+/// Enough to damage things in many ways (`SplitMix64`).
 struct Random(u64);
 
 impl Random {
