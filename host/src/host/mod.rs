@@ -16,7 +16,7 @@ use crate::config::{self, Ability, Config, Location, PluginName, TenantName};
 use crate::egress::{Egress, EgressError};
 use crate::error::{self, Report};
 use crate::jobs::Jobs;
-use crate::plugin::{self, Engine, EngineError};
+use crate::plugin::{self, Engine, EngineError, Signer};
 use crate::policy;
 
 mod audit;
@@ -267,6 +267,15 @@ impl Host {
     #[must_use]
     pub fn auth(&self) -> Option<Arc<config::Auth>> {
         self.auth.load_full()
+    }
+
+    /// The plugins on offer that nobody vouches for: `--allow-unsigned` let them in.
+    #[must_use]
+    pub fn unsigned(&self) -> Vec<PluginName> {
+        let catalog = self.catalog();
+        let plugins = catalog.plugins().into_iter();
+        let unsigned = plugins.filter(|plugin| plugin.signer == Signer::Nobody);
+        unsigned.map(|plugin| plugin.name().clone()).collect()
     }
 
     /// Where everything that matters is recorded: `host.audit().record(Event::new(Kind::Reload).outcome("success"))`.

@@ -17,6 +17,9 @@ pub(super) type Wanted = BTreeMap<BackendName, Vec<RequestPattern>>;
 /// error: it is never used.
 pub(super) fn check(plugin: &config::Plugin, manifest: &Manifest) -> Result<(), LoadError> {
     check_settings(plugin, manifest)?;
+    for (limit, suggested) in manifest.limits.beyond(&plugin.limits) {
+        tracing::warn!(plugin = %plugin.name, limit, suggested, "the plugin gets less than its manifest says it works well with; the configuration's limit counts");
+    }
     for (name, binding) in &plugin.backends {
         let Some(wanted) = ask(plugin, manifest, name) else {
             tracing::warn!(plugin = %plugin.name, backend = %name, "the manifest does not ask for this backend, so the plugin does not get it");

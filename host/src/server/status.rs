@@ -1,5 +1,6 @@
 //! What is asked by whoever looks after the process: does it live, is it ready, what does it count.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -26,12 +27,18 @@ pub(super) struct Cx {
 }
 
 /// `GET /health`: whoever answers lives. Open to everybody, and so it says how many things are not served as they are written,
-/// and not which.
+/// and how many plugins nobody vouches for, but not which.
 pub(super) async fn health(State(cx): State<Cx>) -> String {
-    match cx.guard.host.status().problems {
-        0 => "ok\n".to_owned(),
-        problems => format!("ok\nproblems: {problems}\n"),
+    let host = &cx.guard.host;
+    let counts = [
+        ("problems", host.status().problems),
+        ("unsigned plugins", host.unsigned().len()),
+    ];
+    let mut text = "ok\n".to_owned();
+    for (what, count) in counts.iter().filter(|(_, count)| *count > 0) {
+        let _ = writeln!(text, "{what}: {count}");
     }
+    text
 }
 
 /// `GET /ready`. Open to everybody, and so it names nothing and nobody.

@@ -198,7 +198,7 @@ impl Site {
         config += &toml_table("runtime", "cache-dir", &cache);
         config += "state-dir = \"state\"\n";
         // Built here, signed with the key of this target folder.
-        let key = fs::read_to_string(self.plugin.with_file_name("development.pub"))?;
+        let key = fs::read_to_string(self.plugins.join("development.pub"))?;
         let key = key.lines().nth(1).unwrap_or_default();
         let keys = format!("[{{ key = {key:?} }}]");
         config += &[

@@ -1,8 +1,10 @@
 //! `toolward plugin inspect`: one screen that answers who signed a plugin, what it offers, what it asks for, and what it
 //! would get here.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -10,7 +12,7 @@ use super::Said;
 use super::trial::Trial;
 use super::verify::{Candidate, words};
 use super::{Global, PluginError, configuration_if_there};
-use crate::config::{Config, Grant};
+use crate::config::{Binding, Config, Grant, Limits};
 use crate::error::report;
 use crate::plugin::hex;
 use crate::plugin::manifest::{Manifest, interfaces};
@@ -43,6 +45,10 @@ impl Inspect {
             Err(_) => None,
         };
         let here = here(config.as_ref(), &candidate.manifest);
+        let limits = config
+            .as_ref()
+            .and_then(|config| config.plugins.get(&candidate.manifest.name))
+            .map(|plugin| given(&plugin.limits));
         let json = json!({
             "manifest": candidate.manifest,
             "sha256": hex(&candidate.digest),
@@ -52,6 +58,7 @@ impl Inspect {
             "exports": exports,
             "tools": match &tools { Some(Ok(tools)) => json!(tools), _ => Value::Null },
             "here": here.iter().map(Line::json).collect::<Vec<_>>(),
+            "limits": limits.as_ref().map(|limits| json!(limits.iter().cloned().collect::<BTreeMap<_, _>>())),
         });
         let mut text = head(&candidate);
         let _ = writeln!(
@@ -63,7 +70,7 @@ impl Inspect {
             }
         );
         text += &offers(&exports, tools.as_ref());
-        text += &asks(&candidate.manifest, &here);
+        text += &asks(&candidate.manifest, &here, limits.as_deref());
         Ok(Said::new(text, json))
     }
 }
@@ -170,27 +177,25 @@ fn here(config: Option<&Config>, manifest: &Manifest) -> Vec<Line> {
         })
         .collect();
     for backend in &manifest.backends {
-        let bound = plugin.and_then(|plugin| plugin.backends.get(&backend.name));
+        // Several bindings may answer one of its backends.
+        let bound = plugin.into_iter().flat_map(|plugin| {
+            let answers = |name| {
+                let choice = plugin.choices.get(name);
+                *choice.map_or(name, |choice| &choice.answers) == backend.name
+            };
+            let backends = plugin.backends.iter();
+            backends
+                .filter(move |(name, _)| answers(name))
+                .map(|(_, binding)| bound(binding))
+        });
+        let bound: Vec<String> = bound.collect();
         lines.push(Line {
             what: format!("backend {}", backend.name),
             reason: backend.purpose.clone(),
-            gets: bound.map_or_else(
-                || "not bound here".to_owned(),
-                |binding| {
-                    let allowed: Vec<&str> =
-                        binding.allow.iter().map(|one| one.text.as_str()).collect();
-                    let only = if binding.read_only {
-                        ", for reading only"
-                    } else {
-                        ""
-                    };
-                    format!(
-                        "bound to {}{only}, which allows {}",
-                        binding.name,
-                        allowed.join(", ")
-                    )
-                },
-            ),
+            gets: match bound.as_slice() {
+                [] => "not bound here".to_owned(),
+                bound => bound.join("; "),
+            },
         });
         for request in &backend.requests {
             lines.push(Line {
@@ -212,7 +217,61 @@ fn here(config: Option<&Config>, manifest: &Manifest) -> Vec<Line> {
     lines
 }
 
-fn asks(manifest: &Manifest, here: &[Line]) -> String {
+fn bound(binding: &Binding) -> String {
+    let allowed: Vec<&str> = binding.allow.iter().map(|one| one.text.as_str()).collect();
+    let only = if binding.read_only {
+        ", for reading only"
+    } else {
+        ""
+    };
+    format!(
+        "bound to {}{only}, which allows {}",
+        binding.name,
+        allowed.join(", ")
+    )
+}
+
+/// The limits that it has here, as the configuration writes them.
+fn given(limits: &Limits) -> Vec<(&'static str, String)> {
+    vec![
+        ("memory", size(limits.memory)),
+        ("host-memory", size(limits.host_memory)),
+        ("cpu-time", time(limits.cpu_time)),
+        ("wall-time", time(limits.wall_time)),
+        ("concurrency", limits.concurrency.to_string()),
+        ("result-size", size(limits.result_bytes)),
+    ]
+}
+
+/// In the largest unit that needs no fraction.
+fn size(bytes: usize) -> String {
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let fits = units
+        .iter()
+        .find(|(bits, _)| bytes > 0 && bytes.trailing_zeros() >= *bits);
+    fits.map_or_else(
+        || format!("{bytes} B"),
+        |(bits, unit)| format!("{} {unit}", bytes >> bits),
+    )
+}
+
+fn time(time: Duration) -> String {
+    match time.as_millis() {
+        millis if millis % 1000 == 0 => format!("{} s", millis / 1000),
+        millis => format!("{millis} ms"),
+    }
+}
+
+/// `memory 32 MiB, cpu-time 2 s`
+fn in_words(limits: &[(&'static str, String)]) -> String {
+    let words: Vec<String> = limits
+        .iter()
+        .map(|(key, value)| format!("{key} {value}"))
+        .collect();
+    words.join(", ")
+}
+
+fn asks(manifest: &Manifest, here: &[Line], given: Option<&[(&'static str, String)]>) -> String {
     let mut text = String::new();
     if here.is_empty() {
         text += "\nasks for nothing\n";
@@ -226,13 +285,12 @@ fn asks(manifest: &Manifest, here: &[Line]) -> String {
             (false, false) => writeln!(text, "  {what}: {reason}\n    here: {gets}"),
         };
     }
-    let limits = manifest.limits.lines();
-    if !limits.is_empty() {
-        let limits: Vec<String> = limits
-            .into_iter()
-            .map(|(key, value)| format!("{key} {value}"))
-            .collect();
-        let _ = writeln!(text, "\nworks well with {}", limits.join(", "));
+    let suggested = manifest.limits.lines();
+    if !suggested.is_empty() {
+        let _ = writeln!(text, "\nworks well with {}", in_words(&suggested));
+    }
+    if let Some(given) = given {
+        let _ = writeln!(text, "\nlimits here {}", in_words(given));
     }
     if let Some(schema) = &manifest.settings {
         text += "\nsettings\n";

@@ -191,5 +191,14 @@ pub(super) fn table(config: &Config, manifest: &Manifest, component: &Path) -> S
         let urls: Vec<&str> = visit.urls.iter().map(Url::as_str).collect();
         lines.push(format!("visit-urls = {}", json!(urls)));
     }
+    let limits = manifest.limits.lines();
+    if !limits.is_empty() {
+        // What it works well with; the operator may well write something else.
+        lines.push(format!("\n[plugins.{}.limits]", manifest.name));
+        lines.extend(limits.into_iter().map(|(key, value)| match key {
+            "concurrency" => format!("{key} = {value}"),
+            _ => format!("{key} = {}", json!(value)),
+        }));
+    }
     lines.join("\n")
 }

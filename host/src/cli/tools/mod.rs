@@ -14,7 +14,6 @@ use crate::catalog::{Catalog, Tool};
 use crate::config::Overrides;
 use crate::error::{Exit, Report};
 use crate::host::{Host, Problem};
-use crate::plugin::Signer;
 
 mod describe;
 
@@ -47,7 +46,7 @@ impl Tools {
         let tools: Vec<Value> = catalog.tools().map(|tool| as_json(tool)).collect();
         let found = host.problems();
         let problems = found.iter().map(problem).collect::<Vec<_>>();
-        let unsigned = unsigned(&catalog);
+        let unsigned: Vec<String> = host.unsigned().iter().map(ToString::to_string).collect();
         if global.audience() == Audience::People {
             for name in &unsigned {
                 warn(&Report {
@@ -69,15 +68,6 @@ impl Tools {
         let json = json!({ "tools": tools, "problems": problems, "unsigned": unsigned });
         Ok(Said::new(table(&catalog), json).and_exit(exit))
     }
-}
-
-/// The plugins that nobody vouches for.
-fn unsigned(catalog: &Catalog) -> Vec<String> {
-    let plugins = catalog.plugins().into_iter();
-    plugins
-        .filter(|plugin| plugin.signer == Signer::Nobody)
-        .map(|plugin| plugin.name().to_string())
-        .collect()
 }
 
 /// The tool of this name; the error names those that look like it.

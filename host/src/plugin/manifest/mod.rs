@@ -6,12 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::capability::Lesson;
-use crate::config::{BackendName, Grant, PluginName, RequestPattern};
+use crate::config::{self, BackendName, Grant, PluginName, RequestPattern};
 
 mod check;
 mod section;
@@ -210,6 +211,28 @@ impl SuggestedLimits {
         .into_iter()
         .filter_map(|(key, value)| Some((key, value?)))
         .collect()
+    }
+
+    /// Those that ask for more than the operator gives: there the plugin may not work well.
+    #[must_use]
+    pub fn beyond(&self, given: &config::Limits) -> Vec<(&'static str, String)> {
+        let size = |text: &String, given: usize| {
+            config::parse_size(text).is_some_and(|bytes| bytes > given as u64)
+        };
+        let time = |text: &String, given: Duration| {
+            config::parse_duration(text).is_some_and(|time| time > given)
+        };
+        let is_beyond = |key: &str, text: &String| match key {
+            "memory" => size(text, given.memory),
+            "host-memory" => size(text, given.host_memory),
+            "cpu-time" => time(text, given.cpu_time),
+            "wall-time" => time(text, given.wall_time),
+            "concurrency" => self.concurrency > Some(given.concurrency),
+            _ => size(text, given.result_bytes),
+        };
+        let mut lines = self.lines();
+        lines.retain(|(key, text)| is_beyond(key, text));
+        lines
     }
 }
 

@@ -202,3 +202,105 @@ fn a_forged_manifest_is_judged_like_a_written_one() {
         assert!(!error.contains('\u{1b}'), "{error:?}");
     }
 }
+
+#[test]
+fn suggested_limits_are_held_against_the_given_ones() {
+    let given = config::Limits {
+        memory: 64 << 20,
+        host_memory: 16 << 20,
+        cpu_time: Duration::from_secs(5),
+        wall_time: Duration::from_mins(1),
+        concurrency: 32,
+        queue: 128,
+        calls_per_second: None,
+        result_bytes: 4 << 20,
+        continuation_bytes: 64 << 10,
+        log_bytes: 1 << 20,
+        max_entries: 1000,
+    };
+    let beyond = |limits: &str| {
+        let manifest = manifest(&format!("{SMALL}[limits]\n{limits}"));
+        manifest.limits.beyond(&given)
+    };
+    let more = [
+        ("memory", "\"65 MiB\""),
+        ("host-memory", "\"1 GiB\""),
+        ("cpu-time", "\"5001 ms\""),
+        ("wall-time", "\"2 min\""),
+        ("concurrency", "33"),
+        ("result-size", "\"5 MiB\""),
+    ];
+    for (key, value) in more {
+        let expected = vec![(key, value.trim_matches('"').to_owned())];
+        assert_eq!(beyond(&format!("{key} = {value}")), expected, "{key}");
+    }
+    let less = "memory = \"64 MiB\"\ncpu-time = \"5 s\"\nconcurrency = 32\nresult-size = \"1 B\"";
+    assert_eq!(beyond(less), []);
+}
+
+/// The parser must answer whatever it is given, and what it takes must be what `check` takes: a manifest that is read can be
+/// packed and read again. The same seeds every time, so that a failure comes back.
+#[test]
+fn whatever_a_component_holds_is_read_or_refused() {
+    let packed = pack(EMPTY, &manifest(FULL)).expect("packs");
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut taken = 0;
+    for _ in 0..20_000 {
+        let mut bytes = packed.clone();
+        for _ in 0..=random.below(3) {
+            let at = random.below(bytes.len());
+            match random.below(5) {
+                0 => bytes[at] = u8::try_from(random.below(256)).expect("a byte"),
+                1 => bytes[at] ^= 1 << random.below(8),
+                2 => drop(bytes.remove(at)),
+                3 => bytes.truncate(at.max(1)),
+                _ => {
+                    let piece = bytes[at..].to_vec();
+                    let most = random.below(piece.len()) + 1;
+                    let to = random.below(bytes.len());
+                    bytes.splice(to..to, piece.into_iter().take(most));
+                }
+            }
+        }
+        let _ = interfaces(&bytes);
+        let Ok(found) = read(&bytes) else { continue };
+        taken += 1;
+        let again = pack(EMPTY, &found).expect("what is read is a manifest");
+        assert_eq!(read(&again).expect("and is read again"), found);
+    }
+    assert!(taken > 100, "only {taken} were taken: nothing is tried");
+}
+
+#[test]
+fn whatever_is_written_in_a_manifest_is_read_or_refused() {
+    let mut random = Random(42);
+    for _ in 0..5_000 {
+        let mut text: Vec<char> = FULL.chars().collect();
+        for _ in 0..=random.below(4) {
+            let (at, from) = (random.below(text.len()), random.below(text.len()));
+            match random.below(3) {
+                0 => text[at] = text[from],
+                1 => drop(text.remove(at)),
+                _ => text.insert(at, ['\0', '"', '[', '=', '\u{202e}', '9'][random.below(6)]),
+            }
+        }
+        let text: String = text.into_iter().collect();
+        if let Ok(found) = text.parse::<Manifest>() {
+            let packed = pack(EMPTY, &found).expect("what is read is a manifest");
+            assert_eq!(read(&packed).expect("reads"), found);
+        }
+    }
+}
+
+/// Enough to damage things in many ways (`SplitMix64`).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, most: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((mixed ^ (mixed >> 31)) % most as u64).expect("less than a usize")
+    }
+}

@@ -1,11 +1,13 @@
 //! A plugin's life by command.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 
-use e2e::Deployment;
+use e2e::{Deployment, Host};
+use rustls_pki_types::PrivatePkcs8KeyDer;
 
 use super::support::{Workshop, manifest, publisher, refused, run, served, shop};
 
@@ -178,12 +180,12 @@ fn an_unconfigured_plugin_is_installed_with_the_table_to_paste() {
     let workshop = Workshop::new();
     let key = workshop.key("ours");
     let deployment = Deployment::new(&publisher(&key, "other"));
-    let asks = "[[backends]]\nname = \"vbr\"\npurpose = \"p\"\nrequests = [\"GET /**\"]\n[asks.form]\nreason = \"r\"\n";
+    let asks = "[[backends]]\nname = \"vbr\"\npurpose = \"p\"\nrequests = [\"GET /**\"]\n[asks.form]\nreason = \"r\"\n[limits]\nmemory = \"32 MiB\"\nconcurrency = 8\n";
     let plugin = workshop.pack("other.wasm", &(manifest("other", "1.0.0") + asks));
     workshop.sign("other.wasm", "ours");
     let file = plugin.display().to_string();
     let installed = run(&deployment, &["plugin", "install", &file]).succeeded();
-    let table = "[plugins.other]\ncomponent = \"plugins/other.wasm\"\ngrant = [\"http\",\"form\"]\nbackends = { vbr = \"BINDING\" }";
+    let table = "[plugins.other]\ncomponent = \"plugins/other.wasm\"\ngrant = [\"http\",\"form\"]\nbackends = { vbr = \"BINDING\" }\n\n[plugins.other.limits]\nmemory = \"32 MiB\"\nconcurrency = 8";
     assert!(installed.stdout.contains(table), "{installed:?}");
     assert!(
         deployment
@@ -199,36 +201,157 @@ fn refused_none(deployment: &Deployment) {
     assert_eq!(list.stdout.trim(), "no plugins are configured");
 }
 
-/// Serves these files, each under its name, to as many requests as there are files.
-fn serve(files: Vec<(&'static str, Vec<u8>)>) -> String {
+type Files = Vec<(&'static str, Vec<u8>)>;
+
+/// Serves these files, each under its name, one request at a time.
+fn serve(files: Files) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-            let first = lines.next().unwrap().unwrap();
-            while lines.next().is_some_and(|line| !line.unwrap().is_empty()) {}
-            let path = first.split(' ').nth(1).unwrap().to_owned();
-            let found = files.iter().find(|(name, _)| path == *name);
-            let (head, body) = match found {
-                Some((name, _)) if *name == "/moved.wasm" => (
-                    "302 Found\r\nlocation: http://127.0.0.1:1/elsewhere.wasm".to_owned(),
-                    Vec::new(),
-                ),
-                Some((_, body)) => ("200 OK".to_owned(), body.clone()),
-                None => ("404 Not Found".to_owned(), Vec::new()),
-            };
-            let head = format!(
-                "HTTP/1.1 {head}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-                body.len()
-            );
-            // The client may have seen enough.
-            let _ = stream.write_all(head.as_bytes());
-            let _ = stream.write_all(&body);
+            let _ = answer(&mut BufReader::new(stream.unwrap()), &files);
         }
     });
     format!("http://{address}")
+}
+
+/// The same over TLS, for the name `localhost`; with the certificate.
+fn serve_tls(files: Files) -> (String, String) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key.into())
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let connection = rustls::ServerConnection::new(config.clone()).unwrap();
+            let stream = rustls::StreamOwned::new(connection, stream.unwrap());
+            let mut stream = BufReader::new(stream);
+            // Some of its clients do not trust it.
+            if answer(&mut stream, &files).is_ok() {
+                let stream = stream.get_mut();
+                stream.conn.send_close_notify();
+                let _ = stream.flush();
+            }
+        }
+    });
+    (format!("https://localhost:{port}"), made.cert.pem())
+}
+
+fn answer(stream: &mut BufReader<impl Read + Write>, files: &Files) -> std::io::Result<()> {
+    let mut lines = stream.by_ref().lines();
+    let first = lines.next().unwrap_or_else(|| Ok(String::new()))?;
+    while lines
+        .next()
+        .is_some_and(|line| line.is_ok_and(|line| !line.is_empty()))
+    {}
+    let path = first.split(' ').nth(1).unwrap_or_default();
+    let found = files.iter().find(|(name, _)| path == *name);
+    let (head, body) = match found {
+        Some((name, _)) if *name == "/moved.wasm" => (
+            "302 Found\r\nlocation: http://127.0.0.1:1/elsewhere.wasm",
+            &Vec::new(),
+        ),
+        Some((_, body)) => ("200 OK", body),
+        None => ("404 Not Found", &Vec::new()),
+    };
+    let head = format!(
+        "HTTP/1.1 {head}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    // The client may have seen enough.
+    stream.get_mut().write_all(head.as_bytes())?;
+    stream.get_mut().write_all(body)
+}
+
+#[test]
+fn a_plugin_is_installed_over_tls_from_whom_the_operator_trusts() {
+    let life = Life::new();
+    let one = PathBuf::from(life.version("1.0.0"));
+    let component = std::fs::read(&one).unwrap();
+    let signature = std::fs::read(super::support::signature(&one)).unwrap();
+    let (server, certificate) = serve_tls(vec![
+        ("/shop.wasm", component),
+        ("/shop.wasm.minisig", signature),
+    ]);
+    life.deployment.write("vendor.pem", &certificate);
+    life.deployment.write("empty.pem", "nothing");
+    let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    life.deployment.write("other.pem", &other.cert.pem());
+    let url = format!("{server}/shop.wasm");
+    let install = |url: &str, more: &[&str]| {
+        let arguments = [&["plugin", "install", url], more].concat();
+        run(&life.deployment, &arguments)
+    };
+    // The operating system's authorities, or others, do not know it; nor is it good for another name.
+    let by_address = url.replace("localhost", "127.0.0.1");
+    for (url, more) in [
+        (&url, &[][..]),
+        (&url, &["--ca-file", "other.pem"]),
+        (&by_address, &["--ca-file", "vendor.pem"]),
+        (&url, &["--plain-http"]),
+    ] {
+        let refused = install(url, more);
+        assert!(
+            refused.code == 1 && refused.stderr.contains("certificate"),
+            "{more:?}: {refused:?}"
+        );
+    }
+    for file in ["missing.pem", "empty.pem"] {
+        let refused = install(&url, &["--ca-file", file]);
+        assert!(refused.code != 0, "{file}: {refused:?}");
+    }
+    assert!(!life.deployment.folder().join("shop.wasm").exists());
+    let installed = install(&url, &["--ca-file", "vendor.pem"]).succeeded();
+    assert!(
+        installed.stdout.contains("shop 1.0.0 is installed"),
+        "{installed:?}"
+    );
+    served(&life.deployment);
+}
+
+/// Whoever looks at the host sees that it serves what nobody signed, and not what.
+#[tokio::test(flavor = "multi_thread")]
+async fn unsigned_plugins_are_seen() {
+    let life = Life::new();
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let health = async |host: &Host| {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let url = host.url().replace("/mcp", "/health");
+        client.get(url).send().await.unwrap().text().await.unwrap()
+    };
+    life.install(&life.version("1.0.0")).succeeded();
+    let host = Host::start(&life.deployment).await;
+    assert_eq!(health(&host).await, "ok\n");
+    host.stop().await;
+
+    let bare = life.workshop.pack("bare.wasm", &manifest("bare", "1.0.0"));
+    let config = std::fs::read_to_string(life.deployment.config()).unwrap();
+    let table = format!("[plugins.bare]\ncomponent = {bare:?}\n[trust]\nallow-unsigned = true\n");
+    life.deployment.write("toolward.toml", &(config + &table));
+    let host = Host::start(&life.deployment).await;
+    assert_eq!(health(&host).await, "ok\nunsigned plugins: 1\n");
+    let tools = run(&life.deployment, &["tools", "--json"]);
+    assert_eq!(
+        tools.json()["unsigned"],
+        serde_json::json!(["bare"]),
+        "{tools:?}"
+    );
+    let tools = run(&life.deployment, &["tools"]);
+    assert!(
+        tools.stderr.contains("plugin `bare` is UNSIGNED"),
+        "{tools:?}"
+    );
+    let list = run(&life.deployment, &["plugin", "list"]);
+    assert!(list.stdout.contains("UNSIGNED"), "{list:?}");
+    host.stop().await;
 }
 
 #[test]

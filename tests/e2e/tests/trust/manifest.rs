@@ -275,6 +275,7 @@ backends = { vbr = "vbr01" }
         "    GET /api/v1/jobs/*",
         "  form: to have orders confirmed\n    here: not granted (plugins.shop.grant)",
         "works well with memory 32 MiB",
+        "limits here memory 64 MiB, host-memory 16 MiB, cpu-time 5 s, wall-time 60 s, concurrency 32, result-size 4 MiB",
     ] {
         assert!(screen.contains(line), "no {line:?} in\n{screen}");
     }
@@ -286,6 +287,7 @@ backends = { vbr = "vbr01" }
         .succeeded()
         .json();
     assert_eq!(json["taken"], true);
+    assert_eq!(json["limits"]["wall-time"], "60 s", "{json}");
     assert_eq!(json["tools"].as_array().unwrap().len(), 5, "{json}");
 
     // What is not taken is shown, and not run.

@@ -1,4 +1,6 @@
-//! `toolward plugin new`, in each language: what it makes builds, passes its own tests, and serves a tool.
+//! `toolward plugin new`, in each language: what it makes builds, passes its own tests, is installed, and serves a tool.
+//!
+//! The compilers are those that `cargo xtask tools` installs, in the versions that `tests/tools` pins.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,7 +34,7 @@ fn project(workshop: &Workshop, language: &str) -> PathBuf {
     workshop.path("shop")
 }
 
-/// Packs, signs and serves the component, and calls its tool.
+/// Packs, tests, signs, installs and serves the component, and calls its tool.
 async fn check(workshop: &Workshop, component: &str) {
     let manifest = "shop/plugin.toml";
     let pack = [
@@ -60,7 +62,12 @@ async fn check(workshop: &Workshop, component: &str) {
     let key = workshop.key("ours");
     workshop.sign("shop/shop.wasm", "ours");
     let deployment = shop(&publisher(&key, "shop"));
-    super::support::place(&deployment, &workshop.path("shop/shop.wasm"));
+    let plugin = workshop.path("shop/shop.wasm").display().to_string();
+    let install = ["plugin", "install", &plugin, "--json"];
+    let installed = super::support::run(&deployment, &install)
+        .succeeded()
+        .json();
+    assert_eq!(installed["signer"]["publisher"], "ours", "{installed}");
     let host = Host::start(&deployment).await;
     let client = mcp::Client::new(host.url());
     let greeted = client
@@ -137,4 +144,25 @@ async fn javascript() {
     );
     run(&folder, Command::new(&tools.node).arg("build.js"));
     check(&workshop, "shop/shop.component").await;
+}
+
+/// What the templates ask for is what is installed here: the tests above try those versions and no others.
+#[test]
+fn the_templates_ask_for_what_is_tried() {
+    let read = |file: &str| fs::read_to_string(e2e::repository().join(file)).unwrap();
+    let pinned = read("tests/tools/requirements.txt");
+    for line in read("sdk/templates/python/requirements.txt").lines() {
+        let start = format!("{line} ");
+        assert!(
+            pinned.lines().any(|pin| pin.starts_with(&start)),
+            "tests/tools/requirements.txt has another version than {line}"
+        );
+    }
+    let json = |file: &str| serde_json::from_str::<serde_json::Value>(&read(file)).unwrap();
+    let pinned = json("tests/tools/package-lock.json");
+    let template = json("sdk/templates/javascript/package.json");
+    for (package, version) in template["devDependencies"].as_object().unwrap() {
+        let found = &pinned["packages"][format!("node_modules/{package}")]["version"];
+        assert_eq!(found, version, "{package}");
+    }
 }

@@ -51,15 +51,12 @@ impl Test {
     pub(super) fn run(&self, global: &Global) -> Result<Said, PluginError> {
         let candidate = Candidate::read(&self.file)?;
         let runtime = super::runtime()?;
-        match (&self.record, &self.tool) {
-            (Some(name), Some(tool)) => {
-                let config = configuration(global)?;
-                runtime.block_on(self.record(&config, &candidate, (name, tool), global.audience()))
-            }
-            _ => {
-                let config = configuration_if_there(global)?;
-                runtime.block_on(self.replay(config.as_ref(), &candidate, global.audience()))
-            }
+        if let (Some(name), Some(tool)) = (&self.record, &self.tool) {
+            let config = configuration(global)?;
+            runtime.block_on(self.record(&config, &candidate, (name, tool), global.audience()))
+        } else {
+            let config = configuration_if_there(global)?;
+            runtime.block_on(self.replay(config.as_ref(), &candidate, global.audience()))
         }
     }
 
