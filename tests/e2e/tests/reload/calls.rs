@@ -29,8 +29,9 @@ async fn wait(served: &Served, seconds: u64) -> tokio::task::JoinHandle<Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_in_flight_ends_in_the_version_that_it_began_in() {
     let served = Served::start(&shop("dialogue", "1.0.0"), "").await;
-    let waiting = wait(&served, 3).await;
-    served.put(&shop("echo", "2.0.0"));
+    let next = shop("echo", "2.0.0");
+    let waiting = wait(&served, 10).await;
+    served.put(&next);
     served.operator.until_serving("shop", "2.0.0").await;
     assert!(
         !waiting.is_finished(),

@@ -1,6 +1,7 @@
 //! Reloading on demand: by signal and over HTTP.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use e2e::{Deployment, Host, mcp, versions};
 use serde_json::json;
@@ -133,14 +134,21 @@ async fn reloads_leave_lines_in_the_audit_log() {
     assert_eq!(operator.reload().await.0, 200);
     versions::put(&path, b"garbage");
     assert_eq!(operator.reload().await.0, 422);
-    host.stop().await;
 
-    let log = std::fs::read_to_string(deployment.folder().join("log/audit.jsonl")).unwrap();
-    let lines = log
-        .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
-        .filter(|line| line["event"] == "reload");
-    let lines: Vec<_> = lines.collect();
+    // Lines are written by a thread of their own.
+    let end = Instant::now() + e2e::PATIENCE;
+    let (log, lines) = loop {
+        let log = std::fs::read_to_string(deployment.folder().join("log/audit.jsonl")).unwrap();
+        let whole = log
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        let is_reload = |line: &serde_json::Value| line["event"] == "reload";
+        let lines: Vec<serde_json::Value> = whole.filter(is_reload).collect();
+        if lines.len() >= 4 || Instant::now() > end {
+            break (log, lines);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
     let outcomes: Vec<_> = lines.iter().map(|line| &line["outcome"]).collect();
     assert_eq!(outcomes, ["replaced", "ok", "refused", "refused"], "{log}");
     assert_eq!(lines[0]["plugin"], "shop", "{log}");
