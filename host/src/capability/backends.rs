@@ -29,9 +29,12 @@ fn kind(trouble: Trouble) -> wit::Trouble {
     }
 }
 
+/// Those that the manifest asks for, of those that are bound.
 fn bound(plugin: &super::PluginFacts, tenant: &TenantName) -> Vec<wit::Backend> {
+    let wanted = &plugin.origin.wanted;
     let backends = plugin.origin.backends.iter();
     backends
+        .filter(|(name, _)| wanted.contains_key(*name))
         .map(|(name, binding)| {
             let choice = plugin.choices.get(name);
             wit::Backend {

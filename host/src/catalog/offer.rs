@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::template::Matcher;
-use super::{Schema, is_reserved_meta_key};
+use super::{List, Schema, is_reserved_meta_key};
 use crate::config::PluginName;
 use crate::plugin::Plugin;
 use crate::plugin::wit::{prompts, resources, tools, values};
@@ -155,6 +155,27 @@ impl OfferError {
 }
 
 impl Offer {
+    /// Its tools.
+    #[must_use]
+    pub fn tools(&self) -> &[Arc<Tool>] {
+        &self.tools
+    }
+
+    /// The lists that have something of it.
+    #[must_use]
+    pub fn lists(&self) -> Vec<List> {
+        let parts = [
+            (List::Tools, self.tools.is_empty()),
+            (List::Prompts, self.prompts.is_empty()),
+            (
+                List::Resources,
+                self.resources.is_empty() && self.templates.is_empty(),
+            ),
+        ];
+        let lists = parts.into_iter().filter(|(_, empty)| !empty);
+        lists.map(|(list, _)| list).collect()
+    }
+
     /// Checks what a plugin listed.
     pub fn of(plugin: &Arc<Plugin>, listed: Listed) -> Result<Self, OfferError> {
         Ok(Self {

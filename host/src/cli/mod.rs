@@ -80,6 +80,9 @@ struct Global {
         value_name = "FILE"
     )]
     config: Option<PathBuf>,
+    /// Take plugins that nobody signed, or somebody unknown; for development
+    #[arg(long, global = true)]
+    allow_unsigned: bool,
     /// Write for programs: results, errors, progress and log lines as JSON
     #[arg(long, global = true)]
     json: bool,
@@ -209,7 +212,7 @@ impl Cli {
             Command::Serve(command) => command.run(global).map(|()| None),
             Command::Tools(command) => command.run(global, loading).map(Some),
             Command::Call(command) => command.run(global, loading).map(Some),
-            Command::Plugin(command) => command.run().map(Some),
+            Command::Plugin(command) => command.run(global).map(Some),
             Command::Token(command) => command.run().map(Some),
             Command::Config(command) => command.run(global).map(Some),
             Command::Audit(command) => command.run(global).map(Some),

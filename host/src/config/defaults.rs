@@ -58,6 +58,10 @@ pub(super) const MAX_STEP_WAIT: &str = "5 min";
 pub(super) const MAX_STEP_ATTEMPTS: u32 = 10;
 pub(super) const MAX_JOB_DURATION: &str = "7 d";
 
+pub(super) const WATCH: bool = true;
+pub(super) const SETTLE_TIME: &str = "300 ms";
+pub(super) const DRAIN_TIME: &str = "30 s";
+
 pub(super) const CONNECT_TIMEOUT: &str = "5 s";
 pub(super) const TIMEOUT: &str = "30 s";
 pub(super) const BINDING_MAX_REQUEST_SIZE: &str = "4 MiB";

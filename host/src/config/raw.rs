@@ -14,12 +14,16 @@ use super::at::At;
 use super::defaults;
 
 mod auth;
+mod reload;
 mod sessions;
 mod tenants;
+mod trust;
 
 pub(super) use auth::{Algorithm, Auth, OAuth, Token};
+pub(super) use reload::Reload;
 pub(super) use sessions::Sessions;
 pub(super) use tenants::{Tenant, TenantLimits};
+pub(super) use trust::{Publisher, PublisherKey, Trust};
 
 /// Names and texts of the operator's choice.
 pub(super) type Texts = BTreeMap<At<String>, At<String>>;
@@ -45,12 +49,18 @@ pub(super) struct File {
     pub(super) tenants: Option<BTreeMap<At<String>, Tenant>>,
     /// Calls that outlive their requests.
     pub(super) jobs: Option<Jobs>,
+    /// How changes of components and of this file are taken up while the host serves.
+    pub(super) reload: Option<Reload>,
     /// How the host logs in to backends, by name.
     pub(super) credentials: Option<BTreeMap<At<String>, Credential>>,
     /// What stands behind the backends that plugins ask for, by name.
     pub(super) bindings: Option<BTreeMap<At<String>, Binding>>,
     /// The audit log. Without this table nothing is recorded.
     pub(super) audit: Option<At<Audit>>,
+    /// Which plugins are taken at all.
+    pub(super) trust: Option<Trust>,
+    /// Who may publish plugins, by name.
+    pub(super) publishers: Option<BTreeMap<At<String>, Publisher>>,
     /// The plugins to load, by name.
     pub(super) plugins: Option<BTreeMap<At<String>, Plugin>>,
 }

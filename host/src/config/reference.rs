@@ -59,9 +59,12 @@ fn keys() -> String {
         "tenant-limits",
         "tenants",
         "jobs",
+        "reload",
         "audit",
         "credentials",
         "bindings",
+        "trust",
+        "publishers",
         "plugins",
     ] {
         let table = &schema::shared()["properties"][name];

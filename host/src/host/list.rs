@@ -137,7 +137,8 @@ fn judge<T>(
     }
 }
 
-fn info(plugin: &Plugin) -> CallInfo {
+/// A call of the host's own.
+pub(super) fn info(plugin: &Plugin) -> CallInfo {
     info_for(plugin, local_tenant())
 }
 

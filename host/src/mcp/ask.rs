@@ -207,11 +207,11 @@ fn possible(possible: bool, needed: Value) -> Result<(), AskError> {
 
 /// People must see who asks.
 fn signed(plugin: &Plugin, message: &str) -> String {
-    let by = match &plugin.manifest.publisher {
-        Some(publisher) => format!("{} by {publisher}", plugin.name()),
-        None => plugin.name().to_string(),
-    };
-    format!("{message}\n\n(asked by the plugin {by})")
+    let by = plugin.vouched_by();
+    format!(
+        "{message}\n\n(asked by the plugin {} of {by})",
+        plugin.name()
+    )
 }
 
 fn elicitation(params: Value) -> Result<InputRequest, serde_json::Error> {

@@ -12,9 +12,7 @@
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{
-    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
-};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -25,6 +23,7 @@ use wasmtime::component::Component;
 use zeroize::Zeroizing;
 
 use super::compile::{CompileError, Compiler};
+use super::files;
 use crate::config::PluginName;
 
 const TAG_BYTES: usize = 32;
@@ -179,21 +178,12 @@ impl Cache {
 }
 
 fn check_private(folder: &Path, metadata: &fs::Metadata) -> Result<(), CacheError> {
-    let exposed = |problem: String| {
-        Err(CacheError::Exposed {
+    match files::exposed(metadata) {
+        Some(problem) => Err(CacheError::Exposed {
             path: folder.to_owned(),
             problem,
-        })
-    };
-    let mode = metadata.permissions().mode() & 0o777;
-    if !metadata.is_dir() {
-        exposed("is not a folder".to_owned())
-    } else if metadata.uid() != rustix::process::geteuid().as_raw() {
-        exposed("belongs to another user".to_owned())
-    } else if mode & 0o077 != 0 {
-        exposed(format!("is open to others (mode {mode:03o})"))
-    } else {
-        Ok(())
+        }),
+        None => Ok(()),
     }
 }
 

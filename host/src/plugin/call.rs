@@ -1,10 +1,10 @@
 //! One call in an instance: admitted, bounded, and the instance gone afterwards, unless it may be used again.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinHandle;
 use wasmtime::component::{Instance, InstancePre, Resource};
 use wasmtime::{Store, UpdateDeadline};
@@ -13,12 +13,14 @@ use super::admit::{Admitted, Door, Seat};
 use super::cpu::{Meter, Metered};
 use super::engine::Engine;
 use super::fair::{InTurns, Over, Place, Whose};
+use super::load::Checked;
 use super::manifest::Manifest;
 use super::offers::Exports;
 use super::reuse::{Owner, PluginId, Warm};
+use super::trust::{self, Signer};
 use crate::audit::{Audit, Event, Kind, Trail};
 use crate::capability::{CallInfo, Context, LogExceeded, PluginFacts, State, Stderr};
-use crate::config::{Binding, Grant, Isolation, Limits, PluginName, TenantName};
+use crate::config::{self, Binding, Grant, Isolation, Limits, PluginName, TenantName};
 use crate::telemetry::metrics;
 
 /// A loaded plugin. Cheap to share; unless its operator wants it otherwise, every call gets an instance of its own.
@@ -27,6 +29,12 @@ pub struct Plugin {
     pub manifest: Manifest,
     /// SHA-256 of the component file, hexadecimal.
     pub digest: String,
+    /// Who vouches for it.
+    pub signer: Signer,
+    /// The text of its signature file.
+    pub(super) signature: Option<String>,
+    /// Where it was read from.
+    pub(super) component: std::path::PathBuf,
     pub(super) facts: Arc<PluginFacts>,
     pub(super) engine: Arc<Engine>,
     pub(super) pre: InstancePre<State>,
@@ -40,12 +48,21 @@ pub struct Plugin {
     pub(super) isolation: Isolation,
     /// Tells its instances from those of another version.
     pub(super) id: PluginId,
+    /// When its last calls are stopped, once it was replaced or removed.
+    pub(super) end: watch::Sender<Option<End>>,
 }
 
 impl Drop for Plugin {
     fn drop(&mut self) {
         self.engine.kept.forget(self.id);
     }
+}
+
+/// The end of a version that is no longer on offer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End {
+    at: Instant,
+    drain_time: Duration,
 }
 
 impl std::fmt::Debug for Plugin {
@@ -184,6 +201,16 @@ pub enum CallError {
         /// The plugin.
         plugin: PluginName,
     },
+    /// `reload.drain-time`.
+    #[error(
+        "plugin `{plugin}` was replaced or removed, and the call did not end within the drain-time of {limit:?}: it was stopped, and what it did until then may have taken effect"
+    )]
+    Drained {
+        /// The plugin.
+        plugin: PluginName,
+        /// The limit.
+        limit: Duration,
+    },
     /// A trap: a bug in the plugin, ended here.
     #[error("plugin `{plugin}` failed inside its sandbox; this is a defect of the plugin")]
     Trap {
@@ -211,6 +238,7 @@ impl CallError {
             Self::ContinuationSize { .. } => "continuation_size",
             Self::LogSize { .. } => "log_size",
             Self::Stack { .. } => "stack",
+            Self::Drained { .. } => "drained",
             Self::Trap { .. } => "trap",
         }
     }
@@ -259,6 +287,12 @@ impl Plugin {
         &self.manifest.name
     }
 
+    /// Who made it, as people are told: the publisher whose signature was checked, never the plugin's own word.
+    #[must_use]
+    pub fn vouched_by(&self) -> &str {
+        self.signer.publisher().unwrap_or("nobody known")
+    }
+
     /// The log that its calls are recorded in.
     #[must_use]
     pub fn audit(&self) -> &Audit {
@@ -285,10 +319,45 @@ impl Plugin {
         &self.facts.limits
     }
 
-    /// What the plugin may ask clients and people for.
+    /// What the plugin may ask clients and people for: what its manifest names and the operator granted.
     #[must_use]
     pub fn may_ask(&self, grant: Grant) -> bool {
-        self.grants.contains(&grant)
+        self.grants.contains(&grant) && self.manifest.asks_for(grant)
+    }
+
+    /// Whether it is what was found: the same bytes with the same signature.
+    #[must_use]
+    pub fn is(&self, found: &Checked) -> bool {
+        self.digest == found.digest && self.signature == found.signature
+    }
+
+    /// Whether the operator revoked it, or the key that it was signed with.
+    #[must_use]
+    pub fn is_revoked(&self, trust: &config::Trust) -> bool {
+        trust::revokes(trust, &self.signer, &self.digest)
+    }
+
+    /// It is no longer on offer: calls that have found it may go on for `drain_time`, and are stopped then.
+    pub fn retire(&self, drain_time: Duration) {
+        let at = Instant::now() + drain_time;
+        self.end.send_replace(Some(End { at, drain_time }));
+    }
+
+    /// Waits for the end of a retired plugin; for ever with others.
+    async fn drained(&self) -> CallError {
+        let mut end = self.end.subscribe();
+        let end = match end.wait_for(Option::is_some).await {
+            Ok(end) => *end,
+            Err(_) => None,
+        };
+        let Some(End { at, drain_time }) = end else {
+            return std::future::pending().await;
+        };
+        tokio::time::sleep_until(at.into()).await;
+        CallError::Drained {
+            plugin: self.name().clone(),
+            limit: drain_time,
+        }
     }
 
     /// The binding behind one of the plugin's backends.
@@ -301,11 +370,11 @@ impl Plugin {
     /// Whether people may be asked to open this link.
     #[must_use]
     pub fn may_send_to(&self, link: &url::Url) -> bool {
-        self.may_ask(Grant::Visit)
-            && self
-                .visit_urls
-                .iter()
-                .any(|allowed| is_below(link, allowed))
+        let wanted = self.manifest.asks.visit.as_ref();
+        let is_wanted =
+            wanted.is_some_and(|visit| visit.urls.iter().any(|url| is_below(link, url)));
+        let is_granted = self.visit_urls.iter().any(|url| is_below(link, url));
+        self.may_ask(Grant::Visit) && is_wanted && is_granted
     }
 
     /// Runs `operation` in an instance, on the guests' threads. Whatever ends the wait (the answer, a limit,
@@ -341,11 +410,14 @@ impl Plugin {
 
         let whose = Arc::new((info.principal.tenant.clone(), self.name().clone()));
         let owner = self.owner(&info.principal);
+        let drained = self.drained();
+        tokio::pin!(drained);
         let admitted = tokio::select! {
             biased;
             () = info.cancelled.cancelled() => return Err(CallError::Cancelled),
             admitted = self.admit(&info.principal, &whose, owner.as_ref()) => admitted?,
             () = &mut deadline => return Err(late()),
+            error = &mut drained => return Err(error),
         };
         let mut call = AbortOnDrop(self.spawn(admitted, &info, whose, owner, operation));
         tokio::select! {
@@ -353,6 +425,7 @@ impl Plugin {
             ended = &mut call.0 => ended.unwrap_or_else(|_| Err(CallError::Trap { plugin: self.name().clone() })),
             () = info.cancelled.cancelled() => Err(CallError::Cancelled),
             () = &mut deadline => Err(late()),
+            error = &mut drained => Err(error),
         }
     }
 

@@ -34,8 +34,12 @@ const EPOCH: Duration = Duration::from_millis(1);
 pub struct Engine {
     pub(super) wasmtime: wasmtime::Engine,
     pub(super) linker: Linker<State>,
-    pub(super) cache: Cache,
+    pub(super) cache: Arc<Cache>,
     pub(super) compiler: Arc<Compiler>,
+    /// Whose plugins are taken.
+    pub(super) trust: Arc<config::Trust>,
+    /// Where it is remembered what was served.
+    pub(super) state_dir: std::path::PathBuf,
     pub(super) egress: Arc<Egress>,
     /// Where calls are recorded.
     pub(super) audit: Audit,
@@ -44,7 +48,7 @@ pub struct Engine {
     /// The runtime whose threads serve I/O.
     pub(super) io: Handle,
     /// The runtime whose threads run guests, at lower priority.
-    pub(super) guests: Guests,
+    pub(super) guests: Arc<Guests>,
     /// The threads of that runtime, for which guests of all tenants take turns.
     pub(super) threads: Arc<Gate>,
     /// What each tenant may take.
@@ -55,7 +59,7 @@ pub struct Engine {
     pub(super) kept: Arc<Kept>,
     /// Calls that may wait for an instance.
     pub(super) waiting: Arc<Semaphore>,
-    pub(super) epochs: Epochs,
+    pub(super) epochs: Arc<Epochs>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -91,6 +95,7 @@ impl Engine {
     pub fn new(
         runtime: &config::Runtime,
         tenants: &config::Tenants,
+        trust: Arc<config::Trust>,
         egress: Arc<Egress>,
         changes: Changes,
         audit: Audit,
@@ -102,24 +107,63 @@ impl Engine {
         let wasmtime = wasmtime::Engine::new(&settings(runtime.max_instances)).map_err(failed)?;
         let mut linker = Linker::new(&wasmtime);
         capability::link(&mut linker).map_err(failed)?;
-        let cache = Cache::open(&runtime.cache_dir, &wasmtime)?;
+        let cache = Arc::new(Cache::open(&runtime.cache_dir, &wasmtime)?);
         Ok(Arc::new(Self {
             linker,
             cache,
             compiler: Arc::new(Compiler::new(runtime.compile.clone(), Handle::current())),
+            trust,
+            state_dir: runtime.state_dir.clone(),
             egress,
             audit,
             changes,
             io: Handle::current(),
-            guests: Guests::start(runtime.guest_threads).map_err(EngineError::Threads)?,
+            guests: Arc::new(Guests::start(runtime.guest_threads).map_err(EngineError::Threads)?),
             threads: Gate::new(runtime.guest_threads),
             tenants: Arc::new(Tenants::new(tenants.clone())),
             instances: Gate::new(runtime.max_instances as usize),
             kept: Arc::new(Kept::start(&Handle::current())),
             waiting: Arc::new(Semaphore::new(runtime.max_waiting as usize)),
-            epochs: Epochs::start(wasmtime.clone()).map_err(EngineError::Threads)?,
+            epochs: Arc::new(Epochs::start(wasmtime.clone()).map_err(EngineError::Threads)?),
             wasmtime,
         }))
+    }
+
+    /// The same engine with another way out and other people to trust, for plugins that are loaded from now on. Everything
+    /// else is shared.
+    #[must_use]
+    pub fn rebound(&self, egress: Arc<Egress>, trust: Arc<config::Trust>) -> Arc<Self> {
+        Arc::new(Self {
+            wasmtime: self.wasmtime.clone(),
+            linker: self.linker.clone(),
+            cache: self.cache.clone(),
+            compiler: self.compiler.clone(),
+            trust,
+            state_dir: self.state_dir.clone(),
+            egress,
+            changes: self.changes.clone(),
+            audit: self.audit.clone(),
+            io: self.io.clone(),
+            guests: self.guests.clone(),
+            threads: self.threads.clone(),
+            tenants: self.tenants.clone(),
+            instances: self.instances.clone(),
+            kept: self.kept.clone(),
+            waiting: self.waiting.clone(),
+            epochs: self.epochs.clone(),
+        })
+    }
+
+    /// The way out.
+    #[must_use]
+    pub fn egress(&self) -> &Arc<Egress> {
+        &self.egress
+    }
+
+    /// Instances that are free: all of them while nothing is called.
+    #[must_use]
+    pub fn free_instances(&self) -> usize {
+        self.instances.free()
     }
 }
 

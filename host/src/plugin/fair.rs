@@ -68,6 +68,11 @@ impl Gate {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Places that nobody has.
+    pub(super) fn free(&self) -> usize {
+        self.places().free
+    }
+
     /// A place, if one is free.
     pub(super) fn try_enter(self: &Arc<Self>) -> Option<Place> {
         let mut places = self.places();

@@ -11,17 +11,26 @@ mod compile_child;
 mod cpu;
 mod engine;
 mod fair;
+pub(crate) mod files;
+pub mod history;
 mod load;
 pub mod manifest;
 mod offers;
 mod reuse;
+mod right;
+mod settings;
 mod size;
+pub mod trust;
 
 pub use call::{CallError, Plugin};
 pub use compile::{COMMAND as COMPILE_COMMAND, CompileError, Compiler};
 pub use compile_child::{ChildError, ChildLimits, child};
 pub use engine::{Engine, EngineError};
-pub use load::{LoadError, load};
+pub use load::{
+    COMPONENT_BYTES, Checked, LoadError, examine, load, origin, read_signature, served,
+    signature_path, verify,
+};
+pub use trust::Signer;
 
 pub use offers::Answer;
 

@@ -196,6 +196,17 @@ impl Site {
         let mut config = toml_table("server", "listen", "127.0.0.1:0");
         let cache = folder.join("cache").display().to_string();
         config += &toml_table("runtime", "cache-dir", &cache);
+        config += "state-dir = \"state\"\n";
+        // Built here, signed with the key of this target folder.
+        let key = fs::read_to_string(self.plugins.join("development.pub"))?;
+        let key = key.lines().nth(1).unwrap_or_default();
+        let keys = format!("[{{ key = {key:?} }}]");
+        config += &[
+            "[publishers.development]\nkeys = ",
+            &keys,
+            "\nplugins = [\"*\"]\n",
+        ]
+        .concat();
         config += &toml_table("plugins.echo", "component", &self.component("echo"));
         config += tables;
         fs::write(folder.join("toolward.toml"), config)

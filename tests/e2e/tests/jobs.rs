@@ -110,7 +110,7 @@ async fn a_task_asks_and_is_answered() {
     let (key, asked) = requests.iter().next().expect("it asks for one thing");
     assert_eq!(asked["method"], "elicitation/create", "{got}");
     assert_eq!(
-        asked["params"]["message"], "How many?\n\n(asked by the plugin jobs)",
+        asked["params"]["message"], "How many?\n\n(asked by the plugin jobs of development)",
         "{got}"
     );
 

@@ -11,7 +11,7 @@ use super::{Cx, Named, limits};
 use crate::config::at::At;
 use crate::config::nearest::nearest;
 use crate::config::{
-    BackendName, Binding, Choice, Grant, Isolation, Limits, Plugin, defaults, inline, raw,
+    BackendName, Binding, Choice, Grant, Isolation, Limits, Places, Plugin, defaults, inline, raw,
 };
 
 const MOST_REUSE: u32 = 1_000_000;
@@ -51,7 +51,14 @@ pub(super) fn resolve(
         base,
     );
     let isolation = isolation(cx, &path, &raw);
+    let settings_places = Places::new(
+        &cx.file,
+        key("settings").path(),
+        cx.findings.source.line(name.span.start),
+        &cx.origins,
+    );
     Some(Plugin {
+        settings_places,
         name: parsed?,
         component: component?,
         grants,
@@ -136,7 +143,7 @@ fn visit_urls(cx: &mut Cx<'_>, raw: Option<&[At<String>]>) -> Vec<Url> {
         .collect()
 }
 
-fn grants(raw: Option<&[At<raw::Grant>]>) -> Vec<Grant> {
+pub(super) fn grants(raw: Option<&[At<raw::Grant>]>) -> Vec<Grant> {
     let mut grants: Vec<_> = raw
         .into_iter()
         .flatten()
