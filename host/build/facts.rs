@@ -52,6 +52,8 @@ fn embed(root: &Path) -> io::Result<()> {
     for file in files {
         let below = file.strip_prefix(root).map_err(io::Error::other)?;
         let absolute = fs::canonicalize(&file)?;
+        // As Rust's own texts: quoted.
+        let (below, absolute) = (below.to_string_lossy(), absolute.to_string_lossy());
         writeln!(code, "({below:?}, include_str!({absolute:?})),").map_err(io::Error::other)?;
     }
     code.push(']');
