@@ -154,8 +154,6 @@ async fn token(site: &Site, tenant: &str) -> Result<(String, String), Box<dyn Er
 fn configure(site: &Site, folder: &Path, tables: &str) -> Result<(), Box<dyn Error>> {
     let hostile = site.fixture("hostile")?;
     let config = fs::read_to_string(site.config())?;
-    let state = json!(folder.join("state"));
-    let config = config.replace("[runtime]", &format!("[runtime]\nstate-dir = {state}"));
     let hostile = json!(hostile);
     let text = format!(
         "{config}\n{tables}\n[plugins.hostile]\ncomponent = {hostile}\ngrant = [\"http\"]\n"
