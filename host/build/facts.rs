@@ -1,12 +1,25 @@
-//! What `toolward --version` tells of a build besides its version.
+//! What goes into the host besides its own code: what `toolward --version` tells of a build, and the SDK, the interface and
+//! the templates for `toolward plugin new`, so that a project that it makes builds without this repository.
 
 use std::env;
+use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Tells them to the compiler.
-pub(crate) fn tell() {
+/// What projects are made of, below the repository.
+const PARTS: [&str; 6] = [
+    "sdk/Cargo.toml",
+    "sdk/macros/Cargo.toml",
+    "sdk/macros/src",
+    "sdk/src",
+    "sdk/templates",
+    "wit",
+];
+
+/// Tells the compiler, and gathers the files.
+pub(crate) fn tell() -> io::Result<()> {
     println!("cargo::rerun-if-changed=../Cargo.lock");
     println!("cargo::rerun-if-changed=../wit");
     println!("cargo::rerun-if-env-changed=TOOLWARD_COMMIT");
@@ -24,6 +37,46 @@ pub(crate) fn tell() {
         let value = value.unwrap_or_else(|| "unknown".to_owned());
         println!("cargo::rustc-env=TOOLWARD_BUILD_{name}={value}");
     }
+    embed(&root)
+}
+
+/// Writes the list of files that `cli/plugin/new.rs` includes.
+fn embed(root: &Path) -> io::Result<()> {
+    let mut files = Vec::new();
+    for part in PARTS {
+        println!("cargo::rerun-if-changed=../{part}");
+        collect(&root.join(part), &mut files)?;
+    }
+    files.sort();
+    let mut code = String::from("[\n");
+    for file in files {
+        let below = file.strip_prefix(root).map_err(io::Error::other)?;
+        let absolute = fs::canonicalize(&file)?;
+        // As Rust's own texts: quoted.
+        let (below, absolute) = (below.to_string_lossy(), absolute.to_string_lossy());
+        writeln!(code, "({below:?}, include_str!({absolute:?})),").map_err(io::Error::other)?;
+    }
+    code.push(']');
+    let out = variable("OUT_DIR").ok_or_else(|| io::Error::other("cargo sets OUT_DIR"))?;
+    fs::write(Path::new(&out).join("embedded.rs"), code)
+}
+
+fn collect(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    if path.is_file() {
+        files.push(path.to_owned());
+        return Ok(());
+    }
+    for entry in fs::read_dir(path)? {
+        let path = entry?.path();
+        // What tools leave behind.
+        let left = path
+            .file_name()
+            .is_some_and(|name| name == "__pycache__" || name == "node_modules");
+        if !left {
+            collect(&path, files)?;
+        }
+    }
+    Ok(())
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -11,6 +11,6 @@ mod swagger_ui;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed=build");
-    facts::tell();
+    facts::tell()?;
     swagger_ui::unpack()
 }

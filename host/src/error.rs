@@ -51,7 +51,7 @@ impl Exit {
         (
             Self::Plugin,
             "plugin",
-            "`tools`: a plugin is configured and cannot be offered",
+            "`tools`, `plugin`: a plugin is configured and cannot be offered, or is not taken",
         ),
         (
             Self::Tool,
@@ -131,11 +131,13 @@ pub fn report(error: &dyn Error) -> Report {
         {
             report.chain.push(message);
         }
-        report.hints.extend(
-            hints
-                .into_iter()
-                .map(|hint| hint["hint: ".len()..].to_owned()),
-        );
+        for hint in hints {
+            let hint = hint["hint: ".len()..].to_owned();
+            // An error that repeats its source repeats its hints.
+            if !report.hints.contains(&hint) {
+                report.hints.push(hint);
+            }
+        }
         next = error.source();
     }
     report

@@ -7,6 +7,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 mod metrics;
+pub mod outcome;
 mod process;
 mod series;
 

@@ -38,6 +38,8 @@ pub struct Backend {
     pub default: bool,
     /// What the operator says about it, such as its API version.
     pub facts: Value,
+    /// What it has said of itself lately, in an earlier call: the facts that the manifest lists under `learn`.
+    pub learned: Value,
 }
 
 impl Backend {
@@ -60,6 +62,7 @@ impl Backend {
             title: None,
             read_only: false,
             default: false,
+            learned: facts.clone(),
             facts,
         }
     }

@@ -78,7 +78,8 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<(), Failur
 fn serve(project: &Project, folder: &Path) -> Result<Server, Failure> {
     let component = project.target.join("plugins").join("conformance.wasm");
     let config = folder.join("toolward.toml");
-    write_file(&config, &configuration(&component, folder))?;
+    let publisher = plugins::development_publisher(project)?;
+    write_file(&config, &(configuration(&component, folder) + &publisher))?;
     let host = project
         .target
         .join("debug")

@@ -5,7 +5,8 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::failure::Failure;
@@ -100,6 +101,7 @@ fn pack(project: &Project, plugins: &[Package]) -> Result<(), Failure> {
         .target
         .join("debug")
         .join(format!("toolward{}", std::env::consts::EXE_SUFFIX));
+    let key = development_key(&host, &folder)?;
     for plugin in plugins {
         let component = component(project, plugin);
         let name = plugin.folder.file_name().unwrap_or_default();
@@ -113,8 +115,44 @@ fn pack(project: &Project, plugins: &[Package]) -> Result<(), Failure> {
                 .arg("--output")
                 .arg(&output),
         )?;
+        process::show(
+            Command::new(&host)
+                .args(["plugin", "sign"])
+                .arg(&output)
+                .arg("--key")
+                .arg(&key),
+        )?;
     }
+    eprintln!(
+        "plugins: signed with the key of this target folder; a configuration that trusts it has:\n{}",
+        development_publisher(project)?
+    );
     Ok(())
+}
+
+/// A key that is made here, for this target folder, and means nothing anywhere else. What is run from this checkout (the
+/// demo, the tests, the benchmark) names its owner as the publisher `development`.
+fn development_key(host: &Path, folder: &Path) -> Result<PathBuf, Failure> {
+    let name = folder.join("development");
+    let key = name.with_extension("key");
+    if !key.exists() {
+        process::show(
+            Command::new(host)
+                .args(["plugin", "keygen", "--unencrypted"])
+                .arg(&name),
+        )?;
+    }
+    Ok(key)
+}
+
+/// The table that trusts what was built here.
+pub(crate) fn development_publisher(project: &Project) -> Result<String, Failure> {
+    let path = project.target.join("plugins").join("development.pub");
+    let text = fs::read_to_string(&path).map_err(|source| Failure::file("read", &path, &source))?;
+    let key = text.lines().nth(1).unwrap_or_default();
+    Ok(format!(
+        "[publishers.development]\nkeys = [{{ key = \"{key}\" }}]\nplugins = [\"*\"]\n"
+    ))
 }
 
 /// Where cargo puts the plugin's component.

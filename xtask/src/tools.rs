@@ -30,6 +30,8 @@ pub(crate) fn install(project: &Project) -> Result<(), Failure> {
     make_folder(&folder)?;
     let node = JavaScript::new(&from, &folder).install()?;
     let python = Python::new(&from, &folder).install()?;
+    // Signatures must be good for the tool that everybody else has, both ways.
+    require("minisign", "-v", "minisign")?;
     shells();
     let text = json!({
         "node": node,

@@ -15,6 +15,8 @@ pub enum Kind {
     Call,
     /// A step of a job ran.
     Step,
+    /// Somebody confirmed what a plugin was about to change.
+    Confirmation,
     /// Somebody or something was not allowed what it asked for.
     Denial,
     /// The host logged in to a backend, or a caller to the host.
@@ -42,6 +44,7 @@ impl Kind {
             Self::Stop => "stop",
             Self::Call => "call",
             Self::Step => "step",
+            Self::Confirmation => "confirmation",
             Self::Denial => "denial",
             Self::Login => "login",
             Self::Reload => "reload",
@@ -60,7 +63,8 @@ const LONGEST: usize = 1024;
 /// One thing that happened, with what is known about it.
 ///
 /// Everything that is put in ends up on disk: no secret, no token, no value of an argument goes in here. Arguments go
-/// through [`Call::arguments`](super::Call::arguments).
+/// through [`Call::arguments`](super::Call::arguments), and what people are shown before they confirm through
+/// [`Confirmation`](super::Confirmation).
 #[derive(Clone, Debug)]
 pub struct Event {
     pub(super) kind: Kind,

@@ -1,7 +1,7 @@
 //! The audit log: who did what, in lines that cannot be changed unnoticed.
 //!
 //! Every module may use this one, and it uses none of them. [`Audit::record`] is all that most places need:
-//! `audit.record(Event::new(Kind::Reload).by("ops", Some("ann")).outcome("ok"))`. A call asks first whether it can be
+//! `audit.record(Event::new(Kind::Reload).by("ops", Some("ann")).outcome("success"))`. A call asks first whether it can be
 //! recorded at all ([`Audit::begin`]), because what cannot be recorded may be something that must not happen.
 //!
 //! One thread writes. Lines are on disk (`fdatasync`) before their places in the queue are free again. Several
@@ -27,7 +27,7 @@ mod writer;
 
 pub use anchor::Anchor;
 pub use event::{Event, Kind};
-pub use trail::{Request, Trail};
+pub use trail::{Confirmation, Request, Trail};
 pub use verify::{Problem, Verification, VerifyError, verify};
 
 use line::Keys;

@@ -47,6 +47,29 @@ pub struct Request<'a> {
     pub took: Duration,
 }
 
+/// A confirmation, as it is recorded. What was shown and why somebody said yes are on disk on purpose: the plugin's own
+/// sentence may name what it changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Confirmation<'a> {
+    /// `person`: somebody was asked. `caller`: its own word was enough.
+    pub by: &'static str,
+    /// What will happen, to what.
+    pub shown: &'a str,
+    /// Why, where somebody said so.
+    pub reason: Option<&'a str>,
+}
+
+impl Confirmation<'_> {
+    /// The event, with what is known.
+    #[must_use]
+    pub fn told(self, event: Event) -> Event {
+        event
+            .with("by", self.by)
+            .with("shown", self.shown)
+            .with("reason", self.reason)
+    }
+}
+
 impl Trail {
     pub(super) fn new(audit: Audit, head: Event) -> Self {
         Self(Some(Arc::new(Inner {
@@ -71,6 +94,16 @@ impl Trail {
                 "outcome": request.outcome,
                 "ms": u64::try_from(request.took.as_millis()).unwrap_or(u64::MAX),
             }));
+        }
+    }
+
+    /// Somebody confirmed what is about to be done. It gets a line of its own, before it is done.
+    pub fn confirmation(&self, confirmation: Confirmation<'_>) {
+        if let Some(inner) = &self.0 {
+            let mut event = inner.head.clone();
+            event.kind = Kind::Confirmation;
+            event.at = std::time::SystemTime::now();
+            inner.audit.record(confirmation.told(event));
         }
     }
 

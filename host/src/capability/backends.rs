@@ -3,11 +3,12 @@
 
 use super::State;
 use super::bindings::imports::backends as wit;
+use crate::config::{BackendName, TenantName};
 use crate::egress::Trouble;
 
 impl wit::Host for State {
     fn bound(&mut self) -> wasmtime::Result<Vec<wit::Backend>> {
-        Ok(bound(&self.plugin))
+        Ok(bound(&self.plugin, &self.call.principal.tenant))
     }
 
     fn last_problem(&mut self) -> wasmtime::Result<Option<wit::Problem>> {
@@ -28,9 +29,12 @@ fn kind(trouble: Trouble) -> wit::Trouble {
     }
 }
 
-fn bound(plugin: &super::PluginFacts) -> Vec<wit::Backend> {
+/// Those that the manifest asks for, of those that are bound.
+fn bound(plugin: &super::PluginFacts, tenant: &TenantName) -> Vec<wit::Backend> {
+    let wanted = &plugin.origin.wanted;
     let backends = plugin.origin.backends.iter();
     backends
+        .filter(|(name, _)| wanted.contains_key(*name))
         .map(|(name, binding)| {
             let choice = plugin.choices.get(name);
             wit::Backend {
@@ -42,8 +46,21 @@ fn bound(plugin: &super::PluginFacts) -> Vec<wit::Backend> {
                 // Where one binding answers a backend, there is nothing to choose.
                 default: choice.is_none_or(|choice| choice.default),
                 facts: serde_json::Value::Object(binding.facts.clone()).to_string(),
-                extras: Vec::new(),
+                extras: learned(plugin, tenant, name),
             }
         })
         .collect()
+}
+
+/// What the backend has said of itself, if anything.
+fn learned(
+    plugin: &super::PluginFacts,
+    tenant: &TenantName,
+    name: &BackendName,
+) -> Vec<(String, String)> {
+    let facts = plugin.learned.of(tenant, name);
+    if facts.is_empty() {
+        return Vec::new();
+    }
+    vec![("learned".to_owned(), serde_json::json!(facts).to_string())]
 }

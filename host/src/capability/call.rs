@@ -29,6 +29,14 @@ pub struct Principal {
     pub scopes: Vec<String>,
 }
 
+impl Principal {
+    /// Whether it is the host itself that calls, to list or to look, and not somebody who came to it.
+    #[must_use]
+    pub fn is_host(&self) -> bool {
+        self.subject.is_none() && self.scopes.is_empty()
+    }
+}
+
 /// How important a line for the client is, as in syslog (RFC 5424), least first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Level {

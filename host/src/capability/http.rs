@@ -8,6 +8,8 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
+use super::PluginFacts;
+use super::learned::Telling;
 use crate::egress::{Deadlines, Egress, Origin, Refusal, Trouble};
 
 /// Requests that one call may have under way, answers being read included.
@@ -21,6 +23,7 @@ const BODY_CHUNK: usize = 64 * 1024;
 pub(super) struct Hooks {
     egress: Arc<Egress>,
     origin: Origin,
+    plugin: Arc<PluginFacts>,
     io: Handle,
     /// The end of the call.
     until: Instant,
@@ -29,16 +32,47 @@ pub(super) struct Hooks {
 }
 
 impl Hooks {
-    pub(super) fn new(egress: Arc<Egress>, origin: Origin, io: Handle, until: Instant) -> Self {
+    pub(super) fn new(
+        egress: Arc<Egress>,
+        origin: Origin,
+        plugin: Arc<PluginFacts>,
+        io: Handle,
+        until: Instant,
+    ) -> Self {
         let under_way = Arc::new(Semaphore::new(REQUESTS_AT_ONCE));
         Self {
             egress,
             origin,
+            plugin,
             io,
             until,
             under_way,
             last_refusal: Arc::default(),
         }
+    }
+
+    /// The instance serves another call. What is still under way from the one before goes on to count.
+    pub(super) fn serve(&mut self, origin: Origin, until: Instant) {
+        self.origin = origin;
+        self.until = until;
+        self.last_refusal = Arc::default();
+    }
+
+    /// Whether the answer to this request says something that is to be remembered.
+    fn telling(&self, request: &http::Request<WasiBody>) -> Option<Telling> {
+        let uri = request.uri();
+        if request.method() != http::Method::GET || uri.query().is_some() {
+            return None;
+        }
+        let backend = uri.authority()?.as_str().parse().ok()?;
+        let choice = self.plugin.choices.get(&backend);
+        let telling = Telling {
+            tenant: self.origin.tenant.clone(),
+            answers: choice.map_or_else(|| backend.clone(), |choice| choice.answers.clone()),
+            backend,
+            path: uri.path().to_owned(),
+        };
+        self.plugin.learned.is_told_by(&telling).then_some(telling)
     }
 
     /// The last request of this call that was refused or could not be carried out.
@@ -94,6 +128,8 @@ impl WasiHttpHooks for Hooks {
             return Box::new(std::future::ready(Err(error)));
         };
         let (egress, origin) = (self.egress.clone(), self.origin.clone());
+        let learned = self.plugin.learned.clone();
+        let telling = self.telling(&request);
         let asked = options.as_ref();
         let deadlines = Deadlines {
             connect: asked.and_then(|asked| asked.connect_timeout),
@@ -106,7 +142,11 @@ impl WasiHttpHooks for Hooks {
         task.spawn_on(
             async move {
                 let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
-                egress.send(&origin, request, deadlines).await
+                let response = egress.send(&origin, request, deadlines).await?;
+                match telling {
+                    Some(telling) => learned.look(telling, response).await,
+                    None => Ok(response),
+                }
             },
             &self.io,
         );

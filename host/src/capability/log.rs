@@ -3,8 +3,8 @@
 use super::State;
 use super::bindings::imports::log as wit;
 
-/// Bytes of log text that one call may write; what follows is dropped, once noted.
-const LOG_BYTES_PER_CALL: usize = 64 * 1024;
+/// What a line takes beside its text: a million empty ones are a flood as well.
+const LINE: usize = 64;
 
 /// What a call may still write.
 #[derive(Debug)]
@@ -12,13 +12,16 @@ pub(super) struct Budget {
     left: usize,
 }
 
-impl Default for Budget {
-    fn default() -> Self {
-        Self {
-            left: LOG_BYTES_PER_CALL,
-        }
+impl Budget {
+    pub(super) fn new(bytes: usize) -> Self {
+        Self { left: bytes }
     }
 }
+
+/// Ends the call that wrote more than it may.
+#[derive(Debug, thiserror::Error)]
+#[error("the call wrote more to the log than it may")]
+pub(crate) struct LogExceeded;
 
 impl wit::Host for State {
     fn write(
@@ -27,21 +30,14 @@ impl wit::Host for State {
         message: String,
         fields: Vec<(String, String)>,
     ) -> wasmtime::Result<()> {
-        if self.log.left == 0 {
-            return Ok(());
-        }
-        let size = message.len()
+        let size = LINE
+            + message.len()
             + fields
                 .iter()
                 .map(|(key, value)| key.len() + value.len())
                 .sum::<usize>();
         let plugin = &self.plugin.origin.plugin;
-        if size > self.log.left {
-            self.log.left = 0;
-            tracing::warn!(%plugin, "the plugin's log lines of this call passed {LOG_BYTES_PER_CALL} bytes; the rest is dropped");
-            return Ok(());
-        }
-        self.log.left -= size;
+        self.log.left = self.log.left.checked_sub(size).ok_or(LogExceeded)?;
         // `Debug` escapes control characters: a plugin cannot forge lines of the operator's log.
         match level {
             wit::Level::Trace => {

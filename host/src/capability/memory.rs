@@ -24,6 +24,16 @@ impl Meter {
         }
     }
 
+    /// Another call begins, with the memory that the instance has.
+    pub(super) fn forget_refusal(&mut self) {
+        self.refused = false;
+    }
+
+    /// The most linear memory that it has had, in bytes: memory that was given does not come back.
+    pub(crate) fn peak(&self) -> usize {
+        self.memory
+    }
+
     /// Whether the guest asked for more than it may have: the likely reason if it trapped.
     pub(crate) fn refused(&self) -> bool {
         self.refused
@@ -75,6 +85,7 @@ mod tests {
         assert!(matches!(meter.memory_growing(0, 60, None), Ok(true)));
         assert!(matches!(meter.memory_growing(0, 40, None), Ok(true)));
         assert!(!meter.refused());
+        assert_eq!(meter.peak(), 100);
         assert!(matches!(meter.memory_growing(40, 41, None), Ok(false)));
         assert!(meter.refused());
     }

@@ -21,6 +21,7 @@ pub(crate) mod bindings;
 mod call;
 mod changes;
 mod http;
+mod learned;
 mod log;
 mod memory;
 mod settings;
@@ -28,6 +29,8 @@ mod stderr;
 
 pub use call::{Abilities, Asked, CallInfo, Context, Event, Level, Principal, Reply};
 pub use changes::{Changed, Changes};
+pub use learned::{Learned, Lesson};
+pub(crate) use log::LogExceeded;
 pub(crate) use memory::Meter;
 pub(crate) use stderr::Stderr;
 
@@ -38,6 +41,8 @@ pub struct PluginFacts {
     pub origin: Origin,
     /// Which of the backends answer one that several answer.
     pub choices: BTreeMap<BackendName, Choice>,
+    /// What those have said of themselves.
+    pub learned: Arc<Learned>,
     /// Its settings, JSON text.
     pub settings: String,
     /// Bounds on each call.
@@ -101,8 +106,8 @@ impl State {
             table,
             wasi,
             http,
-            hooks: http::Hooks::new(egress, origin, io, call.deadline),
-            log: log::Budget::default(),
+            hooks: http::Hooks::new(egress, origin, plugin.clone(), io, call.deadline),
+            log: log::Budget::new(plugin.limits.log_bytes),
             changes,
             call,
             meter: Meter::new(plugin.limits.memory),
@@ -111,9 +116,29 @@ impl State {
         }
     }
 
+    /// The instance serves another call: nothing that belongs to the one before is left on the host's side.
+    pub(crate) fn serve(&mut self, call: Arc<CallInfo>) {
+        let origin = Origin {
+            tenant: call.principal.tenant.clone(),
+            trail: call.trail.clone(),
+            ..self.plugin.origin.clone()
+        };
+        self.hooks.serve(origin, call.deadline);
+        self.log = log::Budget::new(self.plugin.limits.log_bytes);
+        self.meter.forget_refusal();
+        self.stderr.clear();
+        self.call = call;
+    }
+
     /// The `call.context` that an export is given to borrow.
     pub(crate) fn context(&mut self) -> wasmtime::Result<Resource<Context>> {
         Ok(self.table.push(Context(self.call.clone()))?)
+    }
+
+    /// Takes the context away when the call has ended.
+    pub(crate) fn end(&mut self, context: Resource<Context>) -> wasmtime::Result<()> {
+        self.table.delete(context)?;
+        Ok(())
     }
 }
 

@@ -22,6 +22,11 @@ impl Stderr {
         text.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
+    pub(super) fn clear(&self) {
+        let mut text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        text.clear();
+    }
+
     /// What was kept.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()

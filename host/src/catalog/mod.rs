@@ -12,9 +12,7 @@ mod offer;
 mod schema;
 mod template;
 
-pub use offer::{
-    Listed, MAX_ENTRIES, Meta, OWN_TOOLS, Offer, OfferError, Prompt, Resource, Template, Tool,
-};
+pub use offer::{Listed, Meta, OWN_TOOLS, Offer, OfferError, Prompt, Resource, Template, Tool};
 pub use schema::Schema;
 
 /// Everything on offer, each kind by name.

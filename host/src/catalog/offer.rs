@@ -7,13 +7,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::template::Matcher;
-use super::{Schema, is_reserved_meta_key};
+use super::{List, Schema, is_reserved_meta_key};
 use crate::config::PluginName;
 use crate::plugin::Plugin;
 use crate::plugin::wit::{prompts, resources, tools, values};
 
-/// Tools, prompts, resources and templates that one plugin may offer, each.
-pub const MAX_ENTRIES: usize = 1000;
 /// The host's own tools, by which clients follow jobs. A plugin that took one of the names would hear of others' jobs.
 pub const OWN_TOOLS: [&str; 3] = ["job_cancel", "job_status", "job_wait"];
 /// Longest title or description, bytes.
@@ -112,7 +110,7 @@ pub struct Template {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum OfferError {
     /// Too many of something.
-    #[error("plugin `{plugin}` lists {count} {what}; at most {MAX_ENTRIES} are taken")]
+    #[error("plugin `{plugin}` lists {count} {what}, more than its max-entries limit of {limit}")]
     TooMany {
         /// The plugin.
         plugin: PluginName,
@@ -120,6 +118,8 @@ pub enum OfferError {
         what: &'static str,
         /// How many.
         count: usize,
+        /// The limit.
+        limit: u32,
     },
     /// One thing is not well formed, or belongs to another plugin.
     #[error("plugin `{plugin}` lists the {what} {name:?}, which {problem}")]
@@ -155,6 +155,27 @@ impl OfferError {
 }
 
 impl Offer {
+    /// Its tools.
+    #[must_use]
+    pub fn tools(&self) -> &[Arc<Tool>] {
+        &self.tools
+    }
+
+    /// The lists that have something of it.
+    #[must_use]
+    pub fn lists(&self) -> Vec<List> {
+        let parts = [
+            (List::Tools, self.tools.is_empty()),
+            (List::Prompts, self.prompts.is_empty()),
+            (
+                List::Resources,
+                self.resources.is_empty() && self.templates.is_empty(),
+            ),
+        ];
+        let lists = parts.into_iter().filter(|(_, empty)| !empty);
+        lists.map(|(list, _)| list).collect()
+    }
+
     /// Checks what a plugin listed.
     pub fn of(plugin: &Arc<Plugin>, listed: Listed) -> Result<Self, OfferError> {
         Ok(Self {
@@ -191,11 +212,13 @@ fn each<T, Checked>(
     name: impl Fn(&T) -> &String,
     check: impl Fn(T, Arc<Plugin>) -> Result<Checked, String>,
 ) -> Result<Vec<Arc<Checked>>, OfferError> {
-    if listed.len() > MAX_ENTRIES {
+    let limit = plugin.limits().max_entries;
+    if listed.len() > limit as usize {
         return Err(OfferError::TooMany {
             plugin: plugin.name().clone(),
             what,
             count: listed.len(),
+            limit,
         });
     }
     let mut seen = BTreeSet::new();

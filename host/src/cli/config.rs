@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Global;
 use super::failure::Failure;
 use super::output::{Audience, Said, say};
-use crate::config::{self, Diagnostics, Overrides};
+use crate::config::{self, Diagnostics, Location, Overrides};
 use crate::error::Exit;
 use crate::telemetry;
 
@@ -64,6 +64,7 @@ impl From<Flags> for Overrides {
             max_instances: flags.max_instances,
             max_waiting: flags.max_waiting,
             guest_threads: flags.guest_threads,
+            allow_unsigned: None,
         }
     }
 }
@@ -93,13 +94,47 @@ fn env(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
+/// The environment of a host that is not the operator's: only what says where a cache goes.
+pub(super) fn environment(name: &str) -> Option<OsString> {
+    matches!(name, "HOME" | "XDG_CACHE_HOME")
+        .then(|| env(name))
+        .flatten()
+}
+
 /// The checked configuration.
 pub(super) fn load(global: &Global, overrides: &Overrides) -> Result<config::Config, Failure> {
-    let config = config::load(&find(global)?, &env, overrides).map_err(wrong)?;
+    load_from(&location(global, overrides.clone())?)
+}
+
+/// Where the configuration is, for a command that reads it more than once.
+pub(super) fn location(global: &Global, overrides: Overrides) -> Result<Location, Failure> {
+    Ok(Location {
+        path: find(global)?,
+        env,
+        overrides: Overrides {
+            allow_unsigned: global.allow_unsigned.then(|| "true".to_owned()),
+            ..overrides
+        },
+        // Whatever the file of this program is called by now, and whatever it has been replaced by since.
+        compile_with: Some(PathBuf::from("/proc/self/exe")),
+    })
+}
+
+/// The same from there.
+pub(super) fn load_from(location: &Location) -> Result<config::Config, Failure> {
+    let config = location.load().map_err(wrong)?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
     Ok(config)
+}
+
+/// The checked configuration where there is one; a file that was named must be there.
+pub(super) fn load_if_there(global: &Global) -> Result<Option<config::Config>, Failure> {
+    if global.config.is_none() && config::find(None, &env).is_err() {
+        return Ok(None);
+    }
+    load(global, &Overrides::default()).map(Some)
 }
 
 /// For programs, what is wrong with the file is the result of checking it; people read it where errors are told.

@@ -83,7 +83,10 @@ fn write_all(program: &clap::Command, folder: &Path) -> Result<Said, Failure> {
 
 /// The command and everything below it.
 fn all(command: &clap::Command) -> Vec<&clap::Command> {
-    let below = command.get_subcommands().flat_map(all);
+    let meant_for_people = command
+        .get_subcommands()
+        .filter(|below| !below.is_hide_set());
+    let below = meant_for_people.flat_map(all);
     std::iter::once(command).chain(below).collect()
 }
 

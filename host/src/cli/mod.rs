@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::error::Exit;
+use crate::plugin::COMPILE_COMMAND;
 use crate::telemetry::{self, LogFormat};
 use failure::Failure;
 use output::{Audience, Said};
 
 mod audit;
 mod call;
+mod compile;
 mod completions;
 mod config;
 mod failure;
@@ -78,6 +80,9 @@ struct Global {
         value_name = "FILE"
     )]
     config: Option<PathBuf>,
+    /// Take plugins that nobody signed, or somebody unknown; for development
+    #[arg(long, global = true)]
+    allow_unsigned: bool,
     /// Write for programs: results, errors, progress and log lines as JSON
     #[arg(long, global = true)]
     json: bool,
@@ -119,6 +124,8 @@ enum Command {
     Config(config::Config),
     #[command(subcommand)]
     Audit(audit::Audit),
+    #[command(name = COMPILE_COMMAND, hide = true)]
+    Compile(compile::Compile),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -205,10 +212,11 @@ impl Cli {
             Command::Serve(command) => command.run(global).map(|()| None),
             Command::Tools(command) => command.run(global, loading).map(Some),
             Command::Call(command) => command.run(global, loading).map(Some),
-            Command::Plugin(command) => command.run().map(Some),
+            Command::Plugin(command) => command.run(global).map(Some),
             Command::Token(command) => command.run().map(Some),
             Command::Config(command) => command.run(global).map(Some),
             Command::Audit(command) => command.run(global).map(Some),
+            Command::Compile(command) => command.run().map(|()| None),
             Command::Completions(command) => Ok(Some(command.run())),
             Command::Man(command) => command.run().map(Some),
         }

@@ -47,7 +47,10 @@ fn describe(command: &clap::Command, page: &mut String) {
         "\n## `{name}`\n\n```text\n{}\n```\n",
         help.join("\n").trim_end()
     );
-    for below in command.get_subcommands() {
+    let meant_for_people = command
+        .get_subcommands()
+        .filter(|below| !below.is_hide_set());
+    for below in meant_for_people {
         describe(below, page);
     }
 }

@@ -2,17 +2,18 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::config::{Flags, load};
+use super::config::{Flags, load_from, location};
 use super::failure::Failure;
 use super::{Global, runtime, signals};
-use crate::config::Config;
+use crate::config::{Config, Location};
 use crate::error::Exit;
 use crate::host::Host;
 use crate::server::{http, stdio};
 
 /// Serve the tools to MCP clients, over HTTP or over standard input and output
 ///
-/// It serves until Ctrl-C or SIGTERM. A plugin that cannot be offered is told in the log, and all others are served.
+/// It serves until Ctrl-C or SIGTERM. Changes of plugins and of the configuration are taken up while it serves; over HTTP, SIGHUP
+/// takes them up at once. A plugin that cannot be offered is told in the log, and all others are served.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -30,22 +31,27 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
-        let config = load(global, &self.flags.into())?;
+        let location = location(global, self.flags.into())?;
+        let config = load_from(&location)?;
         let runtime = runtime()?;
-        let served = runtime.block_on(serve(&config, self.stdio));
+        let served = runtime.block_on(serve(&config, location, self.stdio));
         // A thread that waits in a read of standard input, or compiles, cannot be joined.
         runtime.shutdown_background();
         served.map_err(|error| Failure::of(Exit::Failure, &*error))
     }
 }
 
-async fn serve(config: &Config, over_stdio: bool) -> Result<(), Box<dyn std::error::Error>> {
+async fn serve(
+    config: &Config,
+    location: Location,
+    over_stdio: bool,
+) -> Result<(), Box<dyn std::error::Error>> {
     let stop = CancellationToken::new();
     let serving = async {
         if over_stdio {
-            serve_stdio(config, stop.clone()).await
+            serve_stdio(config, location, stop.clone()).await
         } else {
-            serve_http(config, stop.clone()).await
+            serve_http(config, location, stop.clone()).await
         }
     };
     tokio::pin!(serving);
@@ -58,37 +64,48 @@ async fn serve(config: &Config, over_stdio: bool) -> Result<(), Box<dyn std::err
 
 async fn serve_stdio(
     config: &Config,
+    location: Location,
     stop: CancellationToken,
 ) -> Result<(), Box<dyn std::error::Error>> {
     tokio::select! {
-        served = async { Ok(stdio::serve(start(config).await?).await?) } => served,
+        served = async { Ok(stdio::serve(start(config, location).await?).await?) } => served,
         () = stop.cancelled() => Ok(()),
     }
 }
 
 async fn serve_http(
     config: &Config,
+    location: Location,
     stop: CancellationToken,
 ) -> Result<(), Box<dyn std::error::Error>> {
     // The address first: a taken port should not wait for plugins to compile.
     let listening = http::listen(config.server.listen).await?;
     let address = listening.address;
+    let hang_ups = signals::hang_ups();
     let host = tokio::select! {
-        host = start(config) => host?,
+        host = start(config, location) => host?,
         () = stop.cancelled() => return Ok(()),
     };
     tracing::info!("serving MCP on http://{address}/mcp");
-    listening.serve(host, config, stop).await?;
+    let reloads = signals::reload_on(hang_ups, host.clone());
+    tokio::select! {
+        served = listening.serve(host, config, stop) => served?,
+        () = reloads => {}
+    }
     tracing::info!("stopped");
     Ok(())
 }
 
-/// The host, with what it cannot offer in the log, and its jobs under way.
-async fn start(config: &Config) -> Result<std::sync::Arc<Host>, crate::host::StartError> {
+/// The host, with what it cannot offer in the log, its jobs under way, and its files watched.
+async fn start(
+    config: &Config,
+    location: Location,
+) -> Result<std::sync::Arc<Host>, crate::host::StartError> {
     let host = Host::start(config).await?;
-    for problem in &host.problems {
+    for problem in host.problems() {
         tracing::error!("{}", problem.report);
     }
     host.start_jobs(config).await;
+    host.keep_current(location);
     Ok(host)
 }

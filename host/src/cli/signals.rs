@@ -1,9 +1,12 @@
-//! The signals that end a command: Ctrl-C and SIGTERM.
+//! The signals that end a command, Ctrl-C and SIGTERM, and the one that reloads: SIGHUP.
+
+use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::failure::Failure;
 use crate::error::Exit;
+use crate::host::{Host, Trigger};
 
 /// Which one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,6 +31,25 @@ pub(super) async fn first() -> Signal {
         () = arrival(SignalKind::interrupt()) => Signal::Interrupt,
         () = arrival(SignalKind::terminate()) => Signal::Terminate,
     }
+}
+
+/// Listens for SIGHUP from now on, which would end the process otherwise. `None`: the system does not let us.
+pub(super) fn hang_ups() -> Option<tokio::signal::unix::Signal> {
+    let hang_ups = signal(SignalKind::hangup());
+    if let Err(error) = &hang_ups {
+        tracing::warn!(%error, "cannot listen for SIGHUP");
+    }
+    hang_ups.ok()
+}
+
+/// Takes up changes with every SIGHUP, for ever. The log tells what came of it.
+pub(super) async fn reload_on(hang_ups: Option<tokio::signal::unix::Signal>, host: Arc<Host>) {
+    if let Some(mut hang_ups) = hang_ups {
+        while hang_ups.recv().await.is_some() {
+            host.reload(&Trigger::Signal).await;
+        }
+    }
+    std::future::pending::<()>().await;
 }
 
 async fn arrival(kind: SignalKind) {

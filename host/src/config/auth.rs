@@ -8,7 +8,7 @@ use url::Url;
 use super::{TenantName, Tls, inline, moment};
 
 /// Who may call: at least one of the two is there.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Auth {
     /// Static bearer tokens, in the order of their names.
     pub tokens: Vec<StaticToken>,
@@ -17,7 +17,7 @@ pub struct Auth {
 }
 
 /// A static bearer token: its hash, and who bears it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct StaticToken {
     /// The key of its table: `[auth.tokens.NAME]`.
     pub name: String,
@@ -51,7 +51,7 @@ impl StaticToken {
 }
 
 /// An OAuth 2.1 authorization server, and how its access tokens are read.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct OAuthServer {
     /// Exactly the `iss` of its tokens.
     pub issuer: String,

@@ -25,13 +25,27 @@ pub(super) const CLOCK_LEEWAY: &str = "30 s";
 
 pub(super) const MAX_INSTANCES: u32 = 64;
 pub(super) const MAX_WAITING: u32 = 1024;
+pub(super) const COMPILE_MEMORY: &str = "4 GiB";
+pub(super) const COMPILE_TIME: &str = "5 min";
 
 pub(super) const MEMORY: &str = "64 MiB";
 pub(super) const HOST_MEMORY: &str = "16 MiB";
 pub(super) const CPU_TIME: &str = "5 s";
 pub(super) const WALL_TIME: &str = "60 s";
 pub(super) const CONCURRENCY: u32 = 32;
+pub(super) const QUEUE: u32 = 256;
 pub(super) const RESULT_SIZE: &str = "4 MiB";
+pub(super) const CONTINUATION_SIZE: &str = "64 KiB";
+pub(super) const LOG_SIZE: &str = "256 KiB";
+pub(super) const MAX_ENTRIES: u32 = 1000;
+
+/// Fewer than one plugin or the pool takes, so that there is always a place for another tenant.
+pub(super) const TENANT_CONCURRENCY: u32 = 24;
+pub(super) const TENANT_QUEUE: u32 = 256;
+
+pub(super) const ISOLATION: &str = "fresh";
+pub(super) const REUSE_CALLS: u32 = 1000;
+pub(super) const REUSE_IDLE: &str = "1 min";
 
 pub(super) const MAX_RUNNING_JOBS: u32 = 32;
 pub(super) const MAX_QUEUED_JOBS: u32 = 1000;
@@ -43,6 +57,10 @@ pub(super) const MIN_STEP_WAIT: &str = "50 ms";
 pub(super) const MAX_STEP_WAIT: &str = "5 min";
 pub(super) const MAX_STEP_ATTEMPTS: u32 = 10;
 pub(super) const MAX_JOB_DURATION: &str = "7 d";
+
+pub(super) const WATCH: bool = true;
+pub(super) const SETTLE_TIME: &str = "300 ms";
+pub(super) const DRAIN_TIME: &str = "30 s";
 
 pub(super) const CONNECT_TIMEOUT: &str = "5 s";
 pub(super) const TIMEOUT: &str = "30 s";

@@ -1,5 +1,6 @@
 //! From a path to a checked configuration.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -29,6 +30,34 @@ pub struct Overrides {
     pub max_waiting: Option<String>,
     /// `--guest-threads`, over `runtime.guest-threads` and `TOOLWARD_GUEST_THREADS`.
     pub guest_threads: Option<String>,
+    /// `--allow-unsigned`, over `trust.allow-unsigned` and `TOOLWARD_ALLOW_UNSIGNED`.
+    pub allow_unsigned: Option<String>,
+}
+
+/// Where the configuration is, for those who read it again.
+#[derive(Clone, Debug)]
+pub struct Location {
+    /// The file.
+    pub path: PathBuf,
+    /// The environment.
+    pub env: fn(&str) -> Option<OsString>,
+    /// The flags that the host was started with.
+    pub overrides: Overrides,
+    /// The program that compiles components.
+    pub compile_with: Option<PathBuf>,
+}
+
+impl Location {
+    /// Reads and checks it, as [`load`] does.
+    pub fn load(&self) -> Result<Config, Diagnostics> {
+        let mut config = load(&self.path, &self.env, &self.overrides)?;
+        config
+            .runtime
+            .compile
+            .program
+            .clone_from(&self.compile_with);
+        Ok(config)
+    }
 }
 
 /// What `toolward config check` says of a configuration without errors.
@@ -165,6 +194,7 @@ fn resolve_text(
         origins: Origins::of_file(leaves),
         env,
         overrides,
+        file: path.to_owned(),
         folder,
     };
     let config = resolve::resolve(&mut cx, file);

@@ -120,6 +120,7 @@ fn hidden(path: &[String], text: &str, known: bool) -> Option<String> {
             // Whoever writes the token there instead of its hash.
             ["auth", "tokens", _, "hash"] => !text.starts_with("sha256:"),
             ["auth", "tokens" | "oauth", ..]
+            | ["publishers" | "trust", ..]
             | ["bindings", _, "credential", ..]
             | ["plugins", _, "backends", _] => false,
             _ => names.last().is_some_and(|name| sounds_secret(name)),

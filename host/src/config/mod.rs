@@ -29,6 +29,7 @@ mod nearest;
 mod origin;
 mod pattern;
 mod placeholder;
+mod places;
 mod quantity;
 mod raw;
 mod resolve;
@@ -38,6 +39,7 @@ mod secret;
 mod shape;
 mod source;
 mod syntax;
+mod trust;
 
 #[cfg(test)]
 pub(crate) mod golden;
@@ -50,19 +52,33 @@ pub use address::{AddressKind, AddressRule, BadRule, judge as judge_address};
 pub use auth::{Algorithm, Auth, OAuthServer, StaticToken, TenantRule, token_table};
 pub use diagnostic::Diagnostics;
 pub use find::{FindError, find};
-pub use load::{Checked, Overrides, Shown, check, load, show_origin};
+pub use load::{Checked, Location, Overrides, Shown, check, load, show_origin};
 pub use name::{BackendName, BindingName, CredentialName, PluginName, TenantName};
 pub use pattern::{BadPattern, MethodPattern, RequestPattern, Segment};
 pub use placeholder::placeholders;
+pub use places::Places;
 pub use schema::schema;
 pub use scope::Ability;
 pub use secret::{Secret, SecretSource};
+pub use trust::{KeyId, PluginPattern, Publisher, PublisherKey, Revoked, Trust};
+
+/// A span of time as it is written in the file: a number and `ms`, `s`, `min`, `h` or `d`.
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    quantity::duration(text).ok()
+}
+
+/// Bytes as they are written in the file: a number and `B`, `KiB`, `MiB`, `GiB`, `kB`, `MB` or `GB`.
+#[must_use]
+pub fn parse_size(text: &str) -> Option<u64> {
+    quantity::size(text, u64::MAX).ok()
+}
 
 /// The environment, as a parameter so that tests are pure. The real one: `&|name| std::env::var_os(name)`.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// The whole configuration, checked.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Where and how the host listens.
     pub server: Server,
@@ -72,8 +88,14 @@ pub struct Config {
     pub runtime: Runtime,
     /// Calls that outlive their requests.
     pub jobs: Jobs,
+    /// How changes of files are taken up.
+    pub reload: Reload,
+    /// Whose plugins are taken.
+    pub trust: Arc<Trust>,
     /// What is recorded, and where. `None`: nothing.
     pub audit: Option<Audit>,
+    /// What each tenant may take of what all share.
+    pub tenants: Tenants,
     /// Every plugin to load, by name.
     pub plugins: BTreeMap<PluginName, Arc<Plugin>>,
     /// Every binding, by name. The binding's credential is resolved into it.
@@ -83,7 +105,7 @@ pub struct Config {
 }
 
 /// The transports.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Server {
     /// Default `127.0.0.1:8825`. Anything but loopback needs `[auth]`, or `allow-unauthenticated = true`.
     pub listen: SocketAddr,
@@ -110,7 +132,7 @@ pub struct Server {
 }
 
 /// Sessions of the old era over HTTP.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Sessions {
     /// Idle for that long, a session ends. Default 15 min.
     pub idle_timeout: Duration,
@@ -138,7 +160,7 @@ pub enum MetricsReaders {
 }
 
 /// The sandbox's engine.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Runtime {
     /// Where compiled components are kept; created with mode 0700.
     pub cache_dir: PathBuf,
@@ -150,10 +172,24 @@ pub struct Runtime {
     pub max_waiting: u32,
     /// Threads that run guests. Default: the number of cores.
     pub guest_threads: usize,
+    /// How components are compiled.
+    pub compile: Compile,
+}
+
+/// How components are compiled.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Compile {
+    /// The `toolward` program, which is started to compile. `None`: it is done in this process, without limits. Not a key
+    /// of the file: the program sets it to itself.
+    pub program: Option<PathBuf>,
+    /// Address space of that process, bytes. Default 4 GiB.
+    pub memory: u64,
+    /// Its time, by the clock and of the CPU. Default 5 min.
+    pub time: Duration,
 }
 
 /// Calls that outlive their requests.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Jobs {
     /// Jobs that run at once; more wait in order. Default 32.
     pub max_running: u32,
@@ -179,8 +215,19 @@ pub struct Jobs {
     pub max_duration: Duration,
 }
 
+/// How changes of components and of the configuration are taken up while the host serves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reload {
+    /// Whether the files are watched. Default `true`.
+    pub watch: bool,
+    /// How long files have to stay as they are before they are read. Default 300 ms.
+    pub settle_time: Duration,
+    /// How long calls in flight may go on in a version that was replaced or removed. Default 30 s.
+    pub drain_time: Duration,
+}
+
 /// One plugin and what it was granted.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Plugin {
     /// The key of its table: `[plugins.NAME]`.
     pub name: PluginName,
@@ -194,10 +241,48 @@ pub struct Plugin {
     pub choices: BTreeMap<BackendName, Choice>,
     /// The plugin's settings, handed to it as they are.
     pub settings: serde_json::Map<String, serde_json::Value>,
+    /// Where they stand in the file.
+    pub settings_places: Places,
     /// Links that people may be asked to open: these and all below them.
     pub visit_urls: Vec<url::Url>,
     /// Bounds on each of its calls.
     pub limits: Limits,
+    /// Whether an instance may serve more than one call.
+    pub isolation: Isolation,
+}
+
+/// Whether an instance may serve more than one call.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Isolation {
+    /// Every call gets an instance of its own.
+    Fresh,
+    /// Calls of the same principal may follow each other in one instance.
+    PerPrincipal {
+        /// Calls that one instance may serve. Default 1000.
+        calls: u32,
+        /// How long an instance may wait for its next call. Default 1 min.
+        idle: Duration,
+    },
+}
+
+/// What each tenant may take of what all share.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Tenants {
+    /// Of those that have no limits of their own.
+    pub usual: TenantLimits,
+    /// Of the others.
+    pub own: BTreeMap<TenantName, TenantLimits>,
+}
+
+/// What one tenant may take of what all share.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TenantLimits {
+    /// Its calls at once, over all plugins. Default 24; without `[auth]`, where there is one tenant only, `max-instances`.
+    pub concurrency: u32,
+    /// Its calls that may wait. Default 256; without `[auth]`, `max-waiting`.
+    pub queue: u32,
+    /// Its calls in a second. Default: not limited.
+    pub calls_per_second: Option<u32>,
 }
 
 /// One of several bindings that answer the same backend of a plugin.
@@ -252,7 +337,7 @@ impl Grant {
 }
 
 /// Bounds on one call, and on how many there may be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
     /// Linear memory of the guest, bytes. Default 64 MiB.
     pub memory: usize,
@@ -264,12 +349,46 @@ pub struct Limits {
     pub wall_time: Duration,
     /// Calls of this plugin at once; more wait. Default 32.
     pub concurrency: u32,
+    /// Calls that may wait for that. Default 256.
+    pub queue: u32,
+    /// Calls in a second. Default: not limited.
+    pub calls_per_second: Option<u32>,
     /// Largest result, bytes of JSON. Default 4 MiB.
     pub result_bytes: usize,
+    /// Largest continuation, bytes. Default 64 KiB.
+    pub continuation_bytes: usize,
+    /// Lines for the log of one call, bytes. Default 256 KiB.
+    pub log_bytes: usize,
+    /// Tools, prompts, resources and templates on offer, each. Default 1000.
+    pub max_entries: u32,
+}
+
+impl Limits {
+    /// Each that is set, by its name in the file: bytes, seconds and numbers.
+    #[must_use]
+    pub fn in_numbers(&self) -> Vec<(&'static str, f64)> {
+        // A metric is a floating-point number; sizes are far below where that is not exact.
+        let bytes = |bytes: usize| u32::try_from(bytes).map_or(f64::from(u32::MAX), f64::from);
+        let mut all = vec![
+            ("memory", bytes(self.memory)),
+            ("host-memory", bytes(self.host_memory)),
+            ("cpu-time", self.cpu_time.as_secs_f64()),
+            ("wall-time", self.wall_time.as_secs_f64()),
+            ("concurrency", f64::from(self.concurrency)),
+            ("queue", f64::from(self.queue)),
+            ("result-size", bytes(self.result_bytes)),
+            ("continuation-size", bytes(self.continuation_bytes)),
+            ("log-size", bytes(self.log_bytes)),
+            ("max-entries", f64::from(self.max_entries)),
+        ];
+        let rate = self.calls_per_second;
+        all.extend(rate.map(|rate| ("calls-per-second", f64::from(rate))));
+        all
+    }
 }
 
 /// The audit log.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Audit {
     /// Where its files are.
     pub folder: PathBuf,
@@ -290,7 +409,7 @@ pub struct Audit {
 }
 
 /// The operator's answer to a backend that a plugin asks for by name.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Binding {
     /// The key of its table: `[bindings.NAME]`.
     pub name: BindingName,
@@ -362,7 +481,7 @@ pub enum Tls {
 }
 
 /// How the host authenticates to a backend.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Credential {
     /// The key of its table: `[credentials.NAME]`.
     pub name: CredentialName,
@@ -371,7 +490,7 @@ pub struct Credential {
 }
 
 /// The kinds of DESIGN.md's «Credentials and the token cache».
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub enum CredentialKind {
     /// Nothing is added.
     None,
@@ -398,7 +517,7 @@ pub enum CredentialKind {
 }
 
 /// An OAuth 2.0 credential. The access token goes out as `Authorization: Bearer …`.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct OAuth2 {
     /// Path of the token endpoint below the binding's URL (`/api/oauth2/token`).
     pub token_path: String,
@@ -413,7 +532,7 @@ pub struct OAuth2 {
 }
 
 /// RFC 6749 section 4.3, 4.4 and 6.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub enum OAuth2Grant {
     /// Resource owner password.
     Password {
@@ -444,7 +563,7 @@ pub enum OAuth2Grant {
 
 /// A login declared as data. Texts may hold `{placeholders}`: the names of `values` (secrets) and, after the
 /// login, those of `answer`.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Login {
     /// Placeholder → secret.
     pub values: BTreeMap<String, SecretSource>,
@@ -467,7 +586,7 @@ pub struct Login {
 }
 
 /// A one-time password that changes with time.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Totp {
     /// The shared secret, in Base32 or as an `otpauth://` link.
     pub secret: SecretSource,
@@ -476,7 +595,7 @@ pub struct Totp {
 }
 
 /// The second request of a login.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Challenge {
     /// JSON pointer to what an answer has when it asks for more.
     pub pointer: String,
@@ -485,7 +604,7 @@ pub struct Challenge {
 }
 
 /// One request of a login.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct LoginRequest {
     /// Method, `POST` by default.
     pub method: http::Method,
@@ -498,7 +617,7 @@ pub struct LoginRequest {
 }
 
 /// The body of a login request.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub enum LoginBody {
     /// No body.
     Empty,
@@ -509,7 +628,7 @@ pub enum LoginBody {
 }
 
 /// A header put on every later request.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct ApplyHeader {
     /// Header to set.
     pub header: http::HeaderName,

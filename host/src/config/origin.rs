@@ -56,6 +56,21 @@ impl Origins {
         self.0.insert(path.to_owned(), (shown, Origin::Flag(flag)));
     }
 
+    /// The lines of what the file sets below `table`.
+    pub(super) fn lines_below(&self, table: &str) -> BTreeMap<String, usize> {
+        let below = format!("{table}.");
+        self.0
+            .iter()
+            .filter(|(path, _)| path.starts_with(&below))
+            .filter_map(|(path, (_, origin))| match origin {
+                Origin::File { line } => Some((path.clone(), *line)),
+                Origin::Default | Origin::Environment(_) | Origin::Flag(_) | Origin::Limits(_) => {
+                    None
+                }
+            })
+            .collect()
+    }
+
     /// One line for each value, TOML with a comment.
     pub(super) fn render(&self, file: &Path) -> String {
         let mut text = String::new();

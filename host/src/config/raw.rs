@@ -14,10 +14,16 @@ use super::at::At;
 use super::defaults;
 
 mod auth;
+mod reload;
 mod sessions;
+mod tenants;
+mod trust;
 
 pub(super) use auth::{Algorithm, Auth, OAuth, Token};
+pub(super) use reload::Reload;
 pub(super) use sessions::Sessions;
+pub(super) use tenants::{Tenant, TenantLimits};
+pub(super) use trust::{Publisher, PublisherKey, Trust};
 
 /// Names and texts of the operator's choice.
 pub(super) type Texts = BTreeMap<At<String>, At<String>>;
@@ -37,14 +43,24 @@ pub(super) struct File {
     pub(super) runtime: Option<Runtime>,
     /// Bounds on each call, for every plugin that does not set its own.
     pub(super) limits: Option<Limits>,
+    /// What each tenant may take of what all share, for every tenant that has no limits of its own.
+    pub(super) tenant_limits: Option<TenantLimits>,
+    /// Tenants that differ from the others, by name.
+    pub(super) tenants: Option<BTreeMap<At<String>, Tenant>>,
     /// Calls that outlive their requests.
     pub(super) jobs: Option<Jobs>,
+    /// How changes of components and of this file are taken up while the host serves.
+    pub(super) reload: Option<Reload>,
     /// How the host logs in to backends, by name.
     pub(super) credentials: Option<BTreeMap<At<String>, Credential>>,
     /// What stands behind the backends that plugins ask for, by name.
     pub(super) bindings: Option<BTreeMap<At<String>, Binding>>,
     /// The audit log. Without this table nothing is recorded.
     pub(super) audit: Option<At<Audit>>,
+    /// Which plugins are taken at all.
+    pub(super) trust: Option<Trust>,
+    /// Who may publish plugins, by name.
+    pub(super) publishers: Option<BTreeMap<At<String>, Publisher>>,
     /// The plugins to load, by name.
     pub(super) plugins: Option<BTreeMap<At<String>, Plugin>>,
 }
@@ -123,6 +139,12 @@ pub(super) struct Runtime {
     /// Calls that may wait for an instance, over all plugins, before new ones are refused.
     #[schemars(extend("default" = defaults::MAX_WAITING, "minimum" = 1, "examples" = [1024]))]
     pub(super) max_waiting: Option<At<i64>>,
+    /// Address space of the process that compiles a component. What needs more is not loaded.
+    #[schemars(extend("default" = defaults::COMPILE_MEMORY, "examples" = ["4 GiB"]))]
+    pub(super) compile_memory: Option<At<Size>>,
+    /// Time for compiling a component, by the clock and over all cores. What takes longer is not loaded.
+    #[schemars(extend("default" = defaults::COMPILE_TIME, "examples" = ["2 min"]))]
+    pub(super) compile_time: Option<At<Duration>>,
     /// Threads that run guests. Default: the number of cores.
     #[schemars(extend("minimum" = 1, "examples" = [2]))]
     pub(super) guest_threads: Option<At<i64>>,
@@ -187,9 +209,24 @@ pub(super) struct Limits {
     /// Calls of the plugin at once; more wait.
     #[schemars(extend("default" = defaults::CONCURRENCY, "minimum" = 1, "examples" = [32]))]
     pub(super) concurrency: Option<At<i64>>,
-    /// Largest result, as JSON.
+    /// Calls that may wait for that before new ones are refused.
+    #[schemars(extend("default" = defaults::QUEUE, "minimum" = 1, "examples" = [256]))]
+    pub(super) queue: Option<At<i64>>,
+    /// Calls of the plugin in a second; as many more may come at once after a pause. Default: not limited.
+    #[schemars(extend("minimum" = 1, "examples" = [100]))]
+    pub(super) calls_per_second: Option<At<i64>>,
+    /// Largest result, as JSON. It bounds what is listed as well.
     #[schemars(extend("default" = defaults::RESULT_SIZE, "examples" = ["4 MiB"]))]
     pub(super) result_size: Option<At<Size>>,
+    /// Largest continuation: what a plugin that asks something wants to be told again.
+    #[schemars(extend("default" = defaults::CONTINUATION_SIZE, "examples" = ["64 KiB"]))]
+    pub(super) continuation_size: Option<At<Size>>,
+    /// What one call may write to the operator's log.
+    #[schemars(extend("default" = defaults::LOG_SIZE, "examples" = ["256 KiB"]))]
+    pub(super) log_size: Option<At<Size>>,
+    /// Tools, prompts, resources and templates that the plugin may offer, each.
+    #[schemars(extend("default" = defaults::MAX_ENTRIES, "minimum" = 1, "examples" = [1000]))]
+    pub(super) max_entries: Option<At<i64>>,
 }
 
 /// Calls that outlive their requests.
@@ -520,6 +557,26 @@ pub(super) struct Plugin {
     pub(super) visit_urls: Option<Vec<At<String>>>,
     /// Bounds on each call, instead of those of `[limits]`.
     pub(super) limits: Option<Limits>,
+    /// `fresh`: every call gets an instance of its own. `per-principal`: calls of the same principal may follow each other in
+    /// one instance, for plugins whose start is expensive; whatever such a plugin keeps in its memory stays until the
+    /// instance goes. Never shared between principals, and callers without a name always get a fresh one.
+    #[schemars(extend("default" = defaults::ISOLATION, "examples" = ["per-principal"]))]
+    pub(super) isolation: Option<At<Isolation>>,
+    /// With `per-principal`: calls that one instance may serve.
+    #[schemars(extend("default" = defaults::REUSE_CALLS, "minimum" = 1, "examples" = [1000]))]
+    pub(super) reuse_calls: Option<At<i64>>,
+    /// With `per-principal`: how long an instance may wait for its next call.
+    #[schemars(extend("default" = defaults::REUSE_IDLE, "examples" = ["1 min"]))]
+    pub(super) reuse_idle: Option<At<Duration>>,
+}
+
+/// Whether an instance may serve more than one call.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum Isolation {
+    Fresh,
+    PerPrincipal,
 }
 
 /// What must be granted.

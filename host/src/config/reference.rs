@@ -56,10 +56,15 @@ fn keys() -> String {
         "auth",
         "runtime",
         "limits",
+        "tenant-limits",
+        "tenants",
         "jobs",
+        "reload",
         "audit",
         "credentials",
         "bindings",
+        "trust",
+        "publishers",
         "plugins",
     ] {
         let table = &schema::shared()["properties"][name];

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 /// A secret text. It has no `Display`, its `Debug` hides it, and its memory is zeroed on drop.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
@@ -31,7 +31,7 @@ impl fmt::Debug for Secret {
 
 /// Where a secret comes from. Environment variables are read when the configuration is resolved; files and
 /// commands each time a login needs the value, so that a rotated secret is picked up without a restart.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub enum SecretSource {
     /// From `env:NAME` (already read) or a literal in the file (which is a warning).
     Value(Secret),

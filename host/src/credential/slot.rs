@@ -20,7 +20,7 @@ use super::token::Token;
 use super::{Endpoint, chain, is_replaceable};
 use crate::audit::{Audit, Event, Kind};
 use crate::config::TenantName;
-use crate::telemetry::metrics;
+use crate::telemetry::{metrics, outcome};
 
 type Outcome = Result<Arc<Token>, LoginFailure>;
 
@@ -186,7 +186,11 @@ impl Slot {
             .by(self.tenant.as_str(), None)
             .with("binding", binding.name.as_str())
             .with("credential", binding.credential.name.as_str())
-            .outcome(if ended.is_ok() { "ok" } else { "failed" })
+            .outcome(if ended.is_ok() {
+                outcome::SUCCESS
+            } else {
+                outcome::FAILURE
+            })
             .took(began.elapsed());
         // The error's own words are fit for guests: they hold neither secrets nor what the backend said.
         let reason = ended.as_ref().err().map(ToString::to_string);
@@ -217,7 +221,7 @@ impl State {
         let binding = &endpoint.binding;
         match result {
             Ok(session) => {
-                metrics().login(binding.name.as_str(), "success");
+                metrics().login(binding.name.as_str(), outcome::SUCCESS);
                 self.generations += 1;
                 self.failure = None;
                 self.renewal = session.renewal;
@@ -241,7 +245,7 @@ impl State {
                 Ok(token)
             }
             Err(error) => {
-                metrics().login(binding.name.as_str(), "failure");
+                metrics().login(binding.name.as_str(), outcome::FAILURE);
                 let count = self.failure.as_ref().map_or(0, |failure| failure.count) + 1;
                 let wait = delay(&error, count);
                 tracing::warn!(

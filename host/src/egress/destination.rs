@@ -9,10 +9,11 @@ use http::{Method, Uri};
 use super::address::{self, Lookup, Resolver};
 use super::circuit::Circuits;
 use super::gate::Gate;
-use super::matcher::{self, Denial};
+use super::matcher::{self, Denial, Unwanted};
 use super::path::{self, GuestPath};
 use super::refusal::Refusal;
 use super::{EgressError, Origin, OwnClientError, tls};
+use crate::audit::Audit;
 use crate::config::{BackendName, Binding, Tls};
 use crate::credential::{self, Endpoint};
 
@@ -20,6 +21,8 @@ use crate::credential::{self, Endpoint};
 #[derive(Debug)]
 pub(super) struct Exit {
     pub(super) endpoint: Endpoint,
+    /// The logins of all tenants.
+    pub(super) tokens: credential::Cache,
     /// Where the credential logs in.
     own_paths: Vec<GuestPath>,
     /// What the credential sets.
@@ -35,6 +38,7 @@ impl Exit {
         binding: Arc<Binding>,
         system: &tls::SystemRoots,
         lookup: &Lookup,
+        audit: Audit,
     ) -> Result<Self, EgressError> {
         address::check_literal(&binding).map_err(|kind| EgressError::Address {
             binding: binding.name.clone(),
@@ -58,6 +62,7 @@ impl Exit {
             gate: Gate::new(&binding.traffic),
             circuits: Circuits::new(&binding.traffic),
             endpoint: Endpoint { binding, client },
+            tokens: credential::Cache::new(audit),
             own_paths,
             reserved,
         })
@@ -183,6 +188,15 @@ pub(super) fn permit(
         .map_err(|reason| Refusal::invalid_input(format!("{may_not}: in its query, {reason}")))?;
     let binding = exit.binding();
     let name = &binding.name;
+    matcher::want(origin.wanted.get(backend).map(Vec::as_slice), method, &path).map_err(
+        |unwanted| {
+            let reason = match unwanted {
+                Unwanted::Backend => "its manifest does not ask for this backend",
+                Unwanted::Request => "its manifest does not ask for this request",
+            };
+            Refusal::denied(format!("{may_not}: {reason}"))
+        },
+    )?;
     matcher::decide(binding, &exit.own_paths, method, &path).map_err(|denial| {
         let reason = match denial {
             Denial::Method => "such a method is never sent".to_owned(),

@@ -95,7 +95,7 @@ impl Gate {
 
 /// A token bucket that holds the tokens of one second.
 #[derive(Debug)]
-struct Bucket {
+pub(crate) struct Bucket {
     per_second: f64,
     /// Held by whoever waits for the next token: the others wait behind, in order.
     turn: Semaphore,
@@ -103,7 +103,7 @@ struct Bucket {
 }
 
 impl Bucket {
-    fn new(per_second: u32) -> Self {
+    pub(crate) fn new(per_second: u32) -> Self {
         let per_second = f64::from(per_second);
         Self {
             per_second,
@@ -121,7 +121,7 @@ impl Bucket {
     }
 
     /// Takes a token, or tells when there is one.
-    fn try_take(&self, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn try_take(&self, now: Instant) -> Result<(), Duration> {
         let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
         let (tokens, at) = *level;
         let since = now.saturating_duration_since(at).as_secs_f64();

@@ -24,6 +24,28 @@ pub(super) enum Denial {
     NotAllowed,
 }
 
+/// Why a request is not the plugin's to send, whatever the operator allows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Unwanted {
+    /// The manifest does not name the backend.
+    Backend,
+    /// The manifest names the backend, and not this request.
+    Request,
+}
+
+/// Whether the manifest asks for the request. `wanted`: its patterns for the backend.
+pub(super) fn want(
+    wanted: Option<&[RequestPattern]>,
+    method: &Method,
+    path: &GuestPath,
+) -> Result<(), Unwanted> {
+    let patterns = wanted.ok_or(Unwanted::Backend)?;
+    let fits = patterns
+        .iter()
+        .any(|pattern| allows(pattern, method, &path.segments));
+    if fits { Ok(()) } else { Err(Unwanted::Request) }
+}
+
 /// Decides. `own_paths` are those of the binding's credential, normalized.
 pub(super) fn decide(
     binding: &Binding,

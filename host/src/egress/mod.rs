@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 
 use crate::audit::{Audit, Trail};
-use crate::config::{AddressKind, BackendName, Binding, BindingName, PluginName, TenantName, Tls};
-use crate::credential::Cache;
+use crate::config::{
+    AddressKind, BackendName, Binding, BindingName, PluginName, RequestPattern, TenantName, Tls,
+};
 use crate::telemetry::{NONE, metrics};
 
 mod address;
@@ -21,6 +22,7 @@ mod attempt;
 mod circuit;
 mod destination;
 mod failure;
+mod fetch;
 mod gate;
 mod headers;
 mod matcher;
@@ -33,11 +35,14 @@ mod retry;
 mod tls;
 
 pub use address::Lookup;
+pub(crate) use gate::Bucket;
 pub use refusal::{Refusal, Trouble};
 
 use attempt::{Checked, Failed, address, cannot_log_in, deliver, exchange, exchange_once};
 use destination::Exit;
 use request_body::{Bounds, Prepared};
+
+pub use fetch::{FetchError, fetch};
 
 /// Why a body breaks off.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -56,6 +61,8 @@ pub struct Origin {
     pub http_granted: bool,
     /// The plugin's backends.
     pub backends: Arc<BTreeMap<BackendName, Arc<Binding>>>,
+    /// The requests that its manifest asks for, by backend: it gets no others.
+    pub wanted: Arc<BTreeMap<BackendName, Vec<RequestPattern>>>,
     /// Where it is recorded what the call asks for.
     pub trail: Trail,
 }
@@ -149,38 +156,60 @@ pub fn own_client(tls: &Tls, timeout: Duration) -> Result<reqwest::Client, OwnCl
 /// The way out of the host: one HTTP client per binding, and the tokens of all of them.
 #[derive(Debug)]
 pub struct Egress {
-    exits: BTreeMap<BindingName, Exit>,
-    tokens: Cache,
+    exits: BTreeMap<BindingName, Arc<Exit>>,
+    /// Where logins are recorded.
+    audit: Audit,
 }
 
 impl Egress {
     /// Sets up a client for each binding. Connects to nothing and reads no secret.
-    pub fn new(bindings: impl Iterator<Item = Arc<Binding>>) -> Result<Self, EgressError> {
-        Self::with_lookup(bindings, &address::system())
+    pub fn new(
+        bindings: impl Iterator<Item = Arc<Binding>>,
+        audit: Audit,
+    ) -> Result<Self, EgressError> {
+        Self::with_lookup(bindings, &address::system(), audit)
     }
 
     /// The same with another way of looking names up.
     pub fn with_lookup(
         bindings: impl Iterator<Item = Arc<Binding>>,
         lookup: &Lookup,
+        audit: Audit,
     ) -> Result<Self, EgressError> {
         let system = tls::SystemRoots::default();
         let exits = bindings
-            .map(|binding| Ok((binding.name.clone(), Exit::new(binding, &system, lookup)?)))
+            .map(|binding| {
+                let name = binding.name.clone();
+                let exit = Exit::new(binding, &system, lookup, audit.clone())?;
+                Ok((name, Arc::new(exit)))
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { exits, audit })
+    }
+
+    /// The way out for other bindings. What is bound as before keeps its connections, limits and logins; of what is bound
+    /// otherwise nothing is carried over.
+    pub fn rebound(
+        &self,
+        bindings: impl Iterator<Item = Arc<Binding>>,
+    ) -> Result<Self, EgressError> {
+        let (system, lookup) = (tls::SystemRoots::default(), address::system());
+        let exits = bindings
+            .map(|binding| {
+                let name = binding.name.clone();
+                let same = self.exits.get(&name);
+                let same = same.filter(|exit| **exit.binding() == *binding);
+                let exit = match same {
+                    Some(exit) => exit.clone(),
+                    None => Arc::new(Exit::new(binding, &system, &lookup, self.audit.clone())?),
+                };
+                Ok((name, exit))
+            })
             .collect::<Result<_, _>>()?;
         Ok(Self {
             exits,
-            tokens: Cache::default(),
+            audit: self.audit.clone(),
         })
-    }
-
-    /// The same, with its logins recorded.
-    #[must_use]
-    pub fn recorded(self, audit: Audit) -> Self {
-        Self {
-            tokens: Cache::new(audit),
-            ..self
-        }
     }
 
     /// Sends a guest's request to the backend that its authority names: `http://BACKEND/path?query`, with either
@@ -259,8 +288,8 @@ impl Egress {
                 ))
             })??;
         match prepared {
-            Prepared::Whole(body) => self.send_whole(&checked, body).await,
-            Prepared::Long(body) => self.send_long(&checked, *body).await,
+            Prepared::Whole(body) => Self::send_whole(&checked, body).await,
+            Prepared::Long(body) => Self::send_long(&checked, *body).await,
         }
     }
 
@@ -303,17 +332,16 @@ impl Egress {
 
     /// Sends a body that is at hand, and once more if the backend no longer takes the token.
     async fn send_whole(
-        &self,
         checked: &Checked<'_>,
         body: bytes::Bytes,
     ) -> Result<http::Response<Body>, Failed> {
         let endpoint = &checked.exit.endpoint;
         let tenant = &checked.origin.tenant;
-        let token = self.tokens.token(endpoint, tenant).await;
+        let token = checked.exit.tokens.token(endpoint, tenant).await;
         let mut token = token.map_err(|failure| cannot_log_in(checked, &failure))?;
         let mut sent = exchange(checked, &token, &body).await?;
         if sent.response.status() == StatusCode::UNAUTHORIZED {
-            let newer = self.tokens.replace(endpoint, tenant, &token).await;
+            let newer = checked.exit.tokens.replace(endpoint, tenant, &token).await;
             if let Some(newer) = newer.map_err(|failure| cannot_log_in(checked, &failure))? {
                 // The first answer is given up before the second request needs its connection.
                 drop(sent);
@@ -326,13 +354,12 @@ impl Egress {
 
     /// Sends a body that can be sent but once.
     async fn send_long(
-        &self,
         checked: &Checked<'_>,
         body: request_body::LongBody,
     ) -> Result<http::Response<Body>, Failed> {
         let endpoint = &checked.exit.endpoint;
         let tenant = &checked.origin.tenant;
-        let token = self.tokens.token(endpoint, tenant).await;
+        let token = checked.exit.tokens.token(endpoint, tenant).await;
         let token = token.map_err(|failure| cannot_log_in(checked, &failure))?;
         let fault = body.fault();
         let mut checked_headers = checked.headers.clone();
@@ -352,7 +379,7 @@ impl Egress {
         }
         let sent = sent?;
         if sent.response.status() == StatusCode::UNAUTHORIZED
-            && self.tokens.discard(endpoint, tenant, &token)
+            && checked.exit.tokens.discard(endpoint, tenant, &token)
         {
             return Err(Refusal::unavailable(format!(
                 "backend \"{}\" no longer took the host's token, and the request's body is too long to be sent again by itself (more than {} KiB): send the request again",
@@ -442,5 +469,29 @@ mod tests {
         assert_eq!(head(Some(seconds(1)), Some(seconds(2))), seconds(3));
         assert_eq!(head(Some(seconds(600)), Some(seconds(600))), seconds(30));
         assert_eq!(head(Some(Duration::MAX), Some(seconds(1))), seconds(30));
+    }
+
+    #[test]
+    fn what_is_bound_as_before_is_carried_over_and_nothing_else() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let named = |name: &str, url: &str| {
+            let name = name.parse().unwrap();
+            Arc::new(Binding {
+                name,
+                ..binding(url)
+            })
+        };
+        let before = [named("a", "http://one"), named("b", "http://one")];
+        let before = Egress::new(before.into_iter(), Audit::default()).unwrap();
+        let after = [named("a", "http://one"), named("b", "http://two")];
+        let after = before.rebound(after.into_iter()).unwrap();
+        let same = |name: &str| {
+            let name: BindingName = name.parse().unwrap();
+            Arc::ptr_eq(&before.exits[&name], &after.exits[&name])
+        };
+        assert!(same("a"), "the same binding keeps its logins and limits");
+        assert!(!same("b"), "a login at one server is not sent to another");
+        let none = after.rebound(std::iter::empty()).unwrap();
+        assert!(none.exits.is_empty());
     }
 }

@@ -22,6 +22,7 @@ use crate::plugin::wit::tools::Outcome;
 use crate::plugin::wit::values::{Failure, InputRequest, Output};
 use crate::plugin::{CallInfo, Plugin, Principal};
 use crate::policy::{self, Action};
+use crate::telemetry::outcome;
 
 /// Why there are no jobs.
 #[derive(Debug, thiserror::Error)]
@@ -191,9 +192,9 @@ impl Runner for Steps {
                 Kind::Cancel => plugin.cancel_job(info, call.job).await,
             };
             record.end(match &ended {
-                Ok(Ok(_)) => "ok",
-                Ok(Err(_)) => "failed",
-                Err(_) => "stopped",
+                Ok(Ok(_)) => outcome::SUCCESS,
+                Ok(Err(_)) => outcome::TOOL_ERROR,
+                Err(error) => error.word(),
             });
             Ok(ended?)
         })

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{local_tenant, random_id};
 use crate::capability::{Abilities, Asked, CallInfo, Principal};
-use crate::catalog::{Listed, MAX_ENTRIES, Offer, OfferError};
+use crate::catalog::{Listed, Offer, OfferError};
 use crate::config::{PluginName, TenantName};
 use crate::plugin::wit::values::{Failure, Freshness};
 use crate::plugin::{Answer, CallError, Plugin};
@@ -67,6 +67,7 @@ pub(super) async fn offer(plugin: &Arc<Plugin>) -> Result<Offer, ListError> {
 
 async fn resources(plugin: &Arc<Plugin>, mut listed: Listed) -> Result<Listed, ListError> {
     let what = "resources";
+    let most = plugin.limits().max_entries as usize;
     let mut cursor = None;
     for _ in 0..MAX_PAGES {
         let page = plugin.list_resources(info(plugin), cursor).await;
@@ -74,7 +75,7 @@ async fn resources(plugin: &Arc<Plugin>, mut listed: Listed) -> Result<Listed, L
         listed.resources.extend(page.entries);
         listed.resources_freshness = shorter(listed.resources_freshness, page.freshness);
         cursor = page.next;
-        if cursor.is_none() || listed.resources.len() > MAX_ENTRIES {
+        if cursor.is_none() || listed.resources.len() > most {
             return Ok(listed);
         }
     }
@@ -86,13 +87,14 @@ async fn resources(plugin: &Arc<Plugin>, mut listed: Listed) -> Result<Listed, L
 
 async fn templates(plugin: &Arc<Plugin>, mut listed: Listed) -> Result<Listed, ListError> {
     let what = "resource templates";
+    let most = plugin.limits().max_entries as usize;
     let mut cursor = None;
     for _ in 0..MAX_PAGES {
         let page = plugin.list_templates(info(plugin), cursor).await;
         let page = judge(plugin, what, page)?;
         listed.templates.extend(page.templates);
         cursor = page.next;
-        if cursor.is_none() || listed.templates.len() > MAX_ENTRIES {
+        if cursor.is_none() || listed.templates.len() > most {
             return Ok(listed);
         }
     }
@@ -135,7 +137,8 @@ fn judge<T>(
     }
 }
 
-fn info(plugin: &Plugin) -> CallInfo {
+/// A call of the host's own.
+pub(super) fn info(plugin: &Plugin) -> CallInfo {
     info_for(plugin, local_tenant())
 }
 

@@ -1,30 +1,40 @@
 //! The host: everything put together, once. Reading [`Host::start`] tells what exists.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use futures::future::join_all;
 use tokio::sync::{Mutex, broadcast};
 use tokio::task::JoinSet;
 
 use crate::audit::{Audit, Event, Kind};
 use crate::capability::{Changed, Changes, Principal};
-use crate::catalog::{Catalog, Offer, OfferError};
-use crate::config::{self, Ability, Config, PluginName, TenantName};
+use crate::catalog::{Catalog, OfferError};
+use crate::config::{self, Ability, Config, Location, PluginName, TenantName};
 use crate::egress::{Egress, EgressError};
 use crate::error::{self, Report};
 use crate::jobs::Jobs;
-use crate::plugin::{self, Engine, EngineError, Plugin};
+use crate::plugin::{self, Engine, EngineError, Signer};
 use crate::policy;
 
 mod audit;
+mod candidate;
 mod changes;
+mod files;
 mod jobs;
 mod list;
+mod reload;
+mod standing;
 mod watch;
 
 pub use audit::AuditStartError;
+use candidate::Candidate;
+use reload::Current;
+pub use reload::{ConfigurationChange, Outcome, Reloaded, Taken, Trigger};
+use standing::Standing;
+pub use standing::Status;
 pub use watch::Subscription;
 
 /// News that may wait for a slow listener, who then hears that it missed some.
@@ -35,15 +45,23 @@ const NEWS: usize = 256;
 pub struct Host {
     catalog: Arc<ArcSwap<Catalog>>,
     jobs: OnceLock<Jobs>,
+    /// Whether jobs are run here, should a plugin bring some.
+    runs_jobs: AtomicBool,
     /// What each plugin offers, on offer or not.
-    offers: Mutex<BTreeMap<PluginName, (Arc<Plugin>, Offer)>>,
-    /// Plugins that are configured and not on offer, with the reason.
-    pub problems: Vec<Problem>,
+    offers: Mutex<BTreeMap<PluginName, Candidate>>,
+    /// What is served, and from where it is read again; locked while that is done.
+    current: Mutex<Current>,
+    standing: Standing,
+    /// Who may call over HTTP.
+    auth: ArcSwapOption<config::Auth>,
+    /// Where the configuration is read again, if it is.
+    location: OnceLock<Location>,
+    engine: Arc<Engine>,
     news: broadcast::Sender<News>,
     watching: Arc<watch::Watching>,
     audit: Audit,
-    /// Gathers changes and looks at watched resources; ends with the host.
-    _background: JoinSet<()>,
+    /// Gathers changes, looks at watched resources and at files; ends with the host.
+    background: std::sync::Mutex<JoinSet<()>>,
 }
 
 /// Something changed.
@@ -63,8 +81,8 @@ impl News {
     }
 }
 
-/// A plugin that is not on offer.
-#[derive(Debug)]
+/// A plugin that is not on offer, or not in the version that it should be.
+#[derive(Clone, Debug)]
 pub struct Problem {
     /// The plugin.
     pub plugin: PluginName,
@@ -131,30 +149,37 @@ impl Host {
     /// [`Problem`] and the others are served. Call it on the I/O runtime.
     pub async fn start(config: &Config) -> Result<Arc<Self>, StartError> {
         let audit = audit::open(config).await?;
-        let egress = Egress::new(config.bindings.values().cloned())?.recorded(audit.clone());
-        let egress = Arc::new(egress);
+        let egress = Egress::new(config.bindings.values().cloned(), audit.clone())?;
         let changes = Changes::default();
-        let engine = Engine::new(&config.runtime, egress, changes.clone(), audit.clone())?;
-        let loaded = join_all(config.plugins.values().map(|plugin| load(&engine, plugin))).await;
-        let mut problems = Vec::new();
+        let engine = Engine::new(
+            &config.runtime,
+            &config.tenants,
+            config.trust.clone(),
+            Arc::new(egress),
+            changes.clone(),
+            audit.clone(),
+        )?;
+        let plugins = config.plugins.values();
+        let loaded = join_all(plugins.map(|plugin| candidate::load(&engine, plugin))).await;
+        let standing = Standing::new(config);
         let mut offers = BTreeMap::new();
         for (name, result) in config.plugins.keys().zip(loaded) {
             match result {
-                Ok(offer) => {
-                    offers.insert(name.clone(), offer);
+                Ok(candidate) => {
+                    offers.insert(name.clone(), candidate);
                 }
-                Err(report) => problems.push(Problem {
-                    plugin: name.clone(),
-                    report,
-                }),
+                Err(rejected) => standing.has_problem(name, rejected.report),
             }
         }
-        let (catalog, refused) =
-            Catalog::of(offers.values().map(|(plugin, offer)| (plugin, offer)));
-        problems.extend(refused.into_iter().map(|error| Problem {
-            plugin: error.plugin().clone(),
-            report: error::report(&error),
-        }));
+        let (mut catalog, refused) = catalog_of(&offers);
+        for error in refused {
+            standing.has_problem(error.plugin(), error::report(&error));
+        }
+        for error in candidate::remember(&catalog).await {
+            offers.remove(&error.0);
+            standing.has_problem(&error.0, error.1);
+            catalog = catalog_of(&offers).0;
+        }
         tracing::info!(
             plugins = catalog.plugins().len(),
             tools = catalog.tools().len(),
@@ -170,26 +195,54 @@ impl Host {
             Self {
                 catalog: Arc::new(ArcSwap::from_pointee(catalog)),
                 jobs: OnceLock::new(),
+                runs_jobs: AtomicBool::new(false),
                 offers: Mutex::new(offers),
-                problems,
+                current: Mutex::new(Current {
+                    config: config.clone(),
+                    engine: engine.clone(),
+                }),
+                standing,
+                auth: ArcSwapOption::new(config.auth.clone().map(Arc::new)),
+                location: OnceLock::new(),
+                engine,
                 news: broadcast::Sender::new(NEWS),
                 watching,
                 audit,
-                _background: background,
+                background: std::sync::Mutex::new(background),
             }
         }))
     }
 
-    /// Opens the job store, if a plugin has jobs, and lets unfinished ones go on. Where that fails everything else is
-    /// served, and the log says why.
+    /// Takes up changes of the plugins' components and of the configuration from now on, which is read again from there.
+    pub fn keep_current(self: &Arc<Self>, location: Location) {
+        self.standing.follow(&location.path);
+        if self.location.set(location).is_ok() {
+            let mut background = self
+                .background
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            background.spawn(files::watch(Arc::downgrade(self)));
+        }
+    }
+
+    /// Runs jobs: those that are unfinished go on, if a plugin has any, and a plugin that comes later can bring some. Where
+    /// their store cannot be opened everything else is served, and the log says why.
     pub async fn start_jobs(&self, config: &Config) {
+        self.runs_jobs.store(true, Ordering::Relaxed);
         let catalog = self.catalog();
-        if !catalog.plugins().iter().any(|plugin| plugin.has_jobs()) {
+        if catalog.plugins().iter().any(|plugin| plugin.has_jobs()) {
+            self.open_jobs(config).await;
+        }
+    }
+
+    /// Opens the job store, unless it is open.
+    async fn open_jobs(&self, config: &Config) {
+        if self.jobs.get().is_some() {
             return;
         }
         match jobs::open(config, self.catalog.clone()).await {
             Ok(jobs) => {
-                // A second call finds the store locked by the first.
+                // Two at once: the second finds the store locked by the first.
                 let _ = self.jobs.set(jobs);
             }
             Err(error) => {
@@ -210,7 +263,22 @@ impl Host {
         self.catalog.load_full()
     }
 
-    /// Where everything that matters is recorded: `host.audit().record(Event::new(Kind::Reload).outcome("ok"))`.
+    /// Who may call over HTTP, now. `None`: nobody is asked who they are.
+    #[must_use]
+    pub fn auth(&self) -> Option<Arc<config::Auth>> {
+        self.auth.load_full()
+    }
+
+    /// The plugins on offer that nobody vouches for: `--allow-unsigned` let them in.
+    #[must_use]
+    pub fn unsigned(&self) -> Vec<PluginName> {
+        let catalog = self.catalog();
+        let plugins = catalog.plugins().into_iter();
+        let unsigned = plugins.filter(|plugin| plugin.signer == Signer::Nobody);
+        unsigned.map(|plugin| plugin.name().clone()).collect()
+    }
+
+    /// Where everything that matters is recorded: `host.audit().record(Event::new(Kind::Reload).outcome("success"))`.
     #[must_use]
     pub fn audit(&self) -> &Audit {
         &self.audit
@@ -227,7 +295,19 @@ impl Host {
     #[must_use]
     pub fn watch(&self, uri: &str, tenant: &TenantName) -> Option<Subscription> {
         let catalog = self.catalog();
-        self.watching.subscribe(tenant, uri, catalog.reader(uri)?)
+        let subscription = self.watching.subscribe(tenant, uri, catalog.reader(uri)?);
+        let now = self.catalog();
+        if !Arc::ptr_eq(&now, &catalog) {
+            // Exchanged meanwhile, perhaps after everything else was moved.
+            self.watching.moved(&now);
+        }
+        subscription
+    }
+
+    /// Plugins that are not on offer, or not in the version that they should be, with the reason.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        self.standing.problems()
     }
 
     fn tell(&self, news: News) {
@@ -266,33 +346,57 @@ impl Host {
             .lock()
             .await
             .get(name)
-            .map(|(plugin, _)| plugin.clone())
+            .map(|candidate| candidate.plugin.clone())
         else {
             return;
         };
         // A plugin may take its time; the others' offers are not locked meanwhile.
-        let next = match list::offer(&plugin).await {
-            Ok(next) => next,
+        let offer = match list::offer(&plugin).await {
+            Ok(offer) => offer,
             Err(error) => {
                 tracing::warn!("{}", error::report(&error));
                 return;
             }
         };
         let mut offers = self.offers.lock().await;
+        let replaced = offers
+            .get(name)
+            .is_none_or(|now| !Arc::ptr_eq(&now.plugin, &plugin));
+        if replaced {
+            // What a version says that is no longer served changes nothing.
+            return;
+        }
         let mut tried = offers.clone();
-        tried.insert(name.clone(), (plugin, next));
-        let (catalog, refused) = Catalog::of(tried.values().map(|(plugin, offer)| (plugin, offer)));
-        let serving = self.catalog();
-        let serving = serving.plugins();
-        let pushed_out =
-            |error: &&OfferError| serving.iter().any(|one| one.name() == error.plugin());
-        if let Some(error) = refused.iter().find(pushed_out) {
+        tried.insert(name.clone(), Candidate { plugin, offer });
+        let (catalog, refused) = catalog_of(&tried);
+        if let Some(error) = self.pushed_out(&refused) {
             let problem = error::report(error);
             tracing::warn!(plugin = %name, "a changed list collides with what is on offer and is not taken: {problem}");
             return;
         }
         *offers = tried;
-        self.catalog.store(Arc::new(catalog));
+        self.exchange(catalog);
+    }
+
+    fn is_offered(&self, name: &PluginName) -> bool {
+        let catalog = self.catalog();
+        catalog.plugins().iter().any(|plugin| plugin.name() == name)
+    }
+
+    /// The first of these that is on offer.
+    fn pushed_out<'a>(&self, refused: &'a [OfferError]) -> Option<&'a OfferError> {
+        let catalog = self.catalog();
+        let serving = catalog.plugins();
+        refused
+            .iter()
+            .find(|error| serving.iter().any(|one| one.name() == error.plugin()))
+    }
+
+    /// The one place where another catalog takes effect.
+    fn exchange(&self, catalog: Catalog) {
+        let catalog = Arc::new(catalog);
+        self.catalog.store(catalog.clone());
+        self.watching.moved(&catalog);
     }
 }
 
@@ -302,14 +406,6 @@ impl Drop for Host {
     }
 }
 
-async fn load(
-    engine: &Arc<Engine>,
-    plugin: &Arc<config::Plugin>,
-) -> Result<(Arc<Plugin>, Offer), Report> {
-    let loaded = plugin::load(engine, plugin, local_tenant()).await;
-    let loaded = Arc::new(loaded.map_err(|error| error::report(&error))?);
-    let offer = list::offer(&loaded)
-        .await
-        .map_err(|error| error::report(&error))?;
-    Ok((loaded, offer))
+fn catalog_of(offers: &BTreeMap<PluginName, Candidate>) -> (Catalog, Vec<OfferError>) {
+    Catalog::of(offers.values().map(|one| (&one.plugin, &one.offer)))
 }

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::{Host, News, list};
 use crate::capability::Changed;
+use crate::catalog::Catalog;
 use crate::config::{PluginName, TenantName};
 use crate::plugin::Plugin;
 use crate::plugin::wit::values::{Cause, Failure};
@@ -39,7 +40,8 @@ pub(super) struct Watching {
 #[derive(Debug)]
 struct Entry {
     subscribers: usize,
-    plugin: Arc<Plugin>,
+    /// Who looks. `None`: nobody reads it any more; somebody may again.
+    plugin: Option<Arc<Plugin>>,
     since: Option<String>,
     /// When to look. None: it is gone, and nobody looks any more.
     due: Option<Instant>,
@@ -111,7 +113,7 @@ impl Watching {
         let own = watched.entry(tenant.clone()).or_default();
         let entry = own.entry(uri.to_owned()).or_insert_with(|| Entry {
             subscribers: 0,
-            plugin: plugin.clone(),
+            plugin: Some(plugin.clone()),
             since: None,
             due: Some(Instant::now()),
         });
@@ -127,6 +129,26 @@ impl Watching {
         })
     }
 
+    /// The catalog is another one: whoever reads a resource now looks at it from now on, at once. What was seen stays, so
+    /// that a change meanwhile is news.
+    pub(super) fn moved(&self, catalog: &Catalog) {
+        let mut watched = self.lock();
+        for (uri, entry) in watched.values_mut().flatten() {
+            let reader = catalog.reader(uri);
+            let same = match (&entry.plugin, reader) {
+                (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+                (None, None) => true,
+                (Some(_), None) | (None, Some(_)) => false,
+            };
+            if !same {
+                entry.plugin = reader.cloned();
+                entry.due = Some(Instant::now());
+            }
+        }
+        drop(watched);
+        self.changed.notify_one();
+    }
+
     /// The turns that have come, but for those of who still looks; and when the next one comes.
     fn turns<'a>(&self, busy: impl Iterator<Item = &'a Looker>) -> (Vec<Turn>, Option<Instant>) {
         let busy: HashSet<_> = busy.map(|(plugin, tenant)| (plugin, tenant)).collect();
@@ -135,8 +157,12 @@ impl Watching {
         let mut turns: HashMap<_, Turn> = HashMap::new();
         let mut next: Option<Instant> = None;
         for (tenant, own) in watched.iter() {
-            for (uri, entry) in own.iter().filter(|(_, entry)| entry.plugin.watches()) {
-                let looker = (entry.plugin.name(), tenant);
+            for (uri, entry) in own {
+                let watching = entry.plugin.as_ref().filter(|plugin| plugin.watches());
+                let Some(plugin) = watching else {
+                    continue;
+                };
+                let looker = (plugin.name(), tenant);
                 let Some(due) = entry.due.filter(|_| !busy.contains(&looker)) else {
                     continue;
                 };
@@ -145,7 +171,7 @@ impl Watching {
                     continue;
                 }
                 let turn = turns.entry(looker).or_insert_with(|| Turn {
-                    plugin: entry.plugin.clone(),
+                    plugin: plugin.clone(),
                     tenant: tenant.clone(),
                     due: Vec::new(),
                 });
@@ -158,11 +184,16 @@ impl Watching {
         (turns.into_values().collect(), next)
     }
 
-    /// Notes what was seen; tells whether it is news.
-    fn note(&self, tenant: &TenantName, uri: &str, seen: Seen) -> bool {
+    /// Notes what was seen by a plugin; tells whether it is news. What another version saw than the one that looks now is
+    /// none, and leaves the new one's turn as it is.
+    fn note(&self, plugin: &Arc<Plugin>, tenant: &TenantName, uri: &str, seen: Seen) -> bool {
         let mut watched = self.lock();
         let entry = watched.get_mut(tenant).and_then(|own| own.get_mut(uri));
-        let Some(entry) = entry else {
+        let looks = |entry: &&mut Entry| {
+            let now = entry.plugin.as_ref();
+            now.is_some_and(|now| Arc::ptr_eq(now, plugin))
+        };
+        let Some(entry) = entry.filter(looks) else {
             return false;
         };
         match seen {
@@ -223,7 +254,7 @@ async fn take_turn(host: Weak<Host>, watching: Arc<Watching>, turn: Turn) {
     let seen = look_at(&plugin, &tenant, due).await;
     let Some(host) = host.upgrade() else { return };
     for (uri, seen) in uris.into_iter().zip(seen) {
-        if watching.note(&tenant, &uri, seen) {
+        if watching.note(&plugin, &tenant, &uri, seen) {
             host.tell(News {
                 what: Changed::Resource(uri),
                 tenant: Some(tenant.clone()),

@@ -116,6 +116,17 @@ pub enum StepError {
     Call(#[from] CallError),
 }
 
+impl StepError {
+    /// Whether there was no try of the step at all, and one another time may do.
+    pub(super) fn is_not_now(&self) -> bool {
+        match self {
+            Self::Absent(_) => true,
+            Self::Call(error) => error.is_not_now(),
+            Self::Unrecorded(_) => false,
+        }
+    }
+}
+
 /// What a tool that can start jobs answered.
 #[derive(Debug)]
 pub enum Begun {

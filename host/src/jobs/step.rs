@@ -7,9 +7,9 @@ use super::job::{Job, Line, Outcome, Status, Stop};
 use super::runner::{Kind, StepError};
 use super::store::Written;
 use crate::config;
+use crate::plugin::wit;
 use crate::plugin::wit::jobs::{Level, Step};
 use crate::plugin::wit::values::{Cause, Failure, InputRequest, Output, RequestError, Trouble};
-use crate::plugin::{CallError, wit};
 
 /// Longest text of progress or of a log line, bytes.
 const TEXT_BYTES: usize = 2 * 1024;
@@ -85,7 +85,7 @@ pub(super) fn settle(job: &mut Job, taken: Taken, now: u64, settings: &config::J
         }
         Ended::Told(Ok(Err(failure))) => fail(job, failure, now, settings, &mut written),
         // No try of the step at all: a busy host, or an operator who is yet to repair a plugin, fails nobody's job.
-        Ended::Unknown(StepError::Call(CallError::Busy) | StepError::Absent(_)) => {
+        Ended::Unknown(error) if error.is_not_now() => {
             job.due = after(now, NOT_NOW.min(settings.max_wait));
             job.status = Status::Running;
         }

@@ -21,7 +21,10 @@ use crate::policy::{self, AskRefused};
 /// Questions of one round.
 const MAX_QUESTIONS: usize = 20;
 
-/// What was asked, as far as it is needed to judge the reply.
+/// Of what is shown before a confirmation, so much is kept for the audit log.
+const SHOWN: usize = 1000;
+
+/// What was asked, as far as it is needed to judge the reply and to record it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub(super) enum Question {
@@ -31,7 +34,12 @@ pub(super) enum Question {
         schema: String,
     },
     /// A confirmation.
-    Confirm,
+    Confirm {
+        /// What is shown, for the audit log.
+        shown: String,
+        /// Whether a yes needs a reason.
+        reason_required: bool,
+    },
     /// A link.
     Visit,
     /// The client's model.
@@ -47,7 +55,10 @@ impl Question {
             Ask::Form(form) => Self::Form {
                 schema: form.schema.clone(),
             },
-            Ask::Confirm(_) => Self::Confirm,
+            Ask::Confirm(confirm) => Self::Confirm {
+                shown: shown(confirm).chars().take(SHOWN).collect(),
+                reason_required: confirm.reason_required,
+            },
             Ask::Visit(_) => Self::Visit,
             Ask::Sample(_) => Self::Sample,
             Ask::Roots => Self::Roots,
@@ -122,6 +133,14 @@ pub(super) fn questions(
         .collect()
 }
 
+/// What is kept of questions until they are answered.
+pub(super) fn kept(ready: &BTreeMap<String, Ready>) -> BTreeMap<String, Question> {
+    let questions = ready.iter();
+    questions
+        .map(|(key, one)| (key.clone(), one.question.clone()))
+        .collect()
+}
+
 fn malformed(plugin: &Plugin, problem: impl Into<String>) -> AskError {
     AskError::Refused(AskRefused::Malformed {
         plugin: plugin.name().clone(),
@@ -188,11 +207,11 @@ fn possible(possible: bool, needed: Value) -> Result<(), AskError> {
 
 /// People must see who asks.
 fn signed(plugin: &Plugin, message: &str) -> String {
-    let by = match &plugin.manifest.publisher {
-        Some(publisher) => format!("{} by {publisher}", plugin.name()),
-        None => plugin.name().to_string(),
-    };
-    format!("{message}\n\n(asked by the plugin {by})")
+    let by = plugin.vouched_by();
+    format!(
+        "{message}\n\n(asked by the plugin {} of {by})",
+        plugin.name()
+    )
 }
 
 fn elicitation(params: Value) -> Result<InputRequest, serde_json::Error> {
@@ -200,18 +219,16 @@ fn elicitation(params: Value) -> Result<InputRequest, serde_json::Error> {
     Ok(InputRequest::Elicitation(ElicitRequest::new(params)))
 }
 
+/// The plugin's sentence, and what the decision depends on.
+pub(super) fn shown(confirm: &values::Confirm) -> String {
+    let details = confirm.details.iter();
+    details.fold(confirm.message.clone(), |mut text, (label, value)| {
+        let _ = write!(text, "\n- {label}: {value}");
+        text
+    })
+}
+
 fn confirmation(plugin: &Plugin, confirm: &values::Confirm) -> Value {
-    let details = confirm
-        .details
-        .iter()
-        .fold(String::new(), |mut lines, (label, value)| {
-            let _ = write!(
-                lines,
-                "
-- {label}: {value}"
-            );
-            lines
-        });
     let mut properties = Map::new();
     let title = "Do it";
     properties.insert(
@@ -230,7 +247,7 @@ fn confirmation(plugin: &Plugin, confirm: &values::Confirm) -> Value {
     }
     json!({
         "mode": "form",
-        "message": signed(plugin, &format!("{}{details}", confirm.message)),
+        "message": signed(plugin, &shown(confirm)),
         "requestedSchema": { "type": "object", "properties": properties, "required": required },
     })
 }
@@ -247,7 +264,16 @@ pub(super) fn judge(question: &Question, reply: &Value) -> Result<Reply, String>
             }
             other => Ok(other.into()),
         },
-        Question::Confirm => match action(reply)? {
+        Question::Confirm {
+            reason_required, ..
+        } => match action(reply)? {
+            Action::Accept
+                if *reason_required
+                    && reply["content"]["confirm"] == true
+                    && reason(&reply["content"]).is_none() =>
+            {
+                Err("it does not say why, in `reason`".to_owned())
+            }
             Action::Accept if reply["content"]["confirm"] == true => {
                 Ok(Reply::Accepted(reply["content"].to_string()))
             }
@@ -265,6 +291,12 @@ pub(super) fn judge(question: &Question, reply: &Value) -> Result<Reply, String>
         Question::Roots if reply["roots"].is_array() => Ok(Reply::Accepted(reply.to_string())),
         Question::Roots => Err("it has no list `roots`".to_owned()),
     }
+}
+
+/// Why somebody says yes, in an object with a `reason`.
+pub(super) fn reason(content: &Value) -> Option<&str> {
+    let reason = content["reason"].as_str()?.trim();
+    (!reason.is_empty()).then_some(reason)
 }
 
 /// A reply that nobody asked for: only its form can be looked at. `None`: it has none.
@@ -318,6 +350,11 @@ mod tests {
             schema: r#"{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"]}"#
                 .to_owned(),
         };
+        let confirm = |reason_required| Question::Confirm {
+            shown: "It is deleted.".to_owned(),
+            reason_required,
+        };
+        let (confirm, confirm_why) = (confirm(false), confirm(true));
         let accepted = |text: &str| Ok(Reply::Accepted(text.to_owned()));
         let table = [
             (
@@ -328,13 +365,19 @@ mod tests {
             (&form, json!({ "action": "decline" }), Ok(Reply::Declined)),
             (&form, json!({ "action": "cancel" }), Ok(Reply::Cancelled)),
             (
-                &Question::Confirm,
+                &confirm,
                 json!({ "action": "accept", "content": { "confirm": false } }),
                 Ok(Reply::Declined),
             ),
+            (&confirm, json!({ "action": "accept" }), Ok(Reply::Declined)),
             (
-                &Question::Confirm,
-                json!({ "action": "accept" }),
+                &confirm_why,
+                json!({ "action": "accept", "content": { "confirm": true, "reason": "old" } }),
+                accepted("{\"confirm\":true,\"reason\":\"old\"}"),
+            ),
+            (
+                &confirm_why,
+                json!({ "action": "accept", "content": { "confirm": false } }),
                 Ok(Reply::Declined),
             ),
             (
@@ -357,6 +400,10 @@ mod tests {
                 json!({ "action": "accept", "content": { "n": "one" } }),
             ),
             (&form, json!({ "action": "accept" })),
+            (
+                &confirm_why,
+                json!({ "action": "accept", "content": { "confirm": true, "reason": " " } }),
+            ),
             (&form, json!({ "action": "yes" })),
             (&form, json!("accept")),
             (&Question::Sample, json!({ "action": "accept" })),

@@ -22,7 +22,7 @@ use super::follow::{self, OwnCall};
 use super::seal::{Binding, Sealer};
 use super::session::Session;
 use super::{convert, record, started};
-use crate::audit::Trail;
+use crate::audit::{Confirmation, Trail};
 use crate::catalog::{Catalog, Prompt, Tool};
 use crate::config::Ability;
 use crate::host::{Host, random_id};
@@ -37,7 +37,7 @@ use crate::plugin::{
     Abilities, Answer, Asked, CallError, CallInfo, Event, Plugin, Principal, Reply,
 };
 use crate::policy::{self, Action};
-use crate::telemetry::metrics;
+use crate::telemetry::{metrics, outcome};
 
 /// Rounds of questions that one request of the old era may take.
 const MAX_ROUNDS: usize = 10;
@@ -170,7 +170,7 @@ impl Target {
         if let Err(violations) = tool.input.check(&arguments) {
             metrics()
                 .call(tool.plugin.name().as_str(), &tool.name)
-                .ended("invalid_arguments");
+                .ended(outcome::INVALID_ARGUMENTS);
             return Err(Ok(told(format!(
                 "the arguments do not fit the input schema of `{}`: {violations}",
                 tool.name
@@ -300,7 +300,7 @@ impl Served {
     /// A failure in the form that fits: a tool's is read by the model.
     fn refused(&self, text: String) -> Result<Ended, ErrorData> {
         match self {
-            Self::Tool { .. } => Ok(Ended::Broken("not_asked", told(text))),
+            Self::Tool { .. } => Ok(Ended::Broken(outcome::NOT_ASKED, told(text))),
             Self::Prompt { .. } | Self::Resource { .. } => {
                 Err(ErrorData::internal_error(text, None))
             }
@@ -326,38 +326,45 @@ pub async fn call(target: &Target, caller: Caller<'_>) -> Result<Ended, ErrorDat
                 }
                 Served::Prompt { .. } | Served::Resource { .. } => None,
             };
-            let ended = recorded(served, caller).await;
+            let (word, ended) = recorded(served, caller).await;
             if let Some(measured) = measured {
-                measured.ended(word(&ended));
+                measured.ended(word);
             }
             ended
         }
     }
 }
 
-/// Checks that it is allowed and serves it, with a line in the audit log.
-async fn recorded(served: &Served, caller: Caller<'_>) -> Result<Ended, ErrorData> {
-    let record = record::begin(served, &caller)?;
+/// Checks that it is allowed and serves it, with a line in the audit log. The word says how it ended.
+async fn recorded(served: &Served, caller: Caller<'_>) -> (&'static str, Result<Ended, ErrorData>) {
+    let record = match record::begin(served, &caller) {
+        Ok(record) => record,
+        Err(error) => return (outcome::REQUEST_ERROR, Err(error)),
+    };
     let trail = record.trail();
-    if let Err(error) = allowed(&caller.principal, served.ability(), served.plugin()) {
-        trail.denial(&error.message);
-        record.end("denied");
-        return Err(error);
-    }
-    let ended = rounds(served, caller, &trail).await;
-    record.end(record::outcome(&ended));
-    ended
+    let (word, ended) = match allowed(&caller.principal, served.ability(), served.plugin()) {
+        Ok(()) => {
+            let ended = rounds(served, caller, &trail).await;
+            (word(&ended), ended)
+        }
+        Err(error) => {
+            trail.denial(&error.message);
+            (outcome::DENIED, Err(error))
+        }
+    };
+    record.end(word);
+    (word, ended)
 }
 
-/// How a call of a tool ended, for metrics.
+/// How a call ended, for metrics and the audit log.
 fn word(ended: &Result<Ended, ErrorData>) -> &'static str {
     match ended {
-        Ok(Ended::Tool(result)) if result.is_error == Some(true) => "tool_error",
-        Ok(Ended::Tool(_) | Ended::Prompt(_) | Ended::Resource(_)) => "success",
+        Ok(Ended::Tool(result)) if result.is_error == Some(true) => outcome::TOOL_ERROR,
+        Ok(Ended::Tool(_) | Ended::Prompt(_) | Ended::Resource(_)) => outcome::SUCCESS,
         Ok(Ended::Broken(why, _)) => why,
-        Ok(Ended::InputRequired(_)) => "input_required",
-        Ok(Ended::Task(_)) => "job",
-        Err(_) => "request_error",
+        Ok(Ended::InputRequired(_)) => outcome::INPUT_REQUIRED,
+        Ok(Ended::Task(_)) => outcome::JOB,
+        Err(_) => outcome::REQUEST_ERROR,
     }
 }
 
@@ -372,10 +379,12 @@ async fn rounds(target: &Served, caller: Caller<'_>, trail: &Trail) -> Result<En
             state,
             sealer,
         } => replied(
+            target,
             &binding(target, &caller.principal),
             replies,
             state.as_deref(),
             sealer,
+            trail,
         )?,
         Asking::Nobody | Asking::Requests(_) => Asked::default(),
     };
@@ -400,7 +409,7 @@ async fn rounds(target: &Served, caller: Caller<'_>, trail: &Trail) -> Result<En
             Round::Asks(needed) => needed,
             Round::Starts(start) => return started::answer(start, &caller).await,
         };
-        if let Some(answers) = confirmed(target, &caller.principal, &needed.requests) {
+        if let Some(answers) = confirmed(target, &caller.principal, &needed.requests, trail) {
             asked = Asked {
                 continuation: Some(needed.continuation),
                 answers,
@@ -420,10 +429,7 @@ async fn rounds(target: &Served, caller: Caller<'_>, trail: &Trail) -> Result<En
                 return target.refused("somebody has to be asked, and nobody can be".to_owned());
             }
             Asking::Answering { sealer, .. } => {
-                let questions = ready
-                    .iter()
-                    .map(|(key, one)| (key.clone(), one.question.clone()))
-                    .collect();
+                let questions = ask::kept(&ready);
                 let identity = binding(target, &caller.principal);
                 let state = sealer.seal(&identity.borrow(), &needed.continuation, questions);
                 let requests = ready
@@ -436,6 +442,7 @@ async fn rounds(target: &Served, caller: Caller<'_>, trail: &Trail) -> Result<En
                 )));
             }
             Asking::Requests(session) => {
+                let questions = ask::kept(&ready);
                 let answers = tokio::select! {
                     answers = session.ask(ready) => answers,
                     () = caller.cancelled.cancelled() => {
@@ -444,6 +451,7 @@ async fn rounds(target: &Served, caller: Caller<'_>, trail: &Trail) -> Result<En
                 };
                 match answers {
                     Ok(answers) => {
+                        record::confirmations(target, &questions, &answers, trail);
                         asked = Asked {
                             continuation: Some(needed.continuation),
                             answers,
@@ -464,6 +472,7 @@ fn confirmed(
     target: &Served,
     principal: &Principal,
     requests: &[InputRequest],
+    trail: &Trail,
 ) -> Option<BTreeMap<String, Reply>> {
     // The arguments themselves are looked at: a plugin that claims to have been told is not believed.
     let Served::Tool { arguments, .. } = target else {
@@ -494,6 +503,11 @@ fn confirmed(
                 reason = %shorten(confirm.reason_given.as_deref().unwrap_or_default()),
                 "confirmed by the caller's own word"
             );
+            trail.confirmation(Confirmation {
+                by: "caller",
+                shown: &ask::shown(confirm),
+                reason: confirm.reason_given.as_deref(),
+            });
         }
     }
     Some(answers)
@@ -559,10 +573,12 @@ fn binding(target: &Served, principal: &Principal) -> Identity {
 
 /// Judges what a client of the new era replied. The seal is used up only when every reply fits.
 fn replied(
+    target: &Served,
     identity: &Identity,
     replies: &InputResponses,
     state: Option<&str>,
     sealer: &Sealer,
+    trail: &Trail,
 ) -> Result<Asked, ErrorData> {
     let refused = |text: String| ErrorData::invalid_params(text, None);
     let Some(state) = state else {
@@ -597,11 +613,13 @@ fn replied(
             }
         }
     }
+    let questions = opened.contents.questions.clone();
     asked.continuation = Some(
         opened
             .consume()
             .map_err(|error| refused(error.to_string()))?,
     );
+    record::confirmations(target, &questions, &asked.answers, trail);
     Ok(asked)
 }
 
@@ -625,7 +643,7 @@ fn tool_round(
             let text = format!(
                 "`{name}` started a job, and says that it never does; this is a defect of plugin `{plugin}`"
             );
-            return broken("defect", text);
+            return broken(outcome::DEFECT, text);
         }
         Ok(Ok(Outcome::Started(job))) => {
             return Ok(Round::Starts(Start {
@@ -639,7 +657,9 @@ fn tool_round(
         }
         Ok(Err(Failure::Tool(error))) => convert::tool_error(error),
         Ok(Err(Failure::Request(error))) => return Err(request_error(error)),
-        Ok(Err(Failure::Cancelled)) => return broken("cancelled", "the call was cancelled".into()),
+        Ok(Err(Failure::Cancelled)) => {
+            return broken(outcome::CANCELLED, "the call was cancelled".into());
+        }
         Err(error) => return broken(error.word(), error.to_string()),
     };
     match judged {
@@ -650,7 +670,7 @@ fn tool_round(
             let text = format!(
                 "the result of `{name}` cannot be used: {defect}; this is a defect of plugin `{plugin}`"
             );
-            broken("defect", text)
+            broken(outcome::DEFECT, text)
         }
     }
 }

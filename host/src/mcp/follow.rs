@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::ask::AskError;
 use super::call::{Asking, Caller, Ended, told, unknown};
-use super::tasks;
+use super::{record, tasks};
 use crate::catalog::OWN_TOOLS;
 use crate::config::Ability;
 use crate::jobs::{Details, Job, JobId, Jobs, JobsError, Status};
@@ -175,7 +175,7 @@ async fn wait(
         && !replies.is_empty()
     {
         let job = jobs.get(principal, id).await?.job;
-        answer(jobs, caller, id, tasks::fitting(&job, replies)).await?;
+        answer(jobs, caller, &job, tasks::fitting(&job, replies)).await?;
     }
     let deadline = Instant::now() + call.limit;
     loop {
@@ -218,7 +218,7 @@ async fn wait(
                             Some((tasks::inner_key(&job, &key)?, reply))
                         };
                         let answers = answers.into_iter().filter_map(inner).collect();
-                        answer(jobs, caller, id, answers).await?;
+                        answer(jobs, caller, &job, answers).await?;
                     }
                     Err(problem) => return Ok(Some(Ended::Tool(told(problem)))),
                 }
@@ -230,11 +230,13 @@ async fn wait(
 async fn answer(
     jobs: &Jobs,
     caller: &Caller<'_>,
-    id: &JobId,
+    job: &Job,
     replies: Vec<(String, Reply)>,
 ) -> Result<(), JobsError> {
     if !replies.is_empty() {
-        jobs.reply(&caller.principal, id, replies).await?;
+        let (host, principal) = (caller.host, &caller.principal);
+        jobs.reply(principal, &job.id, replies.clone()).await?;
+        record::confirmations_of_job(host, principal, job, &replies);
     }
     Ok(())
 }

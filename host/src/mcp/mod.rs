@@ -174,6 +174,19 @@ impl Handler {
         self.host().catalog()
     }
 
+    /// Those of the resources that the principal may read. A function of its own, so that nobody who listens for hours holds
+    /// on to this catalog and the versions of plugins in it.
+    fn readable(&self, principal: &Principal, mut uris: Vec<String>) -> Vec<String> {
+        let catalog = self.catalog();
+        uris.retain(|uri| {
+            let reader = catalog.reader(uri);
+            reader.is_some_and(|plugin| {
+                call::allowed(principal, Ability::ReadResources, plugin).is_ok()
+            })
+        });
+        uris
+    }
+
     /// What a client is told when it opens a session.
     fn welcome(
         &self,
@@ -595,19 +608,8 @@ impl ServerHandler for Handler {
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
         let mut news = self.host().news();
         let principal = self.principal(context.request_context())?;
-        let catalog = self.catalog();
-        let may = |uri: &String| {
-            let reader = catalog.reader(uri);
-            reader.is_some_and(|plugin| {
-                call::allowed(principal, Ability::ReadResources, plugin).is_ok()
-            })
-        };
         let accepted = context.accepted().resource_subscriptions.clone();
-        let uris: Vec<String> = accepted
-            .unwrap_or_default()
-            .into_iter()
-            .filter(may)
-            .collect();
+        let uris = self.readable(principal, accepted.unwrap_or_default());
         // Held for as long as somebody listens.
         let _watched: Vec<Subscription> = uris
             .iter()

@@ -17,8 +17,9 @@ use crate::catalog::Catalog;
 use crate::config::{Ability, PluginName};
 use crate::host::Host;
 use crate::plugin::wit::tools::JobSupport;
-use crate::plugin::{Abilities, Principal};
+use crate::plugin::{Abilities, CallError, Principal};
 use crate::policy::Missing;
+use crate::telemetry::outcome;
 
 /// A tool that somebody may use.
 #[derive(Debug)]
@@ -185,13 +186,17 @@ pub async fn plain(server: &Server, given: PlainCall) -> Result<Answer, Refused>
         Err(error) => return refused(error),
     };
     match ended {
-        Ended::Tool(result) if result.is_error == Some(true) => Ok(failed("tool_error", result)),
+        Ended::Tool(result) if result.is_error == Some(true) => {
+            Ok(failed(outcome::TOOL_ERROR, result))
+        }
         Ended::Tool(CallToolResult {
             structured_content: Some(structured),
             ..
         }) if is_structured => Ok(Answer::Done(structured)),
         Ended::Tool(result) => Ok(Answer::Done(Value::Object(details(result)))),
-        Ended::Broken("busy", result) => Ok(Answer::Busy(text(&result))),
+        Ended::Broken(why, result) if CallError::NOT_NOW.contains(&why) => {
+            Ok(Answer::Busy(text(&result)))
+        }
         Ended::Broken(why, result) => Ok(failed(why, result)),
         Ended::InputRequired(asked) => Ok(Answer::Asks {
             requests: json!(asked.input_requests),

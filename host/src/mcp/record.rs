@@ -1,11 +1,18 @@
 //! One line of the audit log for each call, whatever brought it here and however it ends.
 
-use rmcp::ErrorData;
+use std::collections::BTreeMap;
 
-use super::call::{Caller, Ended, Served};
-use crate::audit::{self, Event, Kind};
+use rmcp::ErrorData;
+use serde_json::Value;
+
+use super::ask::{self, Question};
+use super::call::{Caller, Served};
+use crate::audit::{self, Confirmation, Event, Kind, Trail};
 use crate::catalog::Catalog;
-use crate::plugin::{Plugin, Principal};
+use crate::host::Host;
+use crate::jobs::Job;
+use crate::plugin::{Plugin, Principal, Reply};
+use crate::telemetry::outcome;
 
 /// The beginning of an event that is about a plugin and a principal.
 pub(super) fn head(kind: Kind, plugin: &Plugin, principal: &Principal) -> Event {
@@ -39,30 +46,78 @@ pub(super) fn begin(target: &Served, caller: &Caller<'_>) -> Result<audit::Call,
 
 /// A call whose arguments do not fit, which therefore does not begin.
 pub(super) fn misfit(catalog: &Catalog, name: &str, principal: &Principal) {
-    not_begun(catalog, name, principal, "misfit");
+    not_begun(catalog, name, principal, outcome::INVALID_ARGUMENTS);
 }
 
 /// A call that the principal may not make, refused before it was read.
 pub(super) fn denied(catalog: &Catalog, name: &str, principal: &Principal) {
-    not_begun(catalog, name, principal, "denied");
+    not_begun(catalog, name, principal, outcome::DENIED);
 }
 
-fn not_begun(catalog: &Catalog, name: &str, principal: &Principal, outcome: &'static str) {
+fn not_begun(catalog: &Catalog, name: &str, principal: &Principal, word: &'static str) {
     if let Some(tool) = catalog.tool(name) {
         let event = head(Kind::Call, &tool.plugin, principal)
             .with("method", "tools/call")
             .with("tool", name);
-        tool.plugin.audit().record(event.outcome(outcome));
+        tool.plugin.audit().record(event.outcome(word));
     }
 }
 
-/// The word for how a call ended.
-pub(super) fn outcome(ended: &Result<Ended, ErrorData>) -> &'static str {
-    match ended {
-        Ok(Ended::Tool(result)) if result.is_error == Some(true) => "tool-error",
-        Ok(Ended::Broken(..)) => "tool-error",
-        Ok(Ended::InputRequired(_)) => "input-required",
-        Ok(_) => "ok",
-        Err(_) => "error",
+/// A line for every confirmation among the replies. A reason that came with the tool's own arguments was shown to
+/// whoever was asked, and counts where they gave no other.
+pub(super) fn confirmations(
+    target: &Served,
+    questions: &BTreeMap<String, Question>,
+    replies: &BTreeMap<String, Reply>,
+    trail: &Trail,
+) {
+    let arguments: Value = match target {
+        Served::Tool { arguments, .. } => serde_json::from_str(arguments).unwrap_or_default(),
+        Served::Prompt { .. } | Served::Resource { .. } => Value::Null,
+    };
+    for (key, reply) in replies {
+        if let Some(question) = questions.get(key) {
+            confirmation(question, reply, &arguments, |it| trail.confirmation(it));
+        }
+    }
+}
+
+/// The same for replies to what a job asked.
+pub(super) fn confirmations_of_job(
+    host: &Host,
+    principal: &Principal,
+    job: &Job,
+    replies: &[(String, Reply)],
+) {
+    let catalog = host.catalog();
+    let plugins = catalog.plugins();
+    let Some(plugin) = plugins.iter().find(|plugin| *plugin.name() == job.plugin) else {
+        return;
+    };
+    for (key, reply) in replies {
+        let asked = job.unanswered().find(|request| request.key == *key);
+        if let Some(question) = asked.and_then(|request| Question::of(&request.ask)) {
+            confirmation(&question, reply, &Value::Null, |it| {
+                let event = head(Kind::Confirmation, plugin, principal);
+                let event = event.with("job", job.id.to_string());
+                plugin.audit().record(it.told(event));
+            });
+        }
+    }
+}
+
+fn confirmation(
+    question: &Question,
+    reply: &Reply,
+    arguments: &Value,
+    tell: impl FnOnce(Confirmation<'_>),
+) {
+    if let (Question::Confirm { shown, .. }, Reply::Accepted(content)) = (question, reply) {
+        let content: Value = serde_json::from_str(content).unwrap_or_default();
+        tell(Confirmation {
+            by: "person",
+            shown,
+            reason: ask::reason(&content).or_else(|| ask::reason(arguments)),
+        });
     }
 }

@@ -11,7 +11,7 @@ use rmcp::{ErrorData, RoleServer};
 use serde_json::{Value, json};
 
 use super::ask::{self, AskError, Question, Ready};
-use super::{call, convert};
+use super::{call, convert, record};
 use crate::host::Host;
 use crate::jobs::{Details, Job, JobId, Jobs, JobsError, Outcome, Status, time};
 use crate::plugin::{Abilities, Principal, Reply};
@@ -111,9 +111,10 @@ pub(super) async fn update(
         .job;
     let replies = fitting(&job, &params.input_responses);
     if !replies.is_empty() {
-        jobs.reply(principal, &id, replies)
+        jobs.reply(principal, &id, replies.clone())
             .await
             .map_err(|problem| error(&problem))?;
+        record::confirmations_of_job(host, principal, &job, &replies);
     }
     Ok(())
 }

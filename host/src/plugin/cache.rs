@@ -12,9 +12,7 @@
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{
-    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
-};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -24,6 +22,8 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 use zeroize::Zeroizing;
 
+use super::compile::{CompileError, Compiler};
+use super::files;
 use crate::config::PluginName;
 
 const TAG_BYTES: usize = 32;
@@ -94,7 +94,8 @@ impl Cache {
         engine: &Engine,
         plugin: &PluginName,
         component: &[u8],
-    ) -> wasmtime::Result<Component> {
+        compiler: &Compiler,
+    ) -> Result<Component, CompileError> {
         let name = self.entry_name(component);
         let path = self.folder.join(format!("{name}.cwasm"));
         if let Some(code) = self.checked(&name, &path) {
@@ -108,16 +109,21 @@ impl Cache {
             }
         }
         // These two lines are what a person at a terminal is told from, too (`cli/loading.rs`).
-        tracing::info!(%plugin, "compiling; the result is kept");
+        tracing::info!(%plugin, bytes = component.len(), "compiling; the result is kept");
         let begun = Instant::now();
-        let code = engine.precompile_component(component)?;
-        tracing::info!(%plugin, elapsed = ?begun.elapsed(), "compiled");
+        let code = compiler.compile(component).inspect_err(|_| {
+            // Why is told where it is handled.
+            tracing::info!(%plugin, elapsed = ?begun.elapsed(), "not compiled");
+        })?;
+        tracing::info!(%plugin, elapsed = ?begun.elapsed(), code_bytes = code.len(), "compiled");
         if let Err(error) = self.store(&name, &path, &code) {
             // Without the entry the next start compiles again; nothing else is lost.
             tracing::warn!(%error, entry = name, "cannot keep a compiled component");
         }
-        // SAFETY: made by `precompile_component` in the line above, never outside this process.
-        unsafe { Component::deserialize(engine, &code) }
+        // SAFETY: made by `precompile_component`, in this process or in one that this process started from its own
+        // program and whose output came by a pipe; it has been in no file since.
+        let loaded = unsafe { Component::deserialize(engine, &code) };
+        loaded.map_err(|error| CompileError::Component(format!("{error:#}")))
     }
 
     fn entry_name(&self, component: &[u8]) -> String {
@@ -172,21 +178,12 @@ impl Cache {
 }
 
 fn check_private(folder: &Path, metadata: &fs::Metadata) -> Result<(), CacheError> {
-    let exposed = |problem: String| {
-        Err(CacheError::Exposed {
+    match files::exposed(metadata) {
+        Some(problem) => Err(CacheError::Exposed {
             path: folder.to_owned(),
             problem,
-        })
-    };
-    let mode = metadata.permissions().mode() & 0o777;
-    if !metadata.is_dir() {
-        exposed("is not a folder".to_owned())
-    } else if metadata.uid() != rustix::process::geteuid().as_raw() {
-        exposed("belongs to another user".to_owned())
-    } else if mode & 0o077 != 0 {
-        exposed(format!("is open to others (mode {mode:03o})"))
-    } else {
-        Ok(())
+        }),
+        None => Ok(()),
     }
 }
 
@@ -227,6 +224,7 @@ fn key(folder: &Path) -> Result<Zeroizing<[u8; KEY_BYTES]>, CacheError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config;
 
     const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
@@ -249,9 +247,18 @@ mod tests {
     fn a_planted_or_damaged_entry_is_compiled_anew() {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = folder.path().join("cache");
-        let engine = Engine::default();
+        let engine = Engine::new(&crate::plugin::engine::code_settings()).expect("an engine");
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let here = config::Compile {
+            program: None,
+            memory: 1 << 30,
+            time: std::time::Duration::from_mins(1),
+        };
+        let compiler = Compiler::new(here, runtime.handle().clone());
         let cache = Cache::open(&folder, &engine).expect("opens");
-        cache.load(&engine, &plugin(), COMPONENT).expect("compiles");
+        cache
+            .load(&engine, &plugin(), COMPONENT, &compiler)
+            .expect("compiles");
         let path = entry(&folder);
         let good = fs::read(&path).expect("the entry");
 
@@ -269,7 +276,7 @@ mod tests {
                 "byte {spoil} was changed"
             );
             cache
-                .load(&engine, &plugin(), COMPONENT)
+                .load(&engine, &plugin(), COMPONENT, &compiler)
                 .expect("compiles anew");
             assert_eq!(fs::read(&path).expect("the entry").len(), good.len());
         }

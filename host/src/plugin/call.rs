@@ -1,29 +1,40 @@
-//! One call in a fresh instance: admitted, bounded, and gone afterwards.
+//! One call in an instance: admitted, bounded, and the instance gone afterwards, unless it may be used again.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinHandle;
 use wasmtime::component::{Instance, InstancePre, Resource};
 use wasmtime::{Store, UpdateDeadline};
 
+use super::admit::{Admitted, Door, Seat};
 use super::cpu::{Meter, Metered};
 use super::engine::Engine;
+use super::fair::{InTurns, Over, Place, Whose};
+use super::load::Checked;
 use super::manifest::Manifest;
 use super::offers::Exports;
+use super::reuse::{Owner, PluginId, Warm};
+use super::trust::{self, Signer};
 use crate::audit::{Audit, Event, Kind, Trail};
-use crate::capability::{CallInfo, Context, PluginFacts, State, Stderr};
-use crate::config::{Binding, Grant, Limits, PluginName};
+use crate::capability::{CallInfo, Context, LogExceeded, PluginFacts, State, Stderr};
+use crate::config::{self, Binding, Grant, Isolation, Limits, PluginName, TenantName};
 use crate::telemetry::metrics;
 
-/// A loaded plugin. Cheap to share; every call gets an instance of its own.
+/// A loaded plugin. Cheap to share; unless its operator wants it otherwise, every call gets an instance of its own.
 pub struct Plugin {
     /// What it says of itself.
     pub manifest: Manifest,
     /// SHA-256 of the component file, hexadecimal.
     pub digest: String,
+    /// Who vouches for it.
+    pub signer: Signer,
+    /// The text of its signature file.
+    pub(super) signature: Option<String>,
+    /// Where it was read from.
+    pub(super) component: std::path::PathBuf,
     pub(super) facts: Arc<PluginFacts>,
     pub(super) engine: Arc<Engine>,
     pub(super) pre: InstancePre<State>,
@@ -32,8 +43,26 @@ pub struct Plugin {
     pub(super) formats: OnceCell<Vec<u32>>,
     pub(super) grants: Vec<Grant>,
     pub(super) visit_urls: Vec<url::Url>,
-    /// This plugin's calls at once.
-    pub(super) slots: Arc<Semaphore>,
+    /// This plugin's calls at once, and those that wait.
+    pub(super) door: Door,
+    pub(super) isolation: Isolation,
+    /// Tells its instances from those of another version.
+    pub(super) id: PluginId,
+    /// When its last calls are stopped, once it was replaced or removed.
+    pub(super) end: watch::Sender<Option<End>>,
+}
+
+impl Drop for Plugin {
+    fn drop(&mut self) {
+        self.engine.kept.forget(self.id);
+    }
+}
+
+/// The end of a version that is no longer on offer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End {
+    at: Instant,
+    drain_time: Duration,
 }
 
 impl std::fmt::Debug for Plugin {
@@ -51,9 +80,51 @@ pub enum CallError {
     /// The client no longer wants the answer.
     #[error("the call was cancelled")]
     Cancelled,
-    /// Too many calls wait already.
-    #[error("the host is busy: too many calls wait for an instance; try again shortly")]
+    /// `runtime.max-waiting`.
+    #[error(
+        "the host is busy: as many calls as its limit max-waiting allows wait already; try again shortly"
+    )]
     Busy,
+    /// `limits.queue`.
+    #[error(
+        "plugin `{plugin}` is busy: as many calls as its queue limit of {limit} allows wait already; try again shortly"
+    )]
+    Queue {
+        /// The plugin.
+        plugin: PluginName,
+        /// The limit.
+        limit: u32,
+    },
+    /// `tenant-limits.queue`.
+    #[error(
+        "tenant `{tenant}` is busy: as many of its calls as its queue limit of {limit} allows wait already; try again shortly"
+    )]
+    TenantQueue {
+        /// The tenant.
+        tenant: TenantName,
+        /// The limit.
+        limit: u32,
+    },
+    /// `limits.calls-per-second`.
+    #[error(
+        "plugin `{plugin}` is called more often than its limit of {limit} calls-per-second; try again shortly"
+    )]
+    Rate {
+        /// The plugin.
+        plugin: PluginName,
+        /// The limit.
+        limit: u32,
+    },
+    /// `tenant-limits.calls-per-second`.
+    #[error(
+        "tenant `{tenant}` calls more often than its limit of {limit} calls-per-second; try again shortly"
+    )]
+    TenantRate {
+        /// The tenant.
+        tenant: TenantName,
+        /// The limit.
+        limit: u32,
+    },
     /// `limits.wall-time`.
     #[error(
         "plugin `{plugin}` was stopped: the call took longer than its wall-time limit of {limit:?}"
@@ -104,11 +175,41 @@ pub enum CallError {
         /// The limit, bytes.
         limit: usize,
     },
+    /// `limits.continuation-size`.
+    #[error(
+        "plugin `{plugin}`: what it wants to be told again has more than its continuation-size limit of {limit} bytes"
+    )]
+    ContinuationSize {
+        /// The plugin.
+        plugin: PluginName,
+        /// The limit, bytes.
+        limit: usize,
+    },
+    /// `limits.log-size`.
+    #[error(
+        "plugin `{plugin}` was stopped: the call wrote more to the log than its log-size limit of {limit} bytes"
+    )]
+    LogSize {
+        /// The plugin.
+        plugin: PluginName,
+        /// The limit, bytes.
+        limit: usize,
+    },
     /// The engine's bound on nested calls.
     #[error("plugin `{plugin}` was stopped: its calls nest too deep")]
     Stack {
         /// The plugin.
         plugin: PluginName,
+    },
+    /// `reload.drain-time`.
+    #[error(
+        "plugin `{plugin}` was replaced or removed, and the call did not end within the drain-time of {limit:?}: it was stopped, and what it did until then may have taken effect"
+    )]
+    Drained {
+        /// The plugin.
+        plugin: PluginName,
+        /// The limit.
+        limit: Duration,
     },
     /// A trap: a bug in the plugin, ended here.
     #[error("plugin `{plugin}` failed inside its sandbox; this is a defect of the plugin")]
@@ -125,14 +226,30 @@ impl CallError {
         match self {
             Self::Cancelled => "cancelled",
             Self::Busy => "busy",
+            Self::Queue { .. } => "queue",
+            Self::TenantQueue { .. } => "tenant_queue",
+            Self::Rate { .. } => "rate",
+            Self::TenantRate { .. } => "tenant_rate",
             Self::WallTime { .. } => "wall_time",
             Self::CpuTime { .. } => "cpu_time",
             Self::Memory { .. } => "memory",
             Self::HostMemory { .. } => "host_memory",
             Self::ResultSize { .. } => "result_size",
+            Self::ContinuationSize { .. } => "continuation_size",
+            Self::LogSize { .. } => "log_size",
             Self::Stack { .. } => "stack",
+            Self::Drained { .. } => "drained",
             Self::Trap { .. } => "trap",
         }
+    }
+
+    /// The words of those with which a call did not begin, and may another time.
+    pub const NOT_NOW: [&str; 5] = ["busy", "queue", "tenant_queue", "rate", "tenant_rate"];
+
+    /// Whether the call did not begin, and may another time.
+    #[must_use]
+    pub fn is_not_now(&self) -> bool {
+        Self::NOT_NOW.contains(&self.word())
     }
 }
 
@@ -170,6 +287,12 @@ impl Plugin {
         &self.manifest.name
     }
 
+    /// Who made it, as people are told: the publisher whose signature was checked, never the plugin's own word.
+    #[must_use]
+    pub fn vouched_by(&self) -> &str {
+        self.signer.publisher().unwrap_or("nobody known")
+    }
+
     /// The log that its calls are recorded in.
     #[must_use]
     pub fn audit(&self) -> &Audit {
@@ -196,10 +319,45 @@ impl Plugin {
         &self.facts.limits
     }
 
-    /// What the plugin may ask clients and people for.
+    /// What the plugin may ask clients and people for: what its manifest names and the operator granted.
     #[must_use]
     pub fn may_ask(&self, grant: Grant) -> bool {
-        self.grants.contains(&grant)
+        self.grants.contains(&grant) && self.manifest.asks_for(grant)
+    }
+
+    /// Whether it is what was found: the same bytes with the same signature.
+    #[must_use]
+    pub fn is(&self, found: &Checked) -> bool {
+        self.digest == found.digest && self.signature == found.signature
+    }
+
+    /// Whether the operator revoked it, or the key that it was signed with.
+    #[must_use]
+    pub fn is_revoked(&self, trust: &config::Trust) -> bool {
+        trust::revokes(trust, &self.signer, &self.digest)
+    }
+
+    /// It is no longer on offer: calls that have found it may go on for `drain_time`, and are stopped then.
+    pub fn retire(&self, drain_time: Duration) {
+        let at = Instant::now() + drain_time;
+        self.end.send_replace(Some(End { at, drain_time }));
+    }
+
+    /// Waits for the end of a retired plugin; for ever with others.
+    async fn drained(&self) -> CallError {
+        let mut end = self.end.subscribe();
+        let end = match end.wait_for(Option::is_some).await {
+            Ok(end) => *end,
+            Err(_) => None,
+        };
+        let Some(End { at, drain_time }) = end else {
+            return std::future::pending().await;
+        };
+        tokio::time::sleep_until(at.into()).await;
+        CallError::Drained {
+            plugin: self.name().clone(),
+            limit: drain_time,
+        }
     }
 
     /// The binding behind one of the plugin's backends.
@@ -212,21 +370,22 @@ impl Plugin {
     /// Whether people may be asked to open this link.
     #[must_use]
     pub fn may_send_to(&self, link: &url::Url) -> bool {
-        self.may_ask(Grant::Visit)
-            && self
-                .visit_urls
-                .iter()
-                .any(|allowed| is_below(link, allowed))
+        let wanted = self.manifest.asks.visit.as_ref();
+        let is_wanted =
+            wanted.is_some_and(|visit| visit.urls.iter().any(|url| is_below(link, url)));
+        let is_granted = self.visit_urls.iter().any(|url| is_below(link, url));
+        self.may_ask(Grant::Visit) && is_wanted && is_granted
     }
 
-    /// Runs `operation` in a fresh instance, on the guests' threads. Whatever ends the wait (the answer, a limit,
+    /// Runs `operation` in an instance, on the guests' threads. Whatever ends the wait (the answer, a limit,
     /// the client), the instance is gone when the permits are free again.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         info: CallInfo,
         operation: Operation<T>,
     ) -> Result<T, CallError> {
-        let run = metrics().run(self.name().as_str());
+        let tenant = info.principal.tenant.clone();
+        let run = metrics().run(self.name().as_str(), tenant.as_str());
         let trail = info.trail.clone();
         let ended = self.run_within(info, operation).await;
         if let Err(error) = &ended {
@@ -249,104 +408,153 @@ impl Plugin {
             limit: self.limits().wall_time,
         };
 
-        let permits = tokio::select! {
+        let whose = Arc::new((info.principal.tenant.clone(), self.name().clone()));
+        let owner = self.owner(&info.principal);
+        let drained = self.drained();
+        tokio::pin!(drained);
+        let admitted = tokio::select! {
             biased;
             () = info.cancelled.cancelled() => return Err(CallError::Cancelled),
-            permits = self.admit() => permits?,
+            admitted = self.admit(&info.principal, &whose, owner.as_ref()) => admitted?,
             () = &mut deadline => return Err(late()),
+            error = &mut drained => return Err(error),
         };
-        let mut call = AbortOnDrop(self.spawn(permits, &info, operation));
+        let mut call = AbortOnDrop(self.spawn(admitted, &info, whose, owner, operation));
         tokio::select! {
             biased;
             ended = &mut call.0 => ended.unwrap_or_else(|_| Err(CallError::Trap { plugin: self.name().clone() })),
             () = info.cancelled.cancelled() => Err(CallError::Cancelled),
             () = &mut deadline => Err(late()),
+            error = &mut drained => Err(error),
         }
-    }
-
-    async fn admit(&self) -> Result<[OwnedSemaphorePermit; 2], CallError> {
-        const NEVER_CLOSED: &str = "these semaphores are never closed";
-        let _place_in_the_queue = self
-            .engine
-            .waiting
-            .try_acquire()
-            .map_err(|_| CallError::Busy)?;
-        let _one_more_waits = metrics().waiting();
-        let begun = Instant::now();
-        // The plugin's own slot first: one plugin's queue must not hold the pool's instances.
-        let slot = self
-            .slots
-            .clone()
-            .acquire_owned()
-            .await
-            .expect(NEVER_CLOSED);
-        let instance = self
-            .engine
-            .instances
-            .clone()
-            .acquire_owned()
-            .await
-            .expect(NEVER_CLOSED);
-        metrics().waited(self.name().as_str(), begun.elapsed());
-        Ok([slot, instance])
     }
 
     fn spawn<T: Send + 'static>(
         &self,
-        permits: [OwnedSemaphorePermit; 2],
+        admitted: Admitted,
         info: &Arc<CallInfo>,
+        whose: Whose,
+        owner: Option<Owner>,
         operation: Operation<T>,
     ) -> JoinHandle<Result<T, CallError>> {
         let cpu = Arc::new(Meter::default());
-        let mut store = self.store(info, &cpu);
+        let Admitted { seat, places } = admitted;
+        let mut prepared = self.prepare(seat, info);
+        let over = Arc::new(Over::default());
+        self.bound(prepared.store(), &cpu, &over);
         let pre = self.pre.clone();
         let facts = self.facts.clone();
-        let epochs = self.engine.epochs.run();
+        let engine = self.engine.clone();
+        let isolation = self.isolation;
         let call = async move {
-            // Dropped in reverse order: the instance goes before the permits that stand for it.
-            let _permits = permits;
-            let _epochs = epochs;
-            let _one_more_lives = metrics().instance();
+            // Dropped in reverse order: the instance goes before the places that stand for it.
+            let _places = places;
+            let _epochs = engine.epochs.run();
+            let mut warm = prepared.instantiate(&pre, &facts).await?;
             let ended = async {
-                let instance = pre.instantiate_async(&mut store).await?;
-                let context = store.data_mut().context()?;
+                let context = warm.store.data_mut().context()?;
                 let borrowed = Resource::new_borrow(context.rep());
-                operation(&mut store, &instance, borrowed).await
+                let answer = operation(&mut warm.store, &warm.instance, borrowed).await?;
+                warm.store.data_mut().end(context)?;
+                Ok(answer)
             }
             .await;
-            let ended = ended.map_err(|error| explain(&error, &facts, store.data()));
-            drop(store);
-            ended
+            let ended = ended.map_err(|error| explain(&error, &facts, warm.store.data()));
+            let peak = warm.store.data().meter.peak();
+            metrics().memory(facts.origin.plugin.as_str(), peak);
+            let answer = ended?;
+            warm.calls += 1;
+            match (owner, isolation) {
+                (Some(owner), Isolation::PerPrincipal { calls, idle })
+                    if warm.calls < calls && !engine.instances.is_wanted() =>
+                {
+                    engine.kept.keep(owner, warm, idle);
+                }
+                _ => drop(warm),
+            }
+            Ok(answer)
         };
-        self.engine.guests.handle().spawn(Metered::new(call, cpu))
+        let turns = InTurns::new(call, self.engine.threads.clone(), whose, over);
+        let guests = self.engine.guests.handle();
+        guests.spawn(Metered::new(turns, cpu))
     }
 
-    fn store(&self, info: &Arc<CallInfo>, cpu: &Arc<Meter>) -> Store<State> {
+    fn prepare(&self, seat: Seat, info: &Arc<CallInfo>) -> Prepared {
+        match seat {
+            Seat::Warm(mut warm) => {
+                warm.store.data_mut().serve(info.clone());
+                Prepared::Warm(warm)
+            }
+            Seat::Fresh(place) => {
+                let state = State::new(
+                    self.facts.clone(),
+                    info.clone(),
+                    self.engine.egress.clone(),
+                    self.engine.changes.clone(),
+                    self.engine.io.clone(),
+                );
+                Prepared::Fresh(Box::new(Store::new(&self.engine.wasmtime, state)), place)
+            }
+        }
+    }
+
+    /// Bounds what the store may do in this call.
+    fn bound(&self, store: &mut Store<State>, cpu: &Arc<Meter>, over: &Arc<Over>) {
         let limits = &self.facts.limits;
-        let state = State::new(
-            self.facts.clone(),
-            info.clone(),
-            self.engine.egress.clone(),
-            self.engine.changes.clone(),
-            self.engine.io.clone(),
-        );
-        let mut store = Store::new(&self.engine.wasmtime, state);
         store.limiter(|state| &mut state.meter);
         // What one crossing of the boundary may make the host allocate.
         store.set_hostcall_fuel(limits.host_memory);
         store.set_max_component_handles(crate::capability::HANDLES);
         store.set_epoch_deadline(1);
-        let (cpu, limit) = (cpu.clone(), limits.cpu_time);
+        let (cpu, over, limit) = (cpu.clone(), over.clone(), limits.cpu_time);
         store.epoch_deadline_callback(move |_| {
             if cpu.used() > limit {
                 return Err(CpuExceeded.into());
             }
             Ok(UpdateDeadline::YieldCustom(
                 1,
-                Box::pin(tokio::task::yield_now()),
+                Box::pin(over.clone().wait()),
             ))
         });
-        store
+    }
+}
+
+/// What a call runs in, before it runs.
+enum Prepared {
+    Fresh(Box<Store<State>>, Place),
+    Warm(Box<Warm>),
+}
+
+impl Prepared {
+    fn store(&mut self) -> &mut Store<State> {
+        match self {
+            Self::Fresh(store, _) => store,
+            Self::Warm(warm) => &mut warm.store,
+        }
+    }
+
+    async fn instantiate(
+        self,
+        pre: &InstancePre<State>,
+        facts: &PluginFacts,
+    ) -> Result<Warm, CallError> {
+        match self {
+            Self::Warm(warm) => Ok(*warm),
+            Self::Fresh(mut store, place) => {
+                let lives = metrics().instance();
+                let instance = match pre.instantiate_async(&mut *store).await {
+                    Ok(instance) => instance,
+                    Err(error) => return Err(explain(&error, facts, store.data())),
+                };
+                Ok(Warm {
+                    store: *store,
+                    instance,
+                    calls: 0,
+                    _lives: lives,
+                    _place: place,
+                })
+            }
+        }
     }
 }
 
@@ -358,6 +566,11 @@ fn explain(error: &wasmtime::Error, facts: &PluginFacts, state: &State) -> CallE
         CallError::CpuTime {
             plugin,
             limit: limits.cpu_time,
+        }
+    } else if error.is::<LogExceeded>() {
+        CallError::LogSize {
+            plugin,
+            limit: limits.log_bytes,
         }
     } else if error.downcast_ref::<wasmtime::Trap>() == Some(&wasmtime::Trap::StackOverflow) {
         CallError::Stack { plugin }

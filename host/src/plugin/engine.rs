@@ -10,7 +10,11 @@ use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use super::admit::Tenants;
 use super::cache::Cache;
+use super::compile::Compiler;
+use super::fair::Gate;
+use super::reuse::Kept;
 use crate::audit::Audit;
 use crate::capability::{self, Changes, State};
 use crate::config;
@@ -30,7 +34,12 @@ const EPOCH: Duration = Duration::from_millis(1);
 pub struct Engine {
     pub(super) wasmtime: wasmtime::Engine,
     pub(super) linker: Linker<State>,
-    pub(super) cache: Cache,
+    pub(super) cache: Arc<Cache>,
+    pub(super) compiler: Arc<Compiler>,
+    /// Whose plugins are taken.
+    pub(super) trust: Arc<config::Trust>,
+    /// Where it is remembered what was served.
+    pub(super) state_dir: std::path::PathBuf,
     pub(super) egress: Arc<Egress>,
     /// Where calls are recorded.
     pub(super) audit: Audit,
@@ -39,12 +48,18 @@ pub struct Engine {
     /// The runtime whose threads serve I/O.
     pub(super) io: Handle,
     /// The runtime whose threads run guests, at lower priority.
-    pub(super) guests: Guests,
+    pub(super) guests: Arc<Guests>,
+    /// The threads of that runtime, for which guests of all tenants take turns.
+    pub(super) threads: Arc<Gate>,
+    /// What each tenant may take.
+    pub(super) tenants: Arc<Tenants>,
     /// Free instances of the pool: an exhausted pool would be an error, so calls wait here.
-    pub(super) instances: Arc<Semaphore>,
+    pub(super) instances: Arc<Gate>,
+    /// Instances that wait for their next call. They have places of the pool.
+    pub(super) kept: Arc<Kept>,
     /// Calls that may wait for an instance.
     pub(super) waiting: Arc<Semaphore>,
-    pub(super) epochs: Epochs,
+    pub(super) epochs: Arc<Epochs>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -79,6 +94,8 @@ impl Engine {
     /// Builds the engine. Call it on the I/O runtime.
     pub fn new(
         runtime: &config::Runtime,
+        tenants: &config::Tenants,
+        trust: Arc<config::Trust>,
         egress: Arc<Egress>,
         changes: Changes,
         audit: Audit,
@@ -90,20 +107,63 @@ impl Engine {
         let wasmtime = wasmtime::Engine::new(&settings(runtime.max_instances)).map_err(failed)?;
         let mut linker = Linker::new(&wasmtime);
         capability::link(&mut linker).map_err(failed)?;
-        let cache = Cache::open(&runtime.cache_dir, &wasmtime)?;
+        let cache = Arc::new(Cache::open(&runtime.cache_dir, &wasmtime)?);
         Ok(Arc::new(Self {
             linker,
             cache,
+            compiler: Arc::new(Compiler::new(runtime.compile.clone(), Handle::current())),
+            trust,
+            state_dir: runtime.state_dir.clone(),
             egress,
             audit,
             changes,
             io: Handle::current(),
-            guests: Guests::start(runtime.guest_threads).map_err(EngineError::Threads)?,
-            instances: Arc::new(Semaphore::new(runtime.max_instances as usize)),
+            guests: Arc::new(Guests::start(runtime.guest_threads).map_err(EngineError::Threads)?),
+            threads: Gate::new(runtime.guest_threads),
+            tenants: Arc::new(Tenants::new(tenants.clone())),
+            instances: Gate::new(runtime.max_instances as usize),
+            kept: Arc::new(Kept::start(&Handle::current())),
             waiting: Arc::new(Semaphore::new(runtime.max_waiting as usize)),
-            epochs: Epochs::start(wasmtime.clone()).map_err(EngineError::Threads)?,
+            epochs: Arc::new(Epochs::start(wasmtime.clone()).map_err(EngineError::Threads)?),
             wasmtime,
         }))
+    }
+
+    /// The same engine with another way out and other people to trust, for plugins that are loaded from now on. Everything
+    /// else is shared.
+    #[must_use]
+    pub fn rebound(&self, egress: Arc<Egress>, trust: Arc<config::Trust>) -> Arc<Self> {
+        Arc::new(Self {
+            wasmtime: self.wasmtime.clone(),
+            linker: self.linker.clone(),
+            cache: self.cache.clone(),
+            compiler: self.compiler.clone(),
+            trust,
+            state_dir: self.state_dir.clone(),
+            egress,
+            changes: self.changes.clone(),
+            audit: self.audit.clone(),
+            io: self.io.clone(),
+            guests: self.guests.clone(),
+            threads: self.threads.clone(),
+            tenants: self.tenants.clone(),
+            instances: self.instances.clone(),
+            kept: self.kept.clone(),
+            waiting: self.waiting.clone(),
+            epochs: self.epochs.clone(),
+        })
+    }
+
+    /// The way out.
+    #[must_use]
+    pub fn egress(&self) -> &Arc<Egress> {
+        &self.egress
+    }
+
+    /// Instances that are free: all of them while nothing is called.
+    #[must_use]
+    pub fn free_instances(&self) -> usize {
+        self.instances.free()
     }
 }
 
@@ -120,13 +180,20 @@ fn settings(max_instances: u32) -> Config {
         .max_tables_per_component(TABLES)
         .table_elements(TABLE_ELEMENTS)
         .linear_memory_keep_resident(32 * 1024);
+    let mut settings = code_settings();
+    settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    settings
+}
+
+/// Those settings that the code depends on. A process that only compiles has no others: the pool takes more address
+/// space than it may have.
+pub(super) fn code_settings() -> Config {
     let mut settings = Config::new();
     settings
         .wasm_component_model(true)
         .concurrency_support(false)
         .epoch_interruption(true)
-        .memory_init_cow(true)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        .memory_init_cow(true);
     settings
 }
 
@@ -140,6 +207,10 @@ impl Guests {
             .worker_threads(threads)
             .thread_name("guest")
             .enable_time()
+            // Whose turn it is, is decided elsewhere ([`super::fair`]): what comes from outside, a new call or a timer, must
+            // not wait until the runtime has nothing else to do.
+            .global_queue_interval(1)
+            .event_interval(4)
             // Guests must yield to I/O even when every core is busy with them. Without the right to lower the
             // priority they still run on threads of their own.
             .on_thread_start(|| {

@@ -3,18 +3,34 @@
 //! With `capability`, this is the only place that knows wasmtime. What comes out of a plugin leaves this module as
 //! plain values ([`wit`]) that nobody has judged yet: `catalog` checks what is offered, `mcp` what is answered.
 
+mod admit;
 mod cache;
 mod call;
+mod compile;
+mod compile_child;
 mod cpu;
 mod engine;
+mod fair;
+pub(crate) mod files;
+pub mod history;
 mod load;
 pub mod manifest;
 mod offers;
+mod reuse;
+mod right;
+mod settings;
 mod size;
+pub mod trust;
 
 pub use call::{CallError, Plugin};
+pub use compile::{COMMAND as COMPILE_COMMAND, CompileError, Compiler};
+pub use compile_child::{ChildError, ChildLimits, child};
 pub use engine::{Engine, EngineError};
-pub use load::{LoadError, load};
+pub use load::{
+    COMPONENT_BYTES, Checked, LoadError, examine, load, origin, read_signature, served,
+    signature_path, verify,
+};
+pub use trust::Signer;
 
 pub use offers::Answer;
 

@@ -5,7 +5,7 @@ use wasmtime::component::InstancePre;
 use super::call::{CallError, Plugin};
 use super::size;
 use super::wit::completions::{Subject, Suggestions};
-use super::wit::values::Failure;
+use super::wit::values::{Failure, InputNeeded};
 use super::wit::{completions, jobs, prompts, resources, tools, watch};
 use crate::capability::{CallInfo, State};
 
@@ -40,7 +40,7 @@ impl Exports {
 /// An answer, or the plugin's own refusal.
 pub type Answer<T> = Result<T, Failure>;
 
-/// Calls one function of one export in a fresh instance. `$absent`: what a plugin without the export answers.
+/// Calls one function of one export in an instance. `$absent`: what a plugin without the export answers.
 macro_rules! call {
     ($self:ident, $info:ident, $export:ident, $absent:expr, $function:ident $(, $argument:expr)*) => {{
         let Some(indices) = $self.exports.$export.clone() else { return $absent };
@@ -83,7 +83,8 @@ impl Plugin {
             tools: Vec::new(),
             freshness: None,
         };
-        call!(self, info, tools, Ok(Ok(nothing)), call_list_tools)
+        let listed = call!(self, info, tools, Ok(Ok(nothing)), call_list_tools)?;
+        self.within_size(listed, size::of_tools)
     }
 
     /// `tools.call-tool`. `arguments` is a JSON object that fits the tool's input schema.
@@ -102,7 +103,11 @@ impl Plugin {
             &name,
             &arguments
         )?;
-        self.within_size(answer, size::of_outcome)
+        let answer = self.within_size(answer, size::of_outcome)?;
+        if let Ok(tools::Outcome::InputNeeded(needed)) = &answer {
+            self.within_continuation(needed)?;
+        }
+        Ok(answer)
     }
 
     /// `prompts.list-prompts`; nothing when it exports no prompts.
@@ -114,7 +119,8 @@ impl Plugin {
             prompts: Vec::new(),
             freshness: None,
         };
-        call!(self, info, prompts, Ok(Ok(nothing)), call_list_prompts)
+        let listed = call!(self, info, prompts, Ok(Ok(nothing)), call_list_prompts)?;
+        self.within_size(listed, size::of_prompts)
     }
 
     /// `prompts.get-prompt`.
@@ -133,7 +139,11 @@ impl Plugin {
             &name,
             &arguments
         )?;
-        self.within_size(answer, size::of_prompt_outcome)
+        let answer = self.within_size(answer, size::of_prompt_outcome)?;
+        if let Ok(prompts::PromptOutcome::InputNeeded(needed)) = &answer {
+            self.within_continuation(needed)?;
+        }
+        Ok(answer)
     }
 
     /// `resources.list-resources`: one page; nothing when it exports no resources.
@@ -147,14 +157,15 @@ impl Plugin {
             next: None,
             freshness: None,
         };
-        call!(
+        let listed = call!(
             self,
             info,
             resources,
             Ok(Ok(nothing)),
             call_list_resources,
             cursor.as_deref()
-        )
+        )?;
+        self.within_size(listed, size::of_resources)
     }
 
     /// `resources.list-templates`: one page; nothing when it exports no resources.
@@ -168,14 +179,15 @@ impl Plugin {
             next: None,
             freshness: None,
         };
-        call!(
+        let listed = call!(
             self,
             info,
             resources,
             Ok(Ok(nothing)),
             call_list_templates,
             cursor.as_deref()
-        )
+        )?;
+        self.within_size(listed, size::of_templates)
     }
 
     /// `resources.read-resource`.
@@ -192,7 +204,11 @@ impl Plugin {
             call_read_resource,
             &uri
         )?;
-        self.within_size(answer, size::of_read_outcome)
+        let answer = self.within_size(answer, size::of_read_outcome)?;
+        if let Ok(resources::ReadOutcome::InputNeeded(needed)) = &answer {
+            self.within_continuation(needed)?;
+        }
+        Ok(answer)
     }
 
     /// `watch.look`. Ask [`Plugin::watches`] first.
@@ -290,5 +306,17 @@ impl Plugin {
             });
         }
         Ok(answer)
+    }
+
+    /// What travels to the client and back, sealed.
+    fn within_continuation(&self, needed: &InputNeeded) -> Result<(), CallError> {
+        let limit = self.limits().continuation_bytes;
+        if needed.continuation.len() > limit {
+            return Err(CallError::ContinuationSize {
+                plugin: self.name().clone(),
+                limit,
+            });
+        }
+        Ok(())
     }
 }

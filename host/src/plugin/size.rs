@@ -5,8 +5,9 @@ use super::wit::prompts::PromptOutcome;
 use super::wit::resources::ReadOutcome;
 use super::wit::tools::Outcome;
 use super::wit::values::{
-    Ask, Body, Content, Document, Failure, InputNeeded, InputRequest, Item, Output,
+    Ask, Body, Content, Document, Entry, Failure, Icon, InputNeeded, InputRequest, Item, Output,
 };
+use super::wit::{prompts, resources, tools};
 
 /// Of what a tool returned.
 pub(super) fn of_outcome(outcome: &Outcome) -> usize {
@@ -15,6 +16,68 @@ pub(super) fn of_outcome(outcome: &Outcome) -> usize {
         Outcome::InputNeeded(needed) => of_input_needed(needed),
         Outcome::Started(job) => job.state.len() + job.title.len(),
     }
+}
+
+/// Of the tools that are listed.
+pub(super) fn of_tools(listing: &tools::Listing) -> usize {
+    let one = |tool: &tools::Tool| {
+        tool.name.len()
+            + of_text(tool.title.as_ref())
+            + tool.description.len()
+            + tool.input_schema.len()
+            + of_text(tool.output_schema.as_ref())
+            + of_listed(&tool.icons, &tool.meta)
+    };
+    listing.tools.iter().map(one).sum()
+}
+
+/// Of the prompts that are listed.
+pub(super) fn of_prompts(listing: &prompts::Listing) -> usize {
+    let argument = |one: &prompts::Argument| {
+        one.name.len() + of_text(one.title.as_ref()) + of_text(one.description.as_ref())
+    };
+    let one = |prompt: &prompts::Prompt| {
+        prompt.name.len()
+            + of_text(prompt.title.as_ref())
+            + of_text(prompt.description.as_ref())
+            + prompt.arguments.iter().map(argument).sum::<usize>()
+            + of_listed(&prompt.icons, &prompt.meta)
+    };
+    listing.prompts.iter().map(one).sum()
+}
+
+/// Of one page of resources.
+pub(super) fn of_resources(page: &resources::Page) -> usize {
+    let one = |entry: &Entry| {
+        entry.uri.len()
+            + entry.name.len()
+            + of_text(entry.title.as_ref())
+            + of_text(entry.description.as_ref())
+            + of_listed(&entry.icons, &entry.meta)
+    };
+    page.entries.iter().map(one).sum()
+}
+
+/// Of one page of templates.
+pub(super) fn of_templates(page: &resources::TemplatePage) -> usize {
+    let one = |template: &resources::Template| {
+        template.uri_template.len()
+            + template.name.len()
+            + of_text(template.title.as_ref())
+            + of_text(template.description.as_ref())
+            + of_listed(&template.icons, &template.meta)
+    };
+    page.templates.iter().map(one).sum()
+}
+
+/// Of what everything that is listed has: an entry without a text takes memory, too.
+fn of_listed(icons: &[Icon], meta: &[(String, String)]) -> usize {
+    let icons = icons.iter().map(|icon| icon.src.len() + 64);
+    icons.sum::<usize>() + of_pairs(meta) + 64
+}
+
+fn of_text(text: Option<&String>) -> usize {
+    text.map_or(0, String::len)
 }
 
 /// Of a failure.

@@ -22,8 +22,18 @@ pub enum AskRefused {
         /// The grant's word.
         grant: &'static str,
     },
-    /// The link is not one of those that the operator granted.
-    #[error("plugin `{plugin}` asks to open a link that is not below its `visit-urls`")]
+    /// Its manifest does not name it.
+    #[error("plugin `{plugin}` asks for `{grant}`, which its manifest does not ask for")]
+    NotInManifest {
+        /// The plugin.
+        plugin: PluginName,
+        /// The grant's word.
+        grant: &'static str,
+    },
+    /// The link is not one of those that its manifest names and the operator granted.
+    #[error(
+        "plugin `{plugin}` asks to open a link that is not below its `visit-urls`, or not below the links of its manifest"
+    )]
     Link {
         /// The plugin.
         plugin: PluginName,
@@ -51,6 +61,12 @@ pub fn may_ask(plugin: &Plugin, ask: &Ask) -> Result<(), AskRefused> {
         Ask::Roots => Grant::Roots,
         Ask::Other(_) => return Err(malformed("this host does not know".to_owned())),
     };
+    if !plugin.manifest.asks_for(grant) {
+        return Err(AskRefused::NotInManifest {
+            plugin: plugin.name().clone(),
+            grant: grant.as_str(),
+        });
+    }
     if !plugin.may_ask(grant) {
         return Err(AskRefused::NotGranted {
             plugin: plugin.name().clone(),

@@ -58,7 +58,7 @@ pub(super) enum Callers {
 }
 
 impl Callers {
-    async fn principal(&self, headers: &HeaderMap) -> Result<Principal, Problem> {
+    async fn principal(&self, host: &Host, headers: &HeaderMap) -> Result<Principal, Problem> {
         let (authenticator, metadata) = match self {
             Self::Unasked(principal) => return Ok(principal.clone()),
             Self::Asked {
@@ -66,6 +66,10 @@ impl Callers {
                 metadata,
             } => (authenticator, metadata.as_deref()),
         };
+        if let Some(auth) = host.auth() {
+            // With each request: a token that was removed lets nobody in.
+            authenticator.follow(&auth);
+        }
         let refusal = match challenge::credentials(headers) {
             Credentials::Absent => return Err(challenge::missing(metadata)),
             Credentials::Malformed => {
@@ -98,7 +102,11 @@ pub(super) async fn guard(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let principal = match guard.callers.principal(request.headers()).await {
+    let principal = match guard
+        .callers
+        .principal(&guard.host, request.headers())
+        .await
+    {
         Ok(principal) => principal,
         Err(refused) => return refused.unread().respond(Face::Mcp),
     };
@@ -156,7 +164,11 @@ pub(super) async fn know(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let principal = match guard.callers.principal(request.headers()).await {
+    let principal = match guard
+        .callers
+        .principal(&guard.host, request.headers())
+        .await
+    {
         Ok(principal) => principal,
         Err(refused) => return refused.unread().into_response(),
     };

@@ -20,7 +20,7 @@ use super::door::{self, Door};
 use super::guard::{self, Callers, Guard, Message};
 use super::problem::{Face, Problem};
 use super::sessions::{OldEra, Visit};
-use super::{connections, jobs, metadata, openapi, operator, rest, status, ui};
+use super::{admin, connections, jobs, metadata, openapi, operator, rest, status, ui};
 use crate::auth::{Authenticator, IssuerError};
 use crate::config::{self, Config, MetricsReaders};
 use crate::host::{Host, anonymous_principal, local_principal};
@@ -89,10 +89,11 @@ fn routes(
     let settings = &config.server;
     let auth = config.auth.as_ref();
     let oauth = auth.and_then(|auth| auth.oauth.as_ref());
+    let callers = callers(host.auth().as_ref(), address)?;
     let server = Server::new(host.clone(), stop.clone());
     let guard = Arc::new(Guard {
         host,
-        callers: callers(auth, address)?,
+        callers,
         sessions: Sessions::new(server.clone(), settings.sessions.clone()),
         max_body: settings.max_request_bytes,
         body_timeout: settings.body_timeout,
@@ -110,6 +111,7 @@ fn routes(
     };
     let plain = Router::new()
         .merge(jobs::routes().with_state(guard.clone()))
+        .merge(admin::routes().with_state(guard.clone()))
         .merge(rest::routes().with_state(rest::Cx {
             guard: guard.clone(),
             server: server.clone(),
@@ -142,7 +144,7 @@ fn routes(
     }
     // Whoever looks after the process asks by whatever name it has there.
     let mut outside = Router::new()
-        .route("/health", get(status::health))
+        .route("/health", get(status::health).with_state(status.clone()))
         .route("/ready", get(status::ready).with_state(status.clone()));
     let some = get(status::metrics_for_some)
         .with_state(status.clone())
@@ -240,7 +242,7 @@ async fn measure(request: Request, next: Next) -> Response {
     response
 }
 
-fn callers(auth: Option<&config::Auth>, address: SocketAddr) -> Result<Callers, HttpError> {
+fn callers(auth: Option<&Arc<config::Auth>>, address: SocketAddr) -> Result<Callers, HttpError> {
     Ok(match auth {
         Some(auth) => Callers::Asked {
             authenticator: Box::new(Authenticator::new(auth)?),

@@ -1,5 +1,6 @@
 //! The transports: how clients reach the host.
 
+mod admin;
 mod challenge;
 mod connections;
 mod door;

@@ -1,5 +1,6 @@
 //! What is asked by whoever looks after the process: does it live, is it ready, what does it count.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -25,9 +26,19 @@ pub(super) struct Cx {
     pub(super) stop: CancellationToken,
 }
 
-/// `GET /health`: whoever answers lives.
-pub(super) async fn health() -> &'static str {
-    "ok\n"
+/// `GET /health`: whoever answers lives. Open to everybody, and so it says how many things are not served as they are written,
+/// and how many plugins nobody vouches for, but not which.
+pub(super) async fn health(State(cx): State<Cx>) -> String {
+    let host = &cx.guard.host;
+    let counts = [
+        ("problems", host.status().problems),
+        ("unsigned plugins", host.unsigned().len()),
+    ];
+    let mut text = "ok\n".to_owned();
+    for (what, count) in counts.iter().filter(|(_, count)| *count > 0) {
+        let _ = writeln!(text, "{what}: {count}");
+    }
+    text
 }
 
 /// `GET /ready`. Open to everybody, and so it names nothing and nobody.
@@ -35,7 +46,7 @@ pub(super) async fn ready(State(cx): State<Cx>) -> Response {
     let host = &cx.guard.host;
     let (code, status) = if cx.stop.is_cancelled() {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping")
-    } else if host.problems.is_empty() {
+    } else if host.status().problems == 0 {
         (StatusCode::OK, "ready")
     } else {
         (StatusCode::OK, "degraded")

@@ -4,6 +4,7 @@
 //! word of ours, and no family grows beyond a bound: neither clients nor plugins can make it grow without end.
 
 use std::sync::LazyLock;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use prometheus_client::encoding::text;
@@ -13,6 +14,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::outcome;
 use super::process::Process;
 use super::series::{Series, Text};
 
@@ -25,6 +27,19 @@ pub const NONE: &str = "none";
 /// Seconds: from a call that computes to one that waits for a backend.
 const BUCKETS: [f64; 14] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0, 30.0, 60.0,
+];
+
+/// Bytes: from a small component to more than most may have.
+const SIZES: [f64; 9] = [
+    1_048_576.0,
+    2_097_152.0,
+    4_194_304.0,
+    8_388_608.0,
+    16_777_216.0,
+    33_554_432.0,
+    67_108_864.0,
+    134_217_728.0,
+    268_435_456.0,
 ];
 
 /// The metrics of this process.
@@ -41,8 +56,12 @@ pub struct Metrics {
     calls: Series<3, Counter>,
     call_seconds: Series<2, Histogram>,
     runs: Series<2, Counter>,
+    tenant_runs: Series<2, Counter>,
+    limits: Series<2, Gauge<f64, AtomicU64>>,
     queue_seconds: Series<1, Histogram>,
+    instance_bytes: Series<1, Histogram>,
     instances: Gauge,
+    idle_instances: Gauge,
     waiting: Gauge,
     backend_requests: Series<2, Counter>,
     backend_seconds: Series<1, Histogram>,
@@ -80,8 +99,12 @@ impl Metrics {
             calls: Series::new(["plugin", "tool", "outcome"], Counter::default),
             call_seconds: Series::new(["plugin", "tool"], histogram),
             runs: Series::new(["plugin", "ended"], Counter::default),
+            tenant_runs: Series::new(["tenant", "ended"], Counter::default),
+            limits: Series::new(["plugin", "limit"], Gauge::default),
             queue_seconds: Series::new(["plugin"], histogram),
+            instance_bytes: Series::new(["plugin"], || Histogram::new(SIZES)),
             instances: Gauge::default(),
+            idle_instances: Gauge::default(),
             waiting: Gauge::default(),
             backend_requests: Series::new(["binding", "outcome"], Counter::default),
             backend_seconds: Series::new(["binding"], histogram),
@@ -113,11 +136,25 @@ impl Metrics {
             "Uses of an instance by how they ended",
             None,
         );
+        self.tenant_runs
+            .register(all, "tenant_runs", "The same by tenant", None);
+        self.limits.register(
+            all,
+            "plugin_limit",
+            "Limits of a plugin: bytes, seconds and numbers",
+            None,
+        );
         self.queue_seconds.register(
             all,
             "queue_wait",
             "Time that calls waited for an instance",
             seconds.clone(),
+        );
+        self.instance_bytes.register(
+            all,
+            "instance_memory",
+            "The most linear memory that an instance has had",
+            Some(Unit::Bytes),
         );
         self.backend_requests.register(
             all,
@@ -153,6 +190,11 @@ impl Metrics {
         );
         let gauges = [
             ("instances", "Instances that are alive", &self.instances),
+            (
+                "idle_instances",
+                "Of these, those that wait for the next call of their principal",
+                &self.idle_instances,
+            ),
             (
                 "waiting_calls",
                 "Calls that wait for an instance",
@@ -190,11 +232,21 @@ impl Metrics {
 
     /// Somebody wants an instance for a call of any kind.
     #[must_use]
-    pub fn run(&self, plugin: &str) -> Ending<impl FnMut(&'static str, Duration)> {
+    pub fn run(&self, plugin: &str, tenant: &str) -> Ending<impl FnMut(&'static str, Duration)> {
         let plugin = Text::from(plugin.to_owned());
+        let tenant = Text::from(tenant.to_owned());
         Ending::new(move |ended, _| {
             self.runs.at([plugin.clone(), ended.into()]).inc();
+            self.tenant_runs.at([tenant.clone(), ended.into()]).inc();
         })
+    }
+
+    /// A plugin has these limits from now on.
+    pub fn limits(&self, plugin: &str, limits: &[(&'static str, f64)]) {
+        for (name, value) in limits {
+            let labels = [plugin.to_owned().into(), Text::Borrowed(name)];
+            self.limits.at(labels).set(*value);
+        }
     }
 
     /// A plugin's request to a backend begins.
@@ -223,10 +275,25 @@ impl Metrics {
             .observe(time.as_secs_f64());
     }
 
+    /// An instance has done its work, and had so many bytes of linear memory.
+    pub fn memory(&self, plugin: &str, bytes: usize) {
+        #[expect(clippy::cast_precision_loss, reason = "no instance has 2^53 bytes")]
+        let bytes = bytes as f64;
+        self.instance_bytes
+            .at([plugin.to_owned().into()])
+            .observe(bytes);
+    }
+
     /// An instance lives, until the guard is dropped.
     #[must_use]
     pub fn instance(&self) -> Counted<'_> {
         Counted::new(&self.instances)
+    }
+
+    /// An instance waits for its next call, until the guard is dropped.
+    #[must_use]
+    pub fn idle_instance(&self) -> Counted<'_> {
+        Counted::new(&self.idle_instances)
     }
 
     /// A login or renewal at a backend ended.
@@ -277,7 +344,7 @@ impl<F: FnMut(&'static str, Duration)> Ending<F> {
     fn new(tell: F) -> Self {
         Self {
             begun: Instant::now(),
-            outcome: "cancelled",
+            outcome: outcome::CANCELLED,
             tell,
         }
     }

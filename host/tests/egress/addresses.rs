@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use futures::FutureExt as _;
 use http_body_util::BodyExt as _;
+use toolward::audit::Audit;
 use toolward::config::{AddressKind, AddressRule, Binding};
 use toolward::egress::{Egress, Lookup};
 
@@ -48,7 +49,8 @@ impl Names {
 fn plugin(names: &Arc<Names>, bound: Binding) -> Plugin {
     let mut plugin = Plugin::bound_to(bound);
     let bindings = plugin.origin.backends.values().cloned();
-    plugin.egress = Arc::new(Egress::with_lookup(bindings, &names.lookup()).unwrap());
+    plugin.egress =
+        Arc::new(Egress::with_lookup(bindings, &names.lookup(), Audit::default()).unwrap());
     plugin
 }
 

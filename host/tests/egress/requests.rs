@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request};
+use toolward::audit::Audit;
 use toolward::config::{CredentialKind, Login, LoginBody, LoginRequest};
 use toolward::egress::{Body, Egress, EgressError};
 
@@ -354,7 +355,7 @@ fn a_credential_that_cannot_be_kept_from_guests_is_an_error_at_start() {
         oauth2.token_path = path.to_owned();
         let mut bound = binding("http://host");
         bound.credential = credential(CredentialKind::OAuth2(oauth2));
-        let error = Egress::new(std::iter::once(Arc::new(bound))).unwrap_err();
+        let error = Egress::new(std::iter::once(Arc::new(bound)), Audit::default()).unwrap_err();
         assert!(matches!(error, EgressError::CredentialPath { .. }));
         assert!(error.to_string().contains(path), "{error}");
     }

@@ -16,7 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use toolward::audit::Trail;
+use toolward::audit::{Audit, Trail};
 use toolward::config::{
     AddressKind, AddressRule, Binding, Credential, CredentialKind, OAuth2, OAuth2Grant,
     RequestPattern, Secret, SecretSource, Tls, Traffic,
@@ -261,7 +261,7 @@ pub(crate) struct Plugin {
 impl Plugin {
     pub(crate) fn bound_to(binding: Binding) -> Self {
         let binding = Arc::new(binding);
-        let egress = Egress::new(std::iter::once(Arc::clone(&binding))).unwrap();
+        let egress = Egress::new(std::iter::once(Arc::clone(&binding)), Audit::default()).unwrap();
         Self {
             egress: Arc::new(egress),
             origin: Origin {
@@ -270,6 +270,10 @@ impl Plugin {
                 tenant: "default".parse().unwrap(),
                 http_granted: true,
                 backends: Arc::new(BTreeMap::from([("vbr".parse().unwrap(), binding)])),
+                wanted: Arc::new(BTreeMap::from([(
+                    "vbr".parse().unwrap(),
+                    patterns(&["* /**"]),
+                )])),
             },
         }
     }

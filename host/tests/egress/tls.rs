@@ -7,6 +7,7 @@ use rustls::ServerConfig;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
+use toolward::audit::Audit;
 use toolward::config::Tls;
 use toolward::egress::Egress;
 
@@ -106,7 +107,12 @@ async fn a_certificate_of_another_authority_is_refused() {
     let same_name = trusting(&authority());
     let other_name = trusting(&authority_called("another"));
     for tls in [same_name, other_name, Tls::SystemRoots] {
-        if Egress::new(std::iter::once(Arc::new(https_binding(tls.clone())))).is_err() {
+        if Egress::new(
+            std::iter::once(Arc::new(https_binding(tls.clone()))),
+            Audit::default(),
+        )
+        .is_err()
+        {
             // A machine without root certificates says so at start.
             continue;
         }

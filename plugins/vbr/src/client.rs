@@ -2,8 +2,8 @@
 //!
 //! Which revision: what the operator says of the server (`facts.revision` of the binding), else of the plugin
 //! (`settings.revision`). Else the newest is tried; a server that does not serve it is asked once for its build, in
-//! words that every server understands, and the build tells the rest. Nothing outlives a call in a plugin, so that is
-//! free on a new server and two requests per call on an old one: for those, the operator names the revision.
+//! words that every server understands, and the build tells the rest. Nothing outlives a call in a plugin, but the host
+//! remembers a server's build (`learn` in the manifests): later calls begin with what that build serves.
 
 use std::cell::{Cell, OnceCell};
 
@@ -47,10 +47,11 @@ impl<'a> Client<'a> {
             .map(str::parse)
             .transpose()
             .map_err(|error: UnknownRevision| ToolError::internal(error.to_string()))?;
+        let told = server.build.as_deref().and_then(Revision::of_build);
         Ok(Self {
             http: cx.http(&server.name).explain(explain),
             server: server.clone(),
-            revision: Cell::new(configured.unwrap_or(Revision::NEWEST)),
+            revision: Cell::new(configured.or(told).unwrap_or(Revision::NEWEST)),
             settled: Cell::new(configured.is_some()),
             zone: OnceCell::new(),
         })

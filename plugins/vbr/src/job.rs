@@ -149,6 +149,26 @@ impl<'a> Client<'a> {
         Ok(Some(JobState::of(found, zone)))
     }
 
+    /// The one thing of a list that has exactly this name: whatever else has a name like it, this one is meant. Asked
+    /// first, because a part of a name may be one of hundreds.
+    fn whole_name(
+        &self,
+        typed: &str,
+        list: impl Fn(&Http<'a>, Revision) -> Result<Request<'a>>,
+    ) -> Result<Option<Value>> {
+        // Asterisks at either end are the server's own wildcards.
+        if typed.starts_with('*') || typed.ends_with('*') {
+            return Ok(None);
+        }
+        let page = self.page(Span { skip: 0, limit: 2 }, |http, revision| {
+            Ok(list(http, revision)?.query("nameFilter", typed))
+        })?;
+        let mut same = page.data.into_iter().filter(|one| one["name"] == typed);
+        let found = same.next();
+        // More of the same name are candidates; more pages of them, too.
+        Ok(found.filter(|_| same.next().is_none() && page.total <= 2))
+    }
+
     /// The one thing of a list that has this name, or a name like it.
     pub fn named(
         &self,
@@ -162,6 +182,9 @@ impl<'a> Client<'a> {
             ))
             .into());
         };
+        if let Some(found) = self.whole_name(named.typed.trim(), &list)? {
+            return Ok(found);
+        }
         match names::choose(self.fitting(&wanted, list)?) {
             Choice::One(found) => Ok(found),
             Choice::Nothing => Err(ToolError::not_found(format!(

@@ -1,7 +1,7 @@
 //! What happens before something is changed: whether it may be, and whether somebody says yes.
 //!
 //! The host asks the person; a client that cannot be asked is refused, unless the operator trusts the model's own word
-//! for this server. The reason goes to the operator's log with what was done.
+//! for this server. The reason goes to the audit log with what was shown, and to the operator's log with what was done.
 
 use toolward_sdk::ask::Confirm;
 use toolward_sdk::prelude::*;
@@ -53,6 +53,10 @@ impl Order<'_> {
         }
         if let (Some(reason), false) = (reason, word.confirm) {
             question = question.detail("Reason given", reason);
+        }
+        // Every change has a reason in the audit log: the caller's, or that of whoever is asked.
+        if reason.is_none() {
+            question = question.reason_required();
         }
         // With both, the caller confirmed in the arguments; whether that is enough is the operator's policy.
         question = question.reason_given(reason.filter(|_| word.confirm));

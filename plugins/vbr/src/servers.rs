@@ -24,6 +24,8 @@ pub struct Server {
     pub one_of_several: bool,
     /// The revision that the operator says it speaks.
     pub(crate) revision: Option<String>,
+    /// Its build, where it said so in an earlier call.
+    pub(crate) build: Option<String>,
     default: bool,
 }
 
@@ -42,6 +44,7 @@ impl Server {
         }
         let servers = bound.into_iter().map(|backend| Self {
             revision: backend.facts["revision"].as_str().map(str::to_owned),
+            build: backend.learned["build"].as_str().map(str::to_owned),
             name: backend.name,
             title: backend.title,
             read_only: backend.read_only,

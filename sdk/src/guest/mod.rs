@@ -161,6 +161,8 @@ fn wait(ready: &Pollable, cancelled: &Pollable) -> bool {
 
 /// A backend as the host tells of it.
 fn backend(backend: backends::Backend) -> Backend {
+    let mut extras = backend.extras.iter();
+    let learned = extras.find(|(key, _)| key == "learned");
     Backend {
         name: backend.name,
         answers: backend.answers,
@@ -169,5 +171,8 @@ fn backend(backend: backends::Backend) -> Backend {
         read_only: backend.read_only,
         default: backend.default,
         facts: serde_json::from_str(&backend.facts).unwrap_or(Value::Null),
+        learned: learned
+            .and_then(|(_, text)| serde_json::from_str(text).ok())
+            .unwrap_or(Value::Null),
     }
 }

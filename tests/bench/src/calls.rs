@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::time::Instant;
 
-use crate::load::{self, Caller as _, Connection, Seen};
+use crate::load::{self, Caller as _, Connection, Request, Seen};
 use crate::options::Plan;
 use crate::process::{self, ProcessError};
 use crate::samples::Samples;
@@ -85,7 +85,7 @@ async fn take_turn(
     let mut connections = Vec::new();
     if let Door::Http(address) = server.door {
         for _ in 0..measured.connections {
-            let mut connection = Connection::open(address).await?;
+            let mut connection = Connection::open(address, &Request::echo(None)).await?;
             connection.call().await?;
             connections.push(connection);
         }

@@ -10,12 +10,14 @@
 //! | `server` | a started process, and the way to talk to it |
 //! | `load` | calls as bytes on the wire, over HTTP and over pipes |
 //! | `process` | CPU time and memory, as the system counts them |
-//! | `calls`, `starts` | the two kinds of measurement |
+//! | `calls`, `starts`, `lists`, `fairness` | the kinds of measurement |
 //! | `samples` | what one measurement saw, over all rounds |
 //! | `report`, `table` | the same for programs and for people |
 
 mod baseline;
 mod calls;
+mod fairness;
+mod lists;
 mod load;
 mod options;
 mod process;
@@ -87,7 +89,9 @@ fn bench(options: &Options) -> Result<(), Box<dyn Error>> {
 async fn measure(site: &Site, plan: &Plan) -> Result<Report, Box<dyn Error>> {
     let starts = starts::measure(site, plan).await?;
     let calls = calls::measure(site, plan).await?;
-    Ok(Report::new(plan, calls, starts))
+    let lists = lists::measure(site, plan).await?;
+    let fairness = fairness::measure(site, plan).await?;
+    Ok(Report::new(plan, calls, starts, lists, fairness))
 }
 
 /// Ends with SIGINT or SIGTERM. Dying of them at once would leave the started servers behind.

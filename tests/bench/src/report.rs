@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::calls::Measured;
+use crate::fairness::Fairness;
+use crate::lists::{self, Lists};
 use crate::options::Plan;
 use crate::process;
 use crate::samples::{Samples, Sorted, microseconds};
@@ -23,7 +25,12 @@ pub(crate) struct Report {
     pub(crate) rounds: u32,
     pub(crate) turn_s: f64,
     pub(crate) records: Vec<Record>,
-    /// By `RECORD/FIGURE/CONNECTIONS`: the figure divided by that of the native server of the official SDK.
+    /// What one tenant feels of another.
+    pub(crate) fairness: Vec<Fairness>,
+    /// Calls of plugins that read long lists of a large backup server.
+    pub(crate) lists: Lists,
+    /// By `RECORD/FIGURE/CONNECTIONS`: the figure divided by that of the native server of the official SDK; for lists,
+    /// by that of a program that sends the same requests itself.
     pub(crate) ratios: BTreeMap<String, Ratio>,
 }
 
@@ -61,7 +68,13 @@ pub(crate) struct Ratio {
 }
 
 impl Report {
-    pub(crate) fn new(plan: &Plan, calls: Vec<Measured>, starts: Vec<(Start, Samples)>) -> Self {
+    pub(crate) fn new(
+        plan: &Plan,
+        calls: Vec<Measured>,
+        starts: Vec<(Start, Samples)>,
+        lists: Lists,
+        fairness: Vec<Fairness>,
+    ) -> Self {
         let calls = calls.into_iter().map(of_calls);
         let records: Vec<Record> = calls.chain(starts.into_iter().map(of_starts)).collect();
         let (processor, cores) = process::machine();
@@ -76,14 +89,26 @@ impl Report {
             cores,
             rounds: plan.rounds,
             turn_s: plan.turn.as_secs_f64(),
-            ratios: ratios(&records),
+            ratios: ratios(&records, &lists.records),
             records,
+            lists,
+            fairness,
         }
     }
 
     /// One of the ratios.
     pub(crate) fn ratio(&self, record: &Record, figure: &str) -> Option<f64> {
-        self.ratios.get(&key(record, figure)).map(|it| it.value)
+        self.value(record.name, figure, record.connections)
+    }
+
+    /// One of those of lists, which are called one after the other.
+    pub(crate) fn ratio_of_list(&self, list: &lists::Record, figure: &str) -> Option<f64> {
+        self.value(list.name, figure, 1)
+    }
+
+    fn value(&self, name: &str, figure: &str, connections: usize) -> Option<f64> {
+        let ratio = self.ratios.get(&key(name, figure, connections));
+        ratio.map(|it| it.value)
     }
 }
 
@@ -136,8 +161,20 @@ fn record(name: &'static str, connections: usize, samples: Samples) -> Record {
     }
 }
 
-fn ratios(records: &[Record]) -> BTreeMap<String, Ratio> {
+fn ratios(records: &[Record], lists: &[lists::Record]) -> BTreeMap<String, Ratio> {
     let mut ratios = BTreeMap::new();
+    let mut add = |name: &str, figure, connections, ours: f64, theirs: f64| {
+        let value = ours / theirs;
+        // Nothing measured is no figure: JSON has no infinity.
+        if value.is_finite() {
+            ratios.insert(key(name, figure, connections), Ratio { value });
+        }
+    };
+    for list in lists {
+        let ours = list.returned_bytes;
+        add(list.name, "p50", 1, list.p50_us, list.direct_p50_us);
+        add(list.name, "bytes", 1, ours, list.direct_bytes);
+    }
     for record in records {
         let native = records.iter().find(|native| {
             native.name == record.yardstick && native.connections == record.connections
@@ -145,12 +182,8 @@ fn ratios(records: &[Record]) -> BTreeMap<String, Ratio> {
         let Some(native) = native.filter(|native| native.name != record.name) else {
             continue;
         };
-        let mut add = |figure, ours: f64, theirs: f64| {
-            let value = ours / theirs;
-            // Nothing measured is no figure: JSON has no infinity.
-            if value.is_finite() {
-                ratios.insert(key(record, figure), Ratio { value });
-            }
+        let mut add = |figure, ours, theirs| {
+            add(record.name, figure, record.connections, ours, theirs);
         };
         add("cpu", record.cpu_us_per_call, native.cpu_us_per_call);
         add("p50", record.p50_us, native.p50_us);
@@ -162,8 +195,8 @@ fn ratios(records: &[Record]) -> BTreeMap<String, Ratio> {
     ratios
 }
 
-fn key(record: &Record, figure: &str) -> String {
-    format!("{}/{figure}/{}", record.name, record.connections)
+fn key(name: &str, figure: &str, connections: usize) -> String {
+    format!("{name}/{figure}/{connections}")
 }
 
 fn per(amount: f64, of: f64) -> f64 {
@@ -205,7 +238,7 @@ mod tests {
             of_calls(measured(1, 50, 400)),
             of_calls(measured(2, 100, 600)),
         ];
-        let ratios = ratios(&records);
+        let ratios = ratios(&records, &[]);
         let names: Vec<&str> = ratios.keys().map(String::as_str).collect();
         let expected = ["calls_per_s", "cpu", "p50", "p99"];
         assert_eq!(

@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::load::{CallError, Caller as _, Connection, Pipe};
+use crate::load::{CallError, Caller as _, Connection, Pipe, Request};
 use crate::subject::Transport;
 
 /// How long a start may take: a debug build compiles a component for seconds.
@@ -57,8 +57,18 @@ impl Server {
     /// Starts it and calls it once.
     pub(crate) async fn start(
         name: &str,
+        command: Command,
+        transport: Transport,
+    ) -> Result<Self, StartError> {
+        Self::start_for(name, command, transport, None).await
+    }
+
+    /// The same with a token, for a server that asks who calls.
+    pub(crate) async fn start_for(
+        name: &str,
         mut command: Command,
         transport: Transport,
+        token: Option<&str>,
     ) -> Result<Self, StartError> {
         let refused = |source| StartError::Spawn {
             name: name.to_owned(),
@@ -84,7 +94,7 @@ impl Server {
         };
         let called = match &mut door {
             Door::Stdio(pipe) => pipe.call().await,
-            Door::Http(address) => call_once(*address).await,
+            Door::Http(address) => call_once(*address, token).await,
         };
         called.map_err(|source| StartError::Call {
             name: name.to_owned(),
@@ -104,8 +114,9 @@ impl Server {
     }
 }
 
-async fn call_once(address: SocketAddr) -> Result<(), CallError> {
-    Connection::open(address).await?.call().await
+async fn call_once(address: SocketAddr, token: Option<&str>) -> Result<(), CallError> {
+    let mut connection = Connection::open(address, &Request::echo(token)).await?;
+    connection.call().await
 }
 
 /// Reads lines up to the one with the address.

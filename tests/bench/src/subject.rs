@@ -86,7 +86,7 @@ pub(crate) enum SiteError {
 pub(crate) struct Site {
     this: PathBuf,
     host: PathBuf,
-    plugin: PathBuf,
+    plugins: PathBuf,
     target: PathBuf,
     folder: TempDir,
 }
@@ -98,20 +98,21 @@ impl Site {
         let profile = this.parent().unwrap_or(Path::new(""));
         let target = profile.parent().unwrap_or(Path::new("")).to_path_buf();
         let host = profile.join(format!("toolward{}", env::consts::EXE_SUFFIX));
-        let plugin = target.join("plugins").join("echo.wasm");
-        for path in [&host, &plugin] {
+        let plugins = target.join("plugins");
+        let needed = ["echo", "backup-jobs", "sessions"].map(|name| component(&plugins, name));
+        for path in needed.iter().chain([&host]) {
             if !path.exists() {
                 return Err(SiteError::Missing { path: path.clone() });
             }
         }
         let site = Self {
             host,
-            plugin,
+            plugins,
             target,
             folder: tempfile::tempdir()?,
             this,
         };
-        site.configure(site.folder.path())?;
+        site.configure(site.folder.path(), "")?;
         Ok(site)
     }
 
@@ -125,11 +126,45 @@ impl Site {
         self.command_in(self.folder.path(), program, transport)
     }
 
+    /// The host, for another command than to serve.
+    pub(crate) fn host(&self) -> Command {
+        Command::new(&self.host)
+    }
+
+    /// Its configuration.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder.path().join("toolward.toml")
+    }
+
+    /// Another of the plugins that were built.
+    pub(crate) fn fixture(&self, name: &str) -> Result<PathBuf, SiteError> {
+        let path = self.target.join("plugins").join(format!("{name}.wasm"));
+        if !path.exists() {
+            return Err(SiteError::Missing { path });
+        }
+        Ok(path)
+    }
+
     /// A folder of its own for one start with an empty cache.
     pub(crate) fn cold(&self) -> Result<TempDir, SiteError> {
         let folder = tempfile::tempdir()?;
-        self.configure(folder.path())?;
+        self.configure(folder.path(), "")?;
         Ok(folder)
+    }
+
+    /// A folder of its own with more tables, and files that they name.
+    pub(crate) fn with(&self, tables: &str, files: &[(&str, &str)]) -> Result<TempDir, SiteError> {
+        let folder = tempfile::tempdir()?;
+        for (name, text) in files {
+            fs::write(folder.path().join(name), text)?;
+        }
+        self.configure(folder.path(), tables)?;
+        Ok(folder)
+    }
+
+    /// A plugin's component.
+    pub(crate) fn component(&self, plugin: &str) -> String {
+        component(&self.plugins, plugin).display().to_string()
     }
 
     /// The same command with the configuration, and so the cache, in `folder`.
@@ -157,17 +192,32 @@ impl Site {
         command
     }
 
-    fn configure(&self, folder: &Path) -> io::Result<()> {
+    fn configure(&self, folder: &Path, tables: &str) -> io::Result<()> {
         let mut config = toml_table("server", "listen", "127.0.0.1:0");
         let cache = folder.join("cache").display().to_string();
         config += &toml_table("runtime", "cache-dir", &cache);
-        let component = self.plugin.display().to_string();
-        config += &toml_table("plugins.echo", "component", &component);
+        config += "state-dir = \"state\"\n";
+        // Built here, signed with the key of this target folder.
+        let key = fs::read_to_string(self.plugins.join("development.pub"))?;
+        let key = key.lines().nth(1).unwrap_or_default();
+        let keys = format!("[{{ key = {key:?} }}]");
+        config += &[
+            "[publishers.development]\nkeys = ",
+            &keys,
+            "\nplugins = [\"*\"]\n",
+        ]
+        .concat();
+        config += &toml_table("plugins.echo", "component", &self.component("echo"));
+        config += tables;
         fs::write(folder.join("toolward.toml"), config)
     }
 }
 
+fn component(plugins: &Path, name: &str) -> PathBuf {
+    plugins.join(format!("{name}.wasm"))
+}
+
 /// A table with one string. Rust's escapes of a path are TOML's, too, but for those that no sane path needs.
-fn toml_table(table: &str, key: &str, value: &str) -> String {
+pub(crate) fn toml_table(table: &str, key: &str, value: &str) -> String {
     format!("[{table}]\n{key} = {value:?}\n")
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::fairness::Fairness;
+use crate::lists::Lists;
 use crate::report::{Record, Report};
 
 /// From this share of its one core on, the generator may be what limits the calls per second.
@@ -37,7 +39,17 @@ pub(crate) fn render(report: &Report) -> String {
     text.push_str(&columns(&calls_table(report, &calls)));
     text.push('\n');
     text.push_str(&columns(&starts_table(report, &starts)));
+    text.push('\n');
+    text.push_str(&columns(&fairness_table(&report.fairness)));
+    text.push('\n');
+    text.push_str(&columns(&lists_table(report)));
     text.push_str(NOTES);
+    let Lists { jobs, sessions, .. } = &report.lists;
+    let _ = writeln!(
+        text,
+        "Lists: of a backup server with {jobs} jobs and {sessions} sessions; × is relative to a program that sends the same\n\
+         requests itself and hands on what comes. Memory is the most linear memory that the instance has had."
+    );
     text
 }
 
@@ -46,6 +58,8 @@ p50 and so on are latencies in µs. × is the figure before it, divided by that 
 SDK (rmcp) in this run. CPU is the measured process's own, user and system. generator: CPU time of the one thread
 that sends the calls, of one core; with a `!`, it may be what limits the calls per second.
 Starts: from the creation of the process to its first answered call.
+Fairness: the p95 of a tenant that calls once at a time, alone and while another one floods the host; promised is twice
+the quiet value, or 5 ms more.
 ";
 
 fn calls_table(report: &Report, records: &[&Record]) -> Vec<Vec<String>> {
@@ -106,6 +120,67 @@ fn starts_table(report: &Report, records: &[&Record]) -> Vec<Vec<String>> {
             format!("{:.1}", record.cpu_us_per_call / 1000.0),
             ratio(report, record, "cpu"),
             mebibytes(record.rss_bytes),
+        ]);
+    }
+    rows
+}
+
+fn fairness_table(all: &[Fairness]) -> Vec<Vec<String>> {
+    let head = [
+        "fairness",
+        "flooding",
+        "quiet p95",
+        "flooded p95",
+        "at most",
+        "as promised",
+        "calls",
+        "errors",
+    ];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for one in all {
+        rows.push(vec![
+            one.flood.to_owned(),
+            one.connections.to_string(),
+            format!("{:.0}", one.quiet_p95_us),
+            format!("{:.0}", one.flooded_p95_us),
+            format!("{:.0}", one.bound_us),
+            if one.holds() { "yes" } else { "no" }.to_owned(),
+            one.flooded_calls.to_string(),
+            one.errors.to_string(),
+        ]);
+    }
+    rows
+}
+
+fn lists_table(report: &Report) -> Vec<Vec<String>> {
+    let head = [
+        "lists",
+        "calls",
+        "requests",
+        "received KiB",
+        "returned KiB",
+        "×",
+        "p50 ms",
+        "direct ms",
+        "×",
+        "memory MiB",
+        "errors",
+    ];
+    let ratio = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.2}"));
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for list in &report.lists.records {
+        rows.push(vec![
+            list.name.to_owned(),
+            list.calls.to_string(),
+            list.requests.to_string(),
+            format!("{:.1}", list.received_bytes / 1024.0),
+            format!("{:.1}", list.returned_bytes / 1024.0),
+            ratio(report.ratio_of_list(list, "bytes")),
+            format!("{:.1}", list.p50_us / 1000.0),
+            format!("{:.1}", list.direct_p50_us / 1000.0),
+            ratio(report.ratio_of_list(list, "p50")),
+            mebibytes(list.memory_bytes),
+            list.errors.to_string(),
         ]);
     }
     rows

@@ -22,6 +22,19 @@ const RECORDS: [&str; 14] = [
     "start-ours-cold-stdio 1",
 ];
 
+/// Calls that read lists, with the most requests that each may take of a server with a thousand jobs.
+const LISTS: [(&str, u64); 6] = [
+    ("jobs-failed", 1),
+    ("jobs-named-200", 1),
+    ("job-without-accents", 5),
+    ("job-why", 8),
+    ("sessions-failed", 1),
+    ("sessions-failed-200", 1),
+];
+
+/// What a call may have unless the operator says otherwise.
+const MEMORY: u64 = 64 * 1024 * 1024;
+
 #[test]
 fn everything_is_measured_without_an_error() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
@@ -54,8 +67,49 @@ fn everything_is_measured_without_an_error() {
             assert!(figure > 0.0, "{record}");
         }
     }
-    for ratio in ["ours-fresh/p50/2", "start-ours-warm/p50/1"] {
+    let fairness = report["fairness"].as_array().expect("fairness is measured");
+    let floods: Vec<_> = fairness.iter().map(|one| &one["flood"]).collect();
+    assert_eq!(floods, ["loops", "calls"]);
+    for one in fairness {
+        assert_eq!(one["errors"], 0, "{one}");
+        for figure in ["quiet_calls", "flooded_calls", "flooded_p95_us"] {
+            let figure = one[figure].as_f64().unwrap_or_default();
+            assert!(figure > 0.0, "{one}");
+        }
+    }
+    lists(&report["lists"]);
+    let ratios = [
+        "ours-fresh/p50/2",
+        "start-ours-warm/p50/1",
+        "jobs-failed/p50/1",
+        "sessions-failed-200/bytes/1",
+    ];
+    for ratio in ratios {
         let value = report["ratios"][ratio]["value"].as_f64();
         assert!(value.is_some_and(|value| value > 0.0), "{ratio}: {value:?}");
+    }
+}
+
+/// Only what is needed is transferred and returned, within the memory that a call has; no speed here either.
+fn lists(lists: &Value) {
+    assert_eq!(lists["jobs"], 1_000);
+    assert!(lists["sessions"].as_u64() > Some(10_000), "{lists}");
+    let records = lists["records"].as_array().expect("there are records");
+    assert_eq!(records.len(), LISTS.len());
+    for (record, (name, most)) in records.iter().zip(LISTS) {
+        assert_eq!(record["name"], name);
+        assert_eq!(record["errors"], 0, "{record}");
+        let requests = record["requests"].as_u64().expect("is a number");
+        assert!((1..=most).contains(&requests), "{record}");
+        let memory = record["memory_bytes"].as_u64().expect("is a number");
+        assert!((1..=MEMORY).contains(&memory), "{record}");
+        for figure in ["p50_us", "direct_p50_us", "returned_bytes"] {
+            assert!(record[figure].as_f64() > Some(0.0), "{record}");
+        }
+        // The baseline sends the same requests, and gets the same answers but for what changes from second to second.
+        let (ours, direct) = (&record["received_bytes"], &record["direct_bytes"]);
+        let (ours, direct) = (ours.as_f64().unwrap_or(0.0), direct.as_f64().unwrap_or(1.0));
+        assert!((ours / direct - 1.0).abs() < 0.1, "{record}");
+        assert!(ours < 1_000_000.0, "{record}");
     }
 }

@@ -16,6 +16,10 @@ listen = "127.0.0.1:0"
 [runtime]
 cache-dir = "{cache}"
 state-dir = "state"
+
+[publishers.development]
+keys = [{ key = "{key}" }]
+plugins = ["*"]
 "#;
 
 /// A folder with a `toolward.toml`.
@@ -32,6 +36,7 @@ impl Deployment {
         let deployment = Self { folder };
         let cache = paths::target().join("e2e-cache");
         let head = HEAD.replace("{cache}", &cache.display().to_string());
+        let head = head.replace("{key}", &paths::development_key());
         deployment.write("toolward.toml", &format!("{head}{tables}"));
         deployment
     }

@@ -9,6 +9,9 @@
 //! | `echo` | what every echo plugin does, in whatever language |
 //! | `terminal` | the binary at a terminal, with somebody who types |
 //! | `control` | the backend of the fixture `erratic`: answers what a test wants, and when |
+//! | `listen` | somebody who listens to a stream of notifications |
+//! | `versions` | versions of one plugin |
+//! | `operator` | what an operator sees and does over HTTP |
 //! | `mcp` | requests as bytes on the wire, without a client library in between |
 //! | `session`, `sse`, `stdio` | the same for sessions of the old era, for streams of events, and over pipes |
 //!
@@ -24,12 +27,15 @@ mod deployment;
 pub mod echo;
 mod host;
 pub mod issuer;
+mod listen;
 pub mod mcp;
+pub mod operator;
 mod paths;
 pub mod session;
 pub mod sse;
 pub mod stdio;
 pub mod terminal;
+pub mod versions;
 
 use std::fmt::Arguments;
 use std::io::Write as _;
@@ -47,6 +53,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub use deployment::{Binding, Deployment};
 pub use host::Host;
-pub use paths::{Tools, binary, plugin, repository, target};
+pub use listen::Listener;
+pub use paths::{Tools, binary, development_key, plugin, repository, sign, target};
 pub use session::Session;
 pub use terminal::Terminal;

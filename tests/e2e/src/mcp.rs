@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::listen::Listener;
+
 const VERSION: &str = "2026-07-28";
 
 /// Somebody who sends requests to one endpoint.
@@ -82,6 +84,18 @@ impl Client {
         }
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
         request.json(&body).send().await.expect("the host answers")
+    }
+
+    /// Listens to changes of all lists.
+    pub async fn listen(&self) -> Listener {
+        let lists = json!({
+            "toolsListChanged": true, "promptsListChanged": true, "resourcesListChanged": true,
+        });
+        let params = json!({ "notifications": lists });
+        let mut listener = Listener::new(self.send("subscriptions/listen", params).await);
+        let first = listener.next().await;
+        assert_eq!(first, "notifications/subscriptions/acknowledged");
+        listener
     }
 
     /// The names of all tools, in the order of the list.

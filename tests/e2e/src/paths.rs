@@ -45,6 +45,30 @@ pub fn plugin(folder: &str) -> PathBuf {
     there(path, "cargo xtask plugins --fixtures")
 }
 
+/// The public half of the key that `cargo xtask plugins` signs with.
+#[must_use]
+pub fn development_key() -> String {
+    let path = target().join("plugins").join("development.pub");
+    let path = there(path, "cargo xtask plugins --fixtures");
+    let text = fs::read_to_string(path).expect("the public key can be read");
+    let line = text.lines().nth(1);
+    line.expect("a public key is its second line").to_owned()
+}
+
+/// Signs a packed plugin with that key. Those of [`plugin`] are signed already.
+pub fn sign(plugin: &Path) {
+    let key = target().join("plugins").join("development.key");
+    let signed = std::process::Command::new(binary())
+        .args(["plugin", "sign"])
+        .arg(plugin)
+        .arg("--key")
+        .arg(there(key, "cargo xtask plugins --fixtures"))
+        .output()
+        .expect("the binary can be started");
+    let said = String::from_utf8_lossy(&signed.stderr);
+    assert!(signed.status.success(), "{}: {said}", plugin.display());
+}
+
 fn there(path: PathBuf, command: &str) -> PathBuf {
     assert!(
         path.exists(),

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
+use crate::listen::Listener;
 use crate::mcp::{ProtocolError, http, outcome};
 use crate::sse::Events;
 
@@ -119,6 +120,15 @@ impl Session {
         request.send().await.expect("the host answers")
     }
 
+    /// The names of all tools.
+    pub async fn tools(&self) -> Vec<String> {
+        let result = outcome(&self.request("tools/list", json!({})).await);
+        let result = result.expect("tools can be listed");
+        let tools = result["tools"].as_array().cloned().unwrap_or_default();
+        let names = tools.iter().filter_map(|tool| tool["name"].as_str());
+        names.map(str::to_owned).collect()
+    }
+
     /// Sends a request under an id of its own; gives the id and what comes back.
     pub async fn start(&self, method: &str, params: Value) -> (i64, Events) {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
@@ -196,6 +206,11 @@ impl Session {
     /// The same, when it is opened.
     pub async fn listen(&self) -> Events {
         Events::of(self.get(None).await)
+    }
+
+    /// Listens in the background from now on, for as long as what is given is kept.
+    pub async fn listener(&self) -> Listener {
+        Listener::new(self.get(None).await)
     }
 
     /// Goes on after this event.

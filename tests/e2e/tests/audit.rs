@@ -116,7 +116,12 @@ async fn every_call_denial_and_login_has_its_line_and_no_line_a_secret() {
         .iter()
         .map(|call| call["outcome"].as_str().unwrap())
         .collect();
-    assert_eq!(outcomes, ["ok", "ok", "ok", "ok", "tool-error", "ok", "ok"]);
+    assert_eq!(
+        outcomes,
+        [
+            "success", "success", "success", "success", "cpu_time", "success", "success"
+        ]
+    );
     let first = &calls[0];
     assert_eq!(
         (&first["tool"], &first["plugin"]),
@@ -155,7 +160,7 @@ async fn every_call_denial_and_login_has_its_line_and_no_line_a_secret() {
     let logins = lines(&deployment, "login", 1).await;
     assert_eq!(
         (&logins[0]["credential"], &logins[0]["outcome"]),
-        (&json!("vbr"), &json!("ok"))
+        (&json!("vbr"), &json!("success"))
     );
     assert_eq!(lines(&deployment, "start", 2).await.len(), 2);
 
@@ -189,7 +194,7 @@ async fn a_changed_log_is_told_with_an_exit_code_of_its_own() {
     let good = fs::read_to_string(&path).unwrap();
     let cut: String = good.split_inclusive('\n').take(7).collect();
     for (bad, problem) in [
-        (good.replace("\"ok\"", "\"no\""), "was changed"),
+        (good.replace("\"success\"", "\"failure\""), "was changed"),
         (cut, "lines are missing at the end"),
     ] {
         fs::write(&path, bad).unwrap();

@@ -205,6 +205,7 @@ component = "{hostile}"
         .status()
         .unwrap();
     assert!(packed.success());
+    e2e::sign(&file("empty.wasm"));
 
     let host = Host::start(&deployment).await;
     let client = mcp::Client::new(host.url());

@@ -18,7 +18,7 @@ grant = ["http"]
 [plugins.hostile.limits]
 memory = "32 MiB"
 host-memory = "4 MiB"
-cpu-time = "1s"
+cpu-time = "500 ms"
 wall-time = "10s"
 result-size = "1 MiB"
 "#,
@@ -56,7 +56,7 @@ async fn each_limit_is_named_and_ends_that_call_only() {
     let host = host().await;
     let client = mcp::Client::new(host.url());
     let table = [
-        ("hostile_loop", json!({}), "cpu-time limit of 1s"),
+        ("hostile_loop", json!({}), "cpu-time limit of 500ms"),
         (
             "hostile_allocate",
             json!({}),
@@ -112,7 +112,7 @@ async fn endless_loops_on_every_core_leave_the_others_served() {
             tokio::spawn(async move { client.call("hostile_loop", json!({})).await })
         })
         .collect();
-    // Served while the loops run, not after them: each loop has a second of CPU time of its own.
+    // Served while the loops run, not after them: each loop has half a second of CPU time of its own.
     for _ in 0..20 {
         echo_answers(&client).await;
     }
@@ -128,17 +128,24 @@ async fn endless_loops_on_every_core_leave_the_others_served() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flood_of_log_lines_is_cut_and_cannot_forge_lines() {
+async fn a_flood_of_log_lines_ends_the_call_and_cannot_forge_lines() {
     let host = host().await;
     let client = mcp::Client::new(host.url());
     let answer = client
         .call("hostile_log", json!({ "amount": 100_000 }))
         .await
         .unwrap();
+    assert!(
+        mcp::text(&answer).contains("log-size limit of 262144 bytes"),
+        "{answer}"
+    );
+    let answer = client
+        .call("hostile_log", json!({ "amount": 100 }))
+        .await
+        .unwrap();
     assert_eq!(mcp::text(&answer), "written");
     let log = host.stop().await;
-    assert!(log.contains("the rest is dropped"), "{log}");
-    assert!(log.len() < 512 * 1024, "{} bytes of log", log.len());
+    assert!(log.len() < 1024 * 1024, "{} bytes of log", log.len());
     assert!(
         !log.lines()
             .any(|line| line.contains("ERROR forged") && !line.contains("toolward::guest")),

@@ -110,7 +110,7 @@ async fn a_task_asks_and_is_answered() {
     let (key, asked) = requests.iter().next().expect("it asks for one thing");
     assert_eq!(asked["method"], "elicitation/create", "{got}");
     assert_eq!(
-        asked["params"]["message"], "How many?\n\n(asked by the plugin jobs)",
+        asked["params"]["message"], "How many?\n\n(asked by the plugin jobs of development)",
         "{got}"
     );
 
@@ -142,6 +142,54 @@ async fn a_task_asks_and_is_answered() {
     .await;
     let job = until(&host, &denied, &ENDED).await;
     assert_eq!(job["status"], "failed", "{job}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_task_is_told_to_do_is_on_record_with_the_reason() {
+    let deployment = deployment("[audit]\nfolder = \"log\"\nkey = \"file:audit.key\"");
+    deployment.write("audit.key", &"5f2b8c1d".repeat(8));
+    let host = Host::start(&deployment).await;
+    let client = with_tasks(&host);
+    let asked = json!({ "steps": 3, "ask_at": 1, "ask_confirm": true });
+    let id = start(&client, asked).await;
+    until(&host, &id, &["input_required"]).await;
+    let got = client.request("tasks/get", json!({ "taskId": id })).await;
+    let got = got.expect("`tasks/get` is served");
+    let requests = got["inputRequests"].as_object().expect("it asks");
+    let key = requests.keys().next().expect("it asks for one thing");
+    let yes = |content: Value| {
+        let replies = json!({ key.as_str(): { "action": "accept", "content": content } });
+        json!({ "taskId": id, "inputResponses": replies })
+    };
+    // A yes without a reason does not fit, and is ignored.
+    for content in [
+        json!({ "confirm": true }),
+        json!({ "confirm": true, "reason": "they are few" }),
+    ] {
+        let taken = client.request("tasks/update", yes(content)).await;
+        taken.expect("`tasks/update` is served");
+    }
+    until(&host, &id, &ENDED).await;
+    // On disk a moment after the reply was taken.
+    let file = deployment.folder().join("log/audit.jsonl");
+    let begun = Instant::now();
+    let line = loop {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        let mut lines = text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        if let Some(line) = lines.find(|line: &Value| line["event"] == "confirmation") {
+            break line;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{text}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!(
+        (&line["job"], &line["by"], &line["reason"]),
+        (&json!(id), &json!("person"), &json!("they are few")),
+        "{line}"
+    );
+    assert_eq!(line["shown"], "It counts on.\n- Steps: 3");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,6 +36,7 @@ async fn packed(folder: &str, mut build: Command) -> PathBuf {
     let pack = pack.args(["plugin", "pack"]).arg(&component);
     let pack = pack.arg("--manifest").arg(source.join("plugin.toml"));
     run(pack.arg("--output").arg(&output)).await;
+    e2e::sign(&output);
     output
 }
 

@@ -35,7 +35,9 @@ fn folder(simulator: &Simulator) -> tempfile::TempDir {
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     write(
         "toolward.toml",
-        &configuration.replace(url, &simulator.url()),
+        &configuration
+            .replace(url, &simulator.url())
+            .replace("…", &e2e::development_key()),
     );
     write("vbr-password", &login.password);
     write("vbr01.pem", simulator.ca_pem());

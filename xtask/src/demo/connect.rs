@@ -14,10 +14,15 @@ use crate::failure::Failure;
 const PLUGINS: [&str; 3] = ["backup-jobs", "sessions", "repositories"];
 
 /// The configuration for the simulator at `url`, with the plugins of a folder. Its certificate and password are beside it.
-pub(super) fn configuration(url: &str, plugins: &Path) -> String {
+/// `publisher` is the table that trusts what was built here.
+pub(super) fn configuration(url: &str, plugins: &Path, publisher: &str) -> String {
     let mut text = format!(
         r#"# Written by `cargo xtask demo`.
 
+[runtime]
+state-dir = "state"
+
+{publisher}
 [credentials.vbr]
 kind = "oauth2"
 grant = "password"

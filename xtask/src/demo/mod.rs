@@ -100,7 +100,8 @@ fn simulated(project: &Project) -> Result<(Server, PathBuf), Failure> {
     eprintln!("demo: a simulated backup server answers at {url}");
     let config = folder.join("toolward.toml");
     let plugins = project.target.join("plugins");
-    write_file(&config, &connect::configuration(url, &plugins))?;
+    let publisher = plugins::development_publisher(project)?;
+    write_file(&config, &connect::configuration(url, &plugins, &publisher))?;
     Ok((simulator, config))
 }
 

@@ -132,6 +132,39 @@ struct Call<'a> {
     person: bool,
 }
 
+/// Calls a tool for nobody in particular: nothing is shown, and nobody can be asked.
+pub(super) async fn unattended(
+    host: &Host,
+    tool: &str,
+    arguments: JsonObject,
+) -> Result<CallToolResult, Failure> {
+    let catalog = host.catalog();
+    tools::find(host, &catalog, tool)?;
+    let target = match Target::tool(&catalog, tool, arguments) {
+        Ok(target) => target,
+        Err(Ok(misfit)) => return Ok(misfit),
+        Err(Err(error)) => return Err(refused(tool, &error)),
+    };
+    let caller = Caller {
+        principal: local_principal(),
+        cancelled: CancellationToken::new(),
+        traceparent: None,
+        events: None,
+        abilities: Abilities::default(),
+        asking: Asking::Nobody,
+        host,
+        follow: Follow::ToTheEnd,
+    };
+    match mcp::call(&target, caller).await {
+        Ok(Ended::Tool(result) | Ended::Broken(_, result)) => Ok(result),
+        Ok(_) => Err(Failure::new(
+            Exit::Failure,
+            format!("`{tool}` did not end as a tool does"),
+        )),
+        Err(error) => Err(refused(tool, &error)),
+    }
+}
+
 impl Call<'_> {
     /// Until it has ended or a signal comes.
     async fn until_signal(

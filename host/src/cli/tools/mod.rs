@@ -12,7 +12,7 @@ use super::output::{Audience, Said};
 use super::{Global, runtime};
 use crate::catalog::{Catalog, Tool};
 use crate::config::Overrides;
-use crate::error::Exit;
+use crate::error::{Exit, Report};
 use crate::host::{Host, Problem};
 
 mod describe;
@@ -44,9 +44,19 @@ impl Tools {
             return Ok(Said::new(describe::tool(tool), as_json(tool)));
         }
         let tools: Vec<Value> = catalog.tools().map(|tool| as_json(tool)).collect();
-        let problems = host.problems.iter().map(problem).collect::<Vec<_>>();
+        let found = host.problems();
+        let problems = found.iter().map(problem).collect::<Vec<_>>();
+        let unsigned: Vec<String> = host.unsigned().iter().map(ToString::to_string).collect();
         if global.audience() == Audience::People {
-            for problem in &host.problems {
+            for name in &unsigned {
+                warn(&Report {
+                    chain: vec![format!(
+                        "plugin `{name}` is UNSIGNED; it is let in for development"
+                    )],
+                    hints: Vec::new(),
+                });
+            }
+            for problem in &found {
                 warn(&problem.report);
             }
         }
@@ -55,7 +65,7 @@ impl Tools {
         } else {
             Exit::Plugin
         };
-        let json = json!({ "tools": tools, "problems": problems });
+        let json = json!({ "tools": tools, "problems": problems, "unsigned": unsigned });
         Ok(Said::new(table(&catalog), json).and_exit(exit))
     }
 }
@@ -77,7 +87,7 @@ pub(super) fn find<'a>(
         names => failure.hint(format!("did you mean `{}`?", names.join("` or `"))),
     };
     // It may be one of a plugin that is not there.
-    for problem in &host.problems {
+    for problem in host.problems() {
         failure = failure.hint(format!(
             "plugin `{}` is not on offer: `toolward tools` says why",
             problem.plugin

@@ -2,13 +2,19 @@
 
 use super::Cx;
 use super::value::Key;
+use crate::config::at::At;
 use crate::config::{Limits, defaults, inline, quantity, raw};
 
 /// All that a 32-bit guest can address.
 const MOST_MEMORY: u64 = 4 << 30;
 /// Larger answers, results and host memories than this are a mistake in the unit.
 const MOST_BYTES: u64 = 4 << 30;
-const MOST_CONCURRENCY: u32 = 10_000;
+pub(super) const MOST_CONCURRENCY: u32 = 10_000;
+
+pub(super) const MOST_QUEUE: u32 = 1_000_000;
+const MOST_PER_SECOND: u32 = 1_000_000;
+const EXAMPLE_RATE: u32 = 100;
+const MOST_ENTRIES: u32 = 10_000;
 
 /// `[limits]`, over the built-in defaults.
 pub(super) fn defaults(cx: &mut Cx<'_>, raw: &raw::Limits) -> Limits {
@@ -18,7 +24,14 @@ pub(super) fn defaults(cx: &mut Cx<'_>, raw: &raw::Limits) -> Limits {
         ("cpu-time", inline::string(defaults::CPU_TIME)),
         ("wall-time", inline::string(defaults::WALL_TIME)),
         ("concurrency", defaults::CONCURRENCY.to_string()),
+        ("queue", defaults::QUEUE.to_string()),
         ("result-size", inline::string(defaults::RESULT_SIZE)),
+        (
+            "continuation-size",
+            inline::string(defaults::CONTINUATION_SIZE),
+        ),
+        ("log-size", inline::string(defaults::LOG_SIZE)),
+        ("max-entries", defaults::MAX_ENTRIES.to_string()),
     ];
     for (name, value) in shown {
         cx.origins.default(&inline::join("limits", name), value);
@@ -34,7 +47,12 @@ pub(super) fn of_plugin(cx: &mut Cx<'_>, table: &str, raw: &raw::Limits, base: &
         "cpu-time",
         "wall-time",
         "concurrency",
+        "queue",
+        "calls-per-second",
         "result-size",
+        "continuation-size",
+        "log-size",
+        "max-entries",
     ] {
         cx.origins
             .inherit(&inline::join(table, name), &inline::join("limits", name));
@@ -65,12 +83,50 @@ fn over(cx: &mut Cx<'_>, table: &str, raw: &raw::Limits, base: &Limits) -> Limit
             base.concurrency,
             MOST_CONCURRENCY,
         ),
+        queue: cx.count_or(key("queue"), raw.queue.as_ref(), base.queue, MOST_QUEUE),
+        calls_per_second: rate(
+            cx,
+            key("calls-per-second"),
+            raw.calls_per_second.as_ref(),
+            base.calls_per_second,
+        ),
         result_bytes: to_usize(cx.size_or(
             key("result-size"),
             raw.result_size.as_ref(),
             base.result_bytes as u64,
             MOST_BYTES,
         )),
+        continuation_bytes: to_usize(cx.size_or(
+            key("continuation-size"),
+            raw.continuation_size.as_ref(),
+            base.continuation_bytes as u64,
+            MOST_BYTES,
+        )),
+        log_bytes: to_usize(cx.size_or(
+            key("log-size"),
+            raw.log_size.as_ref(),
+            base.log_bytes as u64,
+            MOST_BYTES,
+        )),
+        max_entries: cx.count_or(
+            key("max-entries"),
+            raw.max_entries.as_ref(),
+            base.max_entries,
+            MOST_ENTRIES,
+        ),
+    }
+}
+
+/// A number in a second, where there is one.
+pub(super) fn rate(
+    cx: &mut Cx<'_>,
+    key: Key<'_>,
+    field: Option<&At<i64>>,
+    base: Option<u32>,
+) -> Option<u32> {
+    match field {
+        Some(_) => Some(cx.count_or(key, field, EXAMPLE_RATE, MOST_PER_SECOND)),
+        None => base,
     }
 }
 
@@ -83,7 +139,12 @@ fn built_in() -> Limits {
         cpu_time: duration(defaults::CPU_TIME),
         wall_time: duration(defaults::WALL_TIME),
         concurrency: defaults::CONCURRENCY,
+        queue: defaults::QUEUE,
+        calls_per_second: None,
         result_bytes: size(defaults::RESULT_SIZE),
+        continuation_bytes: size(defaults::CONTINUATION_SIZE),
+        log_bytes: size(defaults::LOG_SIZE),
+        max_entries: defaults::MAX_ENTRIES,
     }
 }
 

@@ -23,11 +23,14 @@ mod oauth2;
 mod oauth_server;
 mod outside;
 mod plugin;
+mod reload;
 mod runtime;
 mod secret;
 mod server;
 mod sessions;
+mod tenants;
 mod tls;
+mod trust;
 mod url;
 mod value;
 
@@ -37,6 +40,8 @@ pub(super) struct Cx<'a> {
     pub(super) origins: Origins,
     pub(super) env: Env<'a>,
     pub(super) overrides: &'a Overrides,
+    /// The file, as the operator named it.
+    pub(super) file: PathBuf,
     /// The folder of the file; absolute.
     pub(super) folder: PathBuf,
 }
@@ -72,8 +77,16 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
         .public_url
         .or_else(|| server::before_mcp(&resource?.resource));
     let runtime = runtime::resolve(cx, &file.runtime.unwrap_or_default());
+    let tenants = tenants::resolve(
+        cx,
+        &file.tenant_limits.unwrap_or_default(),
+        &file.tenants.unwrap_or_default(),
+        file.auth.is_some(),
+        &runtime,
+    );
     let audit = audit::resolve(cx, file.audit.as_ref());
     let jobs = jobs::resolve(cx, &file.jobs.unwrap_or_default());
+    let reload = reload::resolve(cx, &file.reload.unwrap_or_default());
     let limits = limits::defaults(cx, &file.limits.unwrap_or_default());
     let mut credentials: Named<Credential> =
         entries(file.credentials.unwrap_or_default(), |name, raw| {
@@ -82,6 +95,12 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
     let mut bindings: Named<Binding> = entries(file.bindings.unwrap_or_default(), |name, raw| {
         binding::resolve(cx, name, raw, &mut credentials)
     });
+    let trust = trust::resolve(
+        cx,
+        &file.trust.unwrap_or_default(),
+        file.publishers.unwrap_or_default(),
+        &bindings,
+    );
     let mut plugins = BTreeMap::new();
     for (name, raw) in file.plugins.unwrap_or_default() {
         if let Some(plugin) = plugin::resolve(cx, &name, raw, &limits, &mut bindings) {
@@ -103,7 +122,10 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
         auth,
         runtime,
         jobs,
+        reload,
+        trust: Arc::new(trust),
         audit,
+        tenants,
         plugins,
         bindings,
         warnings: Vec::new(),

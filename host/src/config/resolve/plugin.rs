@@ -10,13 +10,17 @@ use super::value::Key;
 use super::{Cx, Named, limits};
 use crate::config::at::At;
 use crate::config::nearest::nearest;
-use crate::config::{BackendName, Binding, Choice, Grant, Limits, Plugin, inline, raw};
+use crate::config::{
+    BackendName, Binding, Choice, Grant, Isolation, Limits, Places, Plugin, defaults, inline, raw,
+};
+
+const MOST_REUSE: u32 = 1_000_000;
 
 pub(super) fn resolve(
     cx: &mut Cx<'_>,
     name: &At<String>,
     raw: raw::Plugin,
-    defaults: &Limits,
+    base: &Limits,
     bindings: &mut Named<Binding>,
 ) -> Option<Plugin> {
     let path = inline::join("plugins", &name.value);
@@ -44,9 +48,17 @@ pub(super) fn resolve(
         cx,
         &key("limits").path(),
         raw.limits.as_ref().unwrap_or(&raw::Limits::default()),
-        defaults,
+        base,
+    );
+    let isolation = isolation(cx, &path, &raw);
+    let settings_places = Places::new(
+        &cx.file,
+        key("settings").path(),
+        cx.findings.source.line(name.span.start),
+        &cx.origins,
     );
     Some(Plugin {
+        settings_places,
         name: parsed?,
         component: component?,
         grants,
@@ -55,7 +67,46 @@ pub(super) fn resolve(
         settings: raw.settings.unwrap_or_default(),
         visit_urls,
         limits,
+        isolation,
     })
+}
+
+fn isolation(cx: &mut Cx<'_>, table: &str, raw: &raw::Plugin) -> Isolation {
+    let key = |name| Key { table, name };
+    cx.origins.default(
+        &key("isolation").path(),
+        inline::string(defaults::ISOLATION),
+    );
+    if raw.isolation.as_ref().map(|at| at.value) == Some(raw::Isolation::PerPrincipal) {
+        let calls = key("reuse-calls");
+        cx.origins
+            .default(&calls.path(), defaults::REUSE_CALLS.to_string());
+        return Isolation::PerPrincipal {
+            calls: cx.count_or(
+                calls,
+                raw.reuse_calls.as_ref(),
+                defaults::REUSE_CALLS,
+                MOST_REUSE,
+            ),
+            idle: cx.duration(
+                key("reuse-idle"),
+                raw.reuse_idle.as_ref(),
+                defaults::REUSE_IDLE,
+            ),
+        };
+    }
+    let calls = raw.reuse_calls.as_ref().map(|at| ("reuse-calls", &at.span));
+    let idle = raw.reuse_idle.as_ref().map(|at| ("reuse-idle", &at.span));
+    for (name, span) in calls.into_iter().chain(idle) {
+        let problem = format!(
+            "`{}` has no meaning while every call gets a fresh instance",
+            key(name).path()
+        );
+        cx.findings
+            .error(span, problem)
+            .hint("isolation = \"per-principal\"");
+    }
+    Isolation::Fresh
 }
 
 fn component(cx: &mut Cx<'_>, at: &At<String>) -> Option<PathBuf> {
@@ -92,7 +143,7 @@ fn visit_urls(cx: &mut Cx<'_>, raw: Option<&[At<String>]>) -> Vec<Url> {
         .collect()
 }
 
-fn grants(raw: Option<&[At<raw::Grant>]>) -> Vec<Grant> {
+pub(super) fn grants(raw: Option<&[At<raw::Grant>]>) -> Vec<Grant> {
     let mut grants: Vec<_> = raw
         .into_iter()
         .flatten()

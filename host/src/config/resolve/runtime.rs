@@ -6,16 +6,18 @@ use super::Cx;
 use super::value::Key;
 use crate::config::at::At;
 use crate::config::diagnostic::Spot;
-use crate::config::{Runtime, defaults, find, inline, raw};
+use crate::config::{Compile, Runtime, defaults, find, inline, raw};
 
 const TABLE: &str = "runtime";
 /// More instances than this do not fit into the address space.
 const MOST_INSTANCES: u32 = 10_000;
 const MOST_WAITING: u32 = 1_000_000;
 const MOST_THREADS: u32 = 1_024;
+const MOST_COMPILE_MEMORY: u64 = 1 << 40;
 
 pub(super) fn resolve(cx: &mut Cx<'_>, raw: &raw::Runtime) -> Runtime {
     let overrides = cx.overrides;
+    let key = |name| Key { table: TABLE, name };
     let cores = std::thread::available_parallelism()
         .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
     Runtime {
@@ -67,6 +69,20 @@ pub(super) fn resolve(cx: &mut Cx<'_>, raw: &raw::Runtime) -> Runtime {
             },
             overrides.guest_threads.clone(),
         ) as usize,
+        compile: Compile {
+            program: None,
+            memory: cx.size(
+                key("compile-memory"),
+                raw.compile_memory.as_ref(),
+                defaults::COMPILE_MEMORY,
+                MOST_COMPILE_MEMORY,
+            ),
+            time: cx.duration(
+                key("compile-time"),
+                raw.compile_time.as_ref(),
+                defaults::COMPILE_TIME,
+            ),
+        },
     }
 }
 

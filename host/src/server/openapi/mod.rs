@@ -19,6 +19,7 @@ use crate::config::{Config, MetricsReaders, PluginName};
 use crate::mcp::{self, Offered};
 use crate::plugin::{self, Principal};
 
+mod admin;
 mod jobs;
 mod parts;
 mod routes;

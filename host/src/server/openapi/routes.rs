@@ -3,14 +3,14 @@
 use serde_json::{Map, Value, json};
 
 use super::parts::{json as json_body, reference, response, responses_of_tool, text};
-use super::{Facts, jobs};
+use super::{Facts, admin, jobs};
 use crate::config::MetricsReaders;
 
 /// The tag of all of them.
 pub(super) const TAG: &str = "toolward";
 
 /// Their operations; no tool has one of these.
-pub(super) const OPERATIONS: [&str; 19] = [
+pub(super) const OPERATIONS: [&str; 21] = [
     "list_tools",
     "reply",
     "list_jobs",
@@ -19,6 +19,8 @@ pub(super) const OPERATIONS: [&str; 19] = [
     "cancel_job",
     "get_job_log",
     "retry_job",
+    "reload_plugins",
+    "list_plugins",
     "send_mcp_message",
     "listen_to_mcp_session",
     "end_mcp_session",
@@ -38,6 +40,7 @@ pub(super) fn paths(facts: &Facts) -> Map<String, Value> {
     paths.insert("/api/tools".to_owned(), json!({ "get": list_tools() }));
     paths.insert("/api/replies".to_owned(), json!({ "post": reply() }));
     paths.extend(jobs::paths());
+    paths.extend(admin::paths());
     paths.insert("/mcp".to_owned(), mcp());
     paths.insert("/mcp-sessions".to_owned(), json!({ "get": mcp_sessions() }));
     paths.insert("/openapi.json".to_owned(), json!({ "get": openapi() }));

@@ -8,10 +8,12 @@
 mod large;
 mod support;
 mod trouble;
+mod truths;
 
 use serde_json::{Value, json};
 use support::{Server, fits};
 use toolward_sdk::{Plugin, Trouble};
+use truths::Told;
 use vbr_simulator::{Options, Quirks, Revision};
 
 /// What is asked of each tool: its plugin, itself, arguments, and the first revision that has what it needs.
@@ -264,7 +266,14 @@ async fn every_tool_answers_at_every_revision_or_says_which_one_has_it() {
                 if let Err(failure) = &called.result {
                     panic!("{tool} {arguments} at {revision}: {failure}");
                 }
-                fits(plugin, tool, &called);
+                Told {
+                    server: &server,
+                    revision,
+                    tool,
+                    arguments: &arguments,
+                    answer: &fits(plugin, tool, &called),
+                }
+                .is_true();
             } else {
                 let error = called.error();
                 assert_eq!(
@@ -278,6 +287,7 @@ async fn every_tool_answers_at_every_revision_or_says_which_one_has_it() {
                 );
             }
         }
+        server.kept_to_the_document();
     }
 }
 
@@ -344,8 +354,8 @@ async fn orders_are_taken_at_every_revision() {
                 "backup_jobs_start",
                 json!({ "job": job(7), "start_chained_jobs": true }),
             ),
-            ("backup_jobs_disable", json!({ "job": job(0) })),
-            ("backup_jobs_enable", json!({ "job": job(0) })),
+            ("backup_jobs_disable", json!({ "job": job(14) })),
+            ("backup_jobs_enable", json!({ "job": job(14) })),
         ];
         let newest = revision >= Revision::V1_3Rev0;
         if newest {
@@ -362,7 +372,27 @@ async fn orders_are_taken_at_every_revision() {
             if let Err(failure) = &called.result {
                 panic!("{tool} {arguments} at {revision}: {failure}");
             }
-            fits(plugin, tool, &called);
+            let answer = fits(plugin, tool, &called);
+            let id = arguments["job"].as_str().unwrap();
+            assert_eq!(answer["job_id"], id, "{tool} at {revision}: {answer}");
+            let verb = tool.strip_prefix("backup_jobs_").unwrap();
+            let order = called.requests.last().unwrap();
+            assert_eq!(
+                order.path,
+                format!("/api/v1/jobs/{id}/{verb}"),
+                "{revision}"
+            );
+            let now = json!({ "job": id, "runs": 1 });
+            let now = server.call(plugin, "backup_jobs_get", now).structured();
+            let status = now["state"]["status"].as_str().unwrap();
+            let expected: &[&str] = match verb {
+                // A job that is retried or started runs; one that waits to be stopped may still.
+                "start" | "retry" => &["running", "starting"],
+                "stop" => &["running", "stopping", "inactive", "stopped", "disabled"],
+                "disable" => &["disabled"],
+                _ => &["inactive", "stopped", "enabled"],
+            };
+            assert!(expected.contains(&status), "{tool} at {revision}: {status}");
             assert_eq!(called.asked.len(), 1, "{tool} at {revision}");
             assert_eq!(called.logs.len(), 1, "{tool} at {revision}");
         }
@@ -377,6 +407,7 @@ async fn orders_are_taken_at_every_revision() {
             assert!(called.asked.is_empty());
         }
         rescans(&server, revision);
+        server.kept_to_the_document();
     }
 }
 
@@ -391,17 +422,24 @@ fn rescans(server: &std::rc::Rc<Server>, revision: Revision) {
     }
     let ordered = fits(plugin, "repositories_rescan", &called);
     let session = ordered["run"]["session_id"].as_str().unwrap();
+    assert_eq!(
+        ordered["name"], "rescan of NAS Dédup, Extent A",
+        "{ordered}"
+    );
     let stopped = server.call(
         &sessions::PLUGIN,
         "sessions_stop",
         json!({ "session_id": session }),
     );
-    fits(&sessions::PLUGIN, "sessions_stop", &stopped);
+    let told = fits(&sessions::PLUGIN, "sessions_stop", &stopped);
+    assert_eq!(told["session"]["session_id"], session, "{told}");
+    let sent = stopped.requests.iter().filter(|sent| sent.method == "POST");
+    assert_eq!(sent.count(), 1, "{revision}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_is_explained_down_to_the_machine() {
-    for revision in [Revision::V1_1Rev0, Revision::V1_2Rev1, Revision::V1_3Rev1] {
+    for revision in Revision::ALL {
         let server = Server::of(revision, 16).await;
         // A part of the name, without capitals; the job failed last.
         let called = server.call(
@@ -433,6 +471,7 @@ async fn a_failure_is_explained_down_to_the_machine() {
         );
         let run = why["run"]["session_id"].clone();
         of_run(&server, &run, with_machines);
+        server.kept_to_the_document();
     }
 }
 
@@ -441,6 +480,8 @@ fn of_run(server: &std::rc::Rc<Server>, run: &Value, with_machines: bool) {
     let plugin = &sessions::PLUGIN;
     let called = server.call(plugin, "sessions_get", json!({ "session_id": run }));
     let session = fits(plugin, "sessions_get", &called);
+    assert_eq!(session["session"]["session_id"], *run, "{session}");
+    assert_eq!(session["session"]["result"], "failed", "{session}");
     assert_eq!(session["problems_in_all"], 2, "{session}");
     for (level, least) in [
         ("all", 4),
@@ -473,6 +514,7 @@ fn of_run(server: &std::rc::Rc<Server>, run: &Value, with_machines: bool) {
     }
     let tasks = fits(plugin, "sessions_tasks", &called);
     let task = &tasks["tasks"][0];
+    assert_eq!(task["result"], "failed", "{task}");
     assert!(
         task["processed"]["text"].as_str().unwrap().ends_with("GB"),
         "{task}"

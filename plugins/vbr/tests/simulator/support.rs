@@ -47,6 +47,11 @@ impl Server {
             );
         }
         let newest = options.revisions.iter().max().copied().unwrap();
+        // The simulator holds its own answers against them, too.
+        let options = Options {
+            checkers: checkers.clone(),
+            ..options
+        };
         let simulator = Simulator::start(options).await.unwrap();
         let certificate = Certificate::from_pem(simulator.ca_pem().as_bytes()).unwrap();
         let http = reqwest::Client::builder()
@@ -123,6 +128,13 @@ impl Server {
                 "backend \"vbr\" does not answer",
             ),
         }
+    }
+
+    /// Neither a request nor an answer was anything that the vendor's document does not describe.
+    #[track_caller]
+    pub(crate) fn kept_to_the_document(&self) {
+        let violations = self.simulator.stats().violations;
+        assert!(violations.is_empty(), "{violations:?}");
     }
 
     fn check(&self, sent: &Sent) {

@@ -14,13 +14,22 @@ const FAILED: &[u8] = br#""isError":true"#;
 
 /// A call of the tool.
 pub(crate) fn call(id: u64) -> String {
+    call_of(TOOL, id)
+}
+
+/// A call of the tool, or of another that takes no arguments.
+pub(crate) fn call_of(tool: &str, id: u64) -> String {
+    let arguments = match tool {
+        TOOL => json!({ "text": TEXT }),
+        _ => json!({}),
+    };
     json!({
         "jsonrpc": "2.0",
         "id": id,
         "method": "tools/call",
         "params": {
-            "name": TOOL,
-            "arguments": { "text": TEXT },
+            "name": tool,
+            "arguments": arguments,
             "_meta": {
                 "io.modelcontextprotocol/protocolVersion": VERSION,
                 "io.modelcontextprotocol/clientCapabilities": {},

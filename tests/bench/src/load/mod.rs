@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 
-pub(crate) use http::Connection;
+pub(crate) use http::{Connection, Request};
 pub(crate) use pipe::Pipe;
 
 /// Why a call was not answered as it should.

@@ -16,7 +16,7 @@ fn a_form_is_filled_in() {
     let shown = terminal.wait_for("name: ");
     for part in [
         "What do you order?",
-        "asked by the plugin dialogue by Example Ltd",
+        "asked by the plugin dialogue of development",
         "Who orders.",
     ] {
         assert!(shown.contains(part), "{shown}");

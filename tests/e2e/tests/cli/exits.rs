@@ -39,7 +39,7 @@ fn every_command_exits_as_documented() {
         (&none, &["--version"], 0, ""),
         (&none, &["call", "--help"], 0, ""),
         (
-            &none,
+            &dialogue,
             &["plugin", "inspect", "nothing.wasm"],
             1,
             "nothing.wasm",
@@ -53,7 +53,7 @@ fn every_command_exits_as_documented() {
         (&none, &[], 2, "command"),
         (&none, &["tols"], 2, "tools"),
         (&none, &["call"], 2, "<TOOL>"),
-        (&none, &["man", "plugin", "pock"], 2, "pack, inspect"),
+        (&none, &["man", "plugin", "pock"], 2, "pack"),
         (
             &none,
             &["token", "new", "ci", "--scope", "all"],

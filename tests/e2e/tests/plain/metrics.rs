@@ -84,6 +84,10 @@ async fn what_happens_is_counted() {
             5.0,
         ),
         (
+            r#"toolward_instance_memory_bytes_count{plugin="backup-jobs"}"#,
+            5.0,
+        ),
+        (
             r#"toolward_backend_requests_total{binding="vbr01",outcome="2xx"}"#,
             1.0,
         ),

@@ -3,6 +3,8 @@
 
 mod evening;
 mod large;
+mod names;
+mod negotiation;
 mod orders;
 mod schema;
 mod watch;
@@ -14,9 +16,13 @@ use e2e::{Deployment, Host, mcp};
 use serde_json::{Value, json};
 use vbr_simulator::{Options, Revision, Simulator};
 
+/// For an audit log in the folder of the configuration.
+const AUDIT: &str = "\n[audit]\nfolder = \"log\"\nkey = \"file:audit.key\"\n";
+const KEY: &str = "5f2b8c1d9e3a4f6071829304a5b6c7d8e9f00112233445566778899aabbccdde";
+
 /// The three plugins on these servers, the first of which is the default.
 struct Site {
-    _folder: Deployment,
+    folder: Deployment,
     host: Host,
 }
 
@@ -27,6 +33,8 @@ struct Setting {
     binding: String,
     /// More lines of every plugin.
     plugin: String,
+    /// More tables.
+    tables: String,
     /// The revision that the logins ask for; the servers' newest.
     revision: Option<Revision>,
 }
@@ -85,7 +93,9 @@ backends = {{ vbr = "vbr01" }}
                 setting.plugin
             );
         }
+        tables += &setting.tables;
         let deployment = Deployment::new(&tables);
+        deployment.write("audit.key", KEY);
         let login = Options::default();
         for (at, server) in servers.iter().enumerate() {
             deployment.write(&format!("vbr0{}.pem", at + 1), server.ca_pem());
@@ -94,9 +104,28 @@ backends = {{ vbr = "vbr01" }}
         deployment.write("vbr-password", &login.password);
         let host = Host::start(&deployment).await;
         Self {
-            _folder: deployment,
+            folder: deployment,
             host,
         }
+    }
+
+    /// The lines of an event in the audit log, as soon as there are so many.
+    async fn audited(&self, event: &str, number: usize) -> Vec<Value> {
+        let file = self.folder.folder().join("log/audit.jsonl");
+        for _ in 0..400 {
+            let text = std::fs::read_to_string(&file).unwrap_or_default();
+            let lines = text
+                .lines()
+                .filter_map(|line| serde_json::from_str(line).ok());
+            let lines: Vec<Value> = lines
+                .filter(|line: &Value| line["event"] == event)
+                .collect();
+            if lines.len() >= number {
+                return lines;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{number} lines of {event} do not come");
     }
 
     /// Somebody who cannot be asked.
@@ -128,15 +157,21 @@ fn well(answer: Result<Value, mcp::ProtocolError>) -> Value {
     answer["structuredContent"].clone()
 }
 
-/// Calls a tool that asks somebody, who says yes.
+/// Calls a tool that asks somebody, who says yes, and why if that was not said before.
 async fn confirmed(client: &mcp::Client, tool: &str, arguments: Value) -> Value {
     let asked = client.call(tool, arguments.clone()).await.unwrap();
     assert_eq!(asked["resultType"], "input_required", "{asked}");
+    let form = &asked["inputRequests"]["confirm"]["params"]["requestedSchema"];
+    let mut content = json!({ "confirm": true });
+    if form["properties"]["reason"].is_object() {
+        assert!(arguments.get("reason").is_none(), "{form}");
+        content["reason"] = "a person's reason".into();
+    }
     let params = json!({
         "name": tool,
         "arguments": arguments,
         "requestState": asked["requestState"],
-        "inputResponses": { "confirm": { "action": "accept", "content": { "confirm": true } } },
+        "inputResponses": { "confirm": { "action": "accept", "content": content } },
     });
     let answer = client.request("tools/call", params).await;
     answer.unwrap()

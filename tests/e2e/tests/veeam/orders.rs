@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use vbr_simulator::{Fault, Simulator};
 
-use crate::{Setting, Site, confirmed, options, well};
+use crate::{AUDIT, Setting, Site, confirmed, options, well};
 
 const START: &str = "POST /api/v1/jobs/{id}/start";
 
@@ -49,9 +49,128 @@ async fn nobody_is_believed_who_cannot_be_asked_and_a_person_sees_what_will_happ
     assert_eq!(simulator.stats().of(START), 1);
 }
 
+/// Every tool that changes something, what it needs, and the request that changes it.
+fn orders(simulator: &Simulator, session: &Value) -> [(&'static str, Value, &'static str); 7] {
+    let job = |number: usize| simulator.jobs()[number].0.to_string();
+    [
+        ("backup_jobs_start", json!({ "job": job(0) }), START),
+        (
+            "backup_jobs_stop",
+            json!({ "job": job(0) }),
+            "POST /api/v1/jobs/{id}/stop",
+        ),
+        (
+            "backup_jobs_retry",
+            json!({ "job": job(1) }),
+            "POST /api/v1/jobs/{id}/retry",
+        ),
+        (
+            "backup_jobs_disable",
+            json!({ "job": job(2) }),
+            "POST /api/v1/jobs/{id}/disable",
+        ),
+        (
+            "backup_jobs_enable",
+            json!({ "job": job(2) }),
+            "POST /api/v1/jobs/{id}/enable",
+        ),
+        (
+            "repositories_rescan",
+            json!({ "repositories": ["nas dedup"] }),
+            "POST /api/v1/backupInfrastructure/repositories/rescan",
+        ),
+        (
+            "sessions_stop",
+            json!({ "session_id": session }),
+            "POST /api/v1/sessions/{id}/stop",
+        ),
+    ]
+}
+
+/// All seven: declared as what they are, refused where nobody can be asked, done once after a yes, with the reason on record.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_order_is_declared_asked_for_done_once_and_on_record() {
+    let mut slow = options(16);
+    slow.run_time = Duration::from_hours(1);
+    let simulator = Simulator::start(slow).await.unwrap();
+    let setting = Setting {
+        tables: AUDIT.to_owned(),
+        ..Setting::default()
+    };
+    let site = Site::start(&[&simulator], &setting).await;
+    let (nobody, person) = (site.client(), site.person());
+    let running = well(nobody.call("sessions_running", json!({})).await);
+    let session = &running["sessions"][0]["session_id"];
+    let tools = nobody.request("tools/list", json!({})).await.unwrap();
+    let tools = tools["tools"].as_array().unwrap();
+    let orders = orders(&simulator, session);
+    for tool in tools {
+        // Those of the host itself are about its jobs.
+        if tool["name"].as_str().unwrap().starts_with("job_") {
+            continue;
+        }
+        let changes = orders.iter().any(|(name, ..)| tool["name"] == *name);
+        let hints = &tool["annotations"];
+        assert_eq!(hints["readOnlyHint"], !changes, "{}", tool["name"]);
+        assert_eq!(
+            hints["destructiveHint"] == true,
+            changes,
+            "{}",
+            tool["name"]
+        );
+    }
+    for (number, (tool, mut arguments, request)) in orders.into_iter().enumerate() {
+        // The last is told why by the person, the others by whoever calls.
+        if tool != "sessions_stop" {
+            arguments["reason"] = format!("reason {number}").into();
+        }
+        let mut claimed = arguments.clone();
+        claimed["confirm"] = true.into();
+        let refused = nobody.call(tool, claimed).await;
+        assert!(refused.is_err(), "{tool}: {refused:?}");
+        let asked = person.call(tool, arguments.clone()).await.unwrap();
+        assert_eq!(asked["resultType"], "input_required", "{tool}");
+        assert_eq!(simulator.stats().of(request), 0, "{tool}");
+        well(Ok(confirmed(&person, tool, arguments).await));
+        assert_eq!(simulator.stats().of(request), 1, "{tool}");
+    }
+    let lines = site.audited("confirmation", 7).await;
+    assert_eq!(lines.len(), 7);
+    let reasons: Vec<_> = lines
+        .iter()
+        .map(|line| line["reason"].as_str().unwrap())
+        .collect();
+    assert_eq!(reasons[..2], ["reason 0", "reason 1"]);
+    assert_eq!(reasons[6], "a person's reason");
+    assert!(lines.iter().all(|line| line["by"] == "person"), "{lines:?}");
+
+    // A yes without the reason that was asked for is none.
+    let arguments = json!({ "job": simulator.jobs()[5].0.to_string() });
+    let asked = person
+        .call("backup_jobs_start", arguments.clone())
+        .await
+        .unwrap();
+    let params = json!({
+        "name": "backup_jobs_start",
+        "arguments": arguments,
+        "requestState": asked["requestState"],
+        "inputResponses": { "confirm": { "action": "accept", "content": { "confirm": true } } },
+    });
+    let refused = person.request("tools/call", params).await;
+    assert!(refused.is_err(), "{refused:?}");
+    assert_eq!(simulator.stats().of(START), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_models_word_is_enough_where_the_operator_says_so() {
-    let (simulator, site, order) = one("confirm = \"model\"").await;
+    let simulator = Simulator::start(options(16)).await.unwrap();
+    let setting = Setting {
+        binding: "confirm = \"model\"".to_owned(),
+        tables: AUDIT.to_owned(),
+        ..Setting::default()
+    };
+    let site = Site::start(&[&simulator], &setting).await;
+    let order = json!({ "job": simulator.jobs()[0].0.to_string() });
     let client = site.client();
     for (confirm, reason) in [
         (json!(false), json!("why not")),
@@ -73,6 +192,11 @@ async fn the_models_word_is_enough_where_the_operator_says_so() {
     let started = well(client.call("backup_jobs_start", said).await);
     assert_eq!(started["run"]["state"], "starting");
     assert_eq!(simulator.stats().of(START), 1);
+    let line = &site.audited("confirmation", 1).await[0];
+    assert_eq!(
+        (&line["by"], &line["reason"]),
+        (&json!("caller"), &json!("the machine was patched"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

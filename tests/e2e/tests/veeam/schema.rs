@@ -24,8 +24,8 @@ async fn requests_and_answers_of_every_tool_fit_the_vendors_document() {
         .unwrap();
         let setting = Setting {
             revision: Some(revision),
-            plugin: String::new(),
             binding: format!("facts = {{ revision = \"{revision}\" }}"),
+            ..Setting::default()
         };
         let site = Site::start(&[&simulator], &setting).await;
         let client = site.person();

@@ -196,7 +196,10 @@ async fn exchange(
     let answer = routes::answer(&shared, &parts, &body).unwrap_or_else(|refusal| refusal);
     #[cfg(feature = "openapi")]
     check(&shared, &parts, &body, &answer);
-    Ok(respond(&answer, damage))
+    let response = respond(&answer, damage);
+    let size = http_body::Body::size_hint(response.body()).exact();
+    shared.count(|stats| stats.sent += size.unwrap_or(0));
+    Ok(response)
 }
 
 fn note(shared: &Shared, parts: &http::request::Parts, body: &Bytes) {

@@ -25,6 +25,8 @@ pub struct Stats {
     pub failed_handshakes: u64,
     /// Requests by method and path, such as `POST /api/v1/jobs/{id}/start`, whatever the answer was.
     pub requests: BTreeMap<String, u64>,
+    /// Bytes of the bodies of answers, as announced; errors in front of the API and endless answers are not counted.
+    pub sent: u64,
     /// Requests being answered right now.
     pub in_flight: usize,
     /// The most there ever were at the same time.

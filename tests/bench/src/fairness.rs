@@ -1,0 +1,163 @@
+//! What a tenant feels of another that floods the host within its own limits: the latency of calls one after the other,
+//! quiet and flooded, in turns.
+
+use std::error::Error;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::load::{self, Connection, Request};
+use crate::options::Plan;
+use crate::samples::{Samples, Sorted};
+use crate::server::{Door, Server};
+use crate::subject::{Program, Site, Transport};
+
+/// More connections than the flooding tenant may have calls at once, so that it always has all that it may.
+const FLOOD: usize = 32;
+
+/// What the other tenant does meanwhile, and the tool that it calls.
+const FLOODS: [(&str, &str); 2] = [("loops", "hostile_loop"), ("calls", "echo")];
+
+/// What the quiet tenant saw.
+#[derive(Debug, Serialize)]
+pub(crate) struct Fairness {
+    /// What the other one did: endless loops, or short calls.
+    pub(crate) flood: &'static str,
+    /// Its connections.
+    pub(crate) connections: usize,
+    pub(crate) quiet_calls: usize,
+    pub(crate) quiet_p95_us: f64,
+    pub(crate) flooded_calls: usize,
+    pub(crate) flooded_p95_us: f64,
+    /// What is promised: twice the quiet value, or 5 ms more.
+    pub(crate) bound_us: f64,
+    pub(crate) errors: usize,
+}
+
+/// Measures both floods.
+pub(crate) async fn measure(site: &Site, plan: &Plan) -> Result<Vec<Fairness>, Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let mut tokens = Vec::new();
+    let mut tables = String::new();
+    for tenant in ["quiet", "flood"] {
+        let (token, table) = token(site, tenant).await?;
+        tokens.push(token);
+        tables.push_str(&table);
+        tables.push('\n');
+    }
+    configure(site, folder.path(), &tables)?;
+    let command = site.command_in(folder.path(), Program::Ours, Transport::Http);
+    let server = Server::start_for(
+        "ours, two tenants",
+        command,
+        Transport::Http,
+        Some(&tokens[0]),
+    )
+    .await?;
+    let Door::Http(address) = server.door else {
+        return Err("the host does not say where it listens".into());
+    };
+    let mut found = Vec::new();
+    for (flood, tool) in FLOODS {
+        let mut quiet = Samples::default();
+        let mut flooded = Samples::default();
+        for round in 0..plan.rounds {
+            eprintln!("fairness, {flood}: round {} of {}", round + 1, plan.rounds);
+            quiet += turn(address, &tokens[0], plan.turn).await?;
+            let flooding = begin(address, &tokens[1], tool).await?;
+            flooded += turn(address, &tokens[0], plan.turn).await?;
+            drop(flooding);
+        }
+        found.push(Fairness::new(flood, quiet, flooded));
+    }
+    server.stop().await?;
+    Ok(found)
+}
+
+impl Fairness {
+    fn new(flood: &'static str, quiet: Samples, flooded: Samples) -> Self {
+        let errors = quiet.errors + flooded.errors;
+        let (quiet, flooded) = (quiet.latencies, flooded.latencies);
+        let (quiet_calls, flooded_calls) = (quiet.len(), flooded.len());
+        let quiet_p95_us = Sorted::new(quiet).permille(950);
+        Self {
+            flood,
+            connections: FLOOD,
+            quiet_calls,
+            quiet_p95_us,
+            flooded_calls,
+            flooded_p95_us: Sorted::new(flooded).permille(950),
+            bound_us: (2.0 * quiet_p95_us).max(quiet_p95_us + 5000.0),
+            errors,
+        }
+    }
+
+    /// Whether it is as promised.
+    pub(crate) fn holds(&self) -> bool {
+        self.flooded_p95_us <= self.bound_us
+    }
+}
+
+/// One call after the other, by one who waits for each answer.
+async fn turn(address: SocketAddr, token: &str, turn: Duration) -> Result<Samples, Box<dyn Error>> {
+    let mut connection = Connection::open(address, &Request::echo(Some(token))).await?;
+    let seen = load::run(std::slice::from_mut(&mut connection), turn).await;
+    Ok(Samples {
+        latencies: seen.latencies,
+        errors: seen.errors,
+        elapsed: turn,
+        ..Samples::default()
+    })
+}
+
+/// Floods until it is dropped. What is answered does not matter.
+async fn begin(
+    address: SocketAddr,
+    token: &str,
+    tool: &'static str,
+) -> Result<Vec<AbortOnDropHandle<()>>, Box<dyn Error>> {
+    let request = Request {
+        tool,
+        token: Some(token),
+    };
+    let mut flood = Vec::new();
+    for _ in 0..FLOOD {
+        let mut connection = Connection::open(address, &request).await?;
+        flood.push(AbortOnDropHandle::new(tokio::spawn(async move {
+            while connection.knock().await.is_ok() {}
+        })));
+    }
+    // Until they have all that they may have.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    Ok(flood)
+}
+
+/// A token as `toolward token new` prints it, and the table for the configuration.
+async fn token(site: &Site, tenant: &str) -> Result<(String, String), Box<dyn Error>> {
+    let made = site
+        .host()
+        .args(["token", "new", tenant, "--json", "--tenant", tenant])
+        .output()
+        .await?;
+    let made: Value = serde_json::from_slice(&made.stdout)?;
+    match (made["token"].as_str(), made["toml"].as_str()) {
+        (Some(token), Some(table)) => Ok((token.to_owned(), table.to_owned())),
+        _ => Err("`toolward token new` gives no token".into()),
+    }
+}
+
+fn configure(site: &Site, folder: &Path, tables: &str) -> Result<(), Box<dyn Error>> {
+    let hostile = site.fixture("hostile")?;
+    let config = fs::read_to_string(site.config())?;
+    let hostile = json!(hostile);
+    let text = format!(
+        "{config}\n{tables}\n[plugins.hostile]\ncomponent = {hostile}\ngrant = [\"http\"]\n"
+    );
+    fs::write(folder.join("toolward.toml"), text)?;
+    Ok(())
+}

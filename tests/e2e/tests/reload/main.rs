@@ -1,0 +1,9 @@
+//! Versions of plugins and configurations that come and go while the host serves.
+
+mod calls;
+mod configuration;
+mod files;
+mod operators;
+mod storm;
+mod support;
+mod trust;
