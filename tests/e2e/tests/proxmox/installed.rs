@@ -136,10 +136,10 @@ async fn it_is_signed_installed_into_a_running_host_and_used() {
     assert_ne!(started["isError"], true, "{}", mcp::text(&started));
     let cluster = lab.cluster();
     assert_eq!(cluster.guest(103).unwrap().status, "running");
-    let moved = json!({ "guests": ["103"], "target": "pve1" });
+    let moved = json!({ "guests": ["101"], "target": "pve2" });
     let moved = client(&host).call("pve_guest_migrate", moved).await;
     assert_ne!(moved.as_ref().unwrap()["isError"], true, "{moved:?}");
-    assert_eq!(cluster.guest(103).unwrap().node, "pve1");
+    assert_eq!(cluster.guest(101).unwrap().node, "pve2");
     // What was there before has not noticed.
     let echo = session.call("echo", json!({ "text": "still" })).await;
     assert_eq!(mcp::text(&echo.unwrap()), "still");

@@ -63,7 +63,7 @@ async fn a_certificate_is_known_by_authority_by_fingerprint_or_explicitly_not() 
             assert_eq!(lab.cluster().stats().total(), before, "{tls}");
         }
         let log = host.stop().await;
-        let is_warned = log.contains("insecure");
+        let is_warned = log.contains("certificate is not checked");
         assert_eq!(is_warned, tls.contains("insecure = true"), "{tls}: {log}");
     }
 }

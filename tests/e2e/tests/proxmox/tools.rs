@@ -31,7 +31,7 @@ impl Story {
     }
 
     #[track_caller]
-    fn state(&self, id: u64) -> (String, String) {
+    fn state(&self, id: u32) -> (String, String) {
         let guest = self.lab.simulator.cluster().guest(id).unwrap();
         (guest.node, guest.status)
     }
@@ -195,11 +195,11 @@ async fn follows(story: &mut Story) {
     let upid = json!({ "upid": tasks["tasks"][0]["upid"] });
     assert_eq!(story.call("pve_task", upid.clone()).await["status"], "ok");
     story.call("pve_task_wait", upid).await;
-    let cluster = story.lab.simulator.cluster();
+    let cluster = story.lab.simulator.cluster().clone();
     cluster.next_task("vzdump", Fate::Hangs);
     let arguments = json!({ "guests": ["300"], "storage": "nas" });
-    let begun = with_tasks(&story.lab.host).call("pve_backup_create", arguments);
-    begun.await.unwrap();
+    let client = with_tasks(&story.lab.host);
+    client.call("pve_backup_create", arguments).await.unwrap();
     let deadline = Instant::now() + Duration::from_mins(1);
     let running = loop {
         let running = story.call("pve_tasks", json!({ "running": true })).await;
