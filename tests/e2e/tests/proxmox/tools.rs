@@ -163,7 +163,7 @@ async fn keeps(story: &mut Story) {
     let backup = backups["backups"][0]["backup"].as_str().unwrap();
     let restore = json!({ "backup": backup, "id": 400, "name": "again" });
     story.call("pve_backup_restore", restore).await;
-    is(story.state(400), "pve2", "stopped");
+    assert_eq!(story.state(400).1, "stopped");
     story
         .call("pve_backup_delete", json!({ "backup": backup }))
         .await;
