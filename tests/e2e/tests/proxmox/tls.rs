@@ -1,8 +1,4 @@
 //! The cluster's certificate: by authority, by fingerprint, or not at all where the operator says so.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test stops where something is missing"
-)]
 
 use e2e::{Deployment, Host, mcp};
 use pve_simulator::{Options, SECRET, Simulator};

@@ -38,7 +38,7 @@ impl Story {
 }
 
 #[track_caller]
-fn is(found: (String, String), node: &str, status: &str) {
+fn is(found: &(String, String), node: &str, status: &str) {
     assert_eq!((found.0.as_str(), found.1.as_str()), (node, status));
 }
 
@@ -138,10 +138,10 @@ async fn comes_and_goes(story: &mut Story) {
             ),
         ])
         .await;
-    is(story.state(300), "pve2", "stopped");
-    is(story.state(301), "pve2", "running");
-    is(story.state(101), "pve3", "running");
-    is(story.state(200), "pve3", "running");
+    is(&story.state(300), "pve2", "stopped");
+    is(&story.state(301), "pve2", "running");
+    is(&story.state(101), "pve3", "running");
+    is(&story.state(200), "pve3", "running");
     assert!(story.lab.simulator.cluster().guest(303).unwrap().template);
     let drain = json!({ "node": "pve3", "with_local_disks": true });
     story.call("pve_node_drain", drain).await;
