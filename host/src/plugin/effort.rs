@@ -140,7 +140,7 @@ impl<'s> Graph<'s> {
         found: &mut Vec<(usize, &'s Value)>,
     ) -> Result<Node, String> {
         let mut node = Node::default();
-        let mut note = |graph: &mut Self, schema: &'s Value| {
+        let mut lead_to = |graph: &mut Self, schema: &'s Value| {
             let before = graph.nodes.len();
             let index = graph.index(schema);
             if index == before {
@@ -161,37 +161,37 @@ impl<'s> Graph<'s> {
         };
         for key in HERE {
             for schema in one_or_more(key) {
-                node.here.push(note(self, schema));
+                node.here.push(lead_to(self, schema));
             }
         }
         for key in HERE_BY_NAME {
             for (_, schema) in by_name(key) {
-                node.here.push(note(self, schema));
+                node.here.push(lead_to(self, schema));
             }
         }
         for key in REFERENCES {
             if let Some(Value::String(reference)) = map.get(key) {
                 for schema in self.targets(reference)? {
-                    node.here.push(note(self, schema));
+                    node.here.push(lead_to(self, schema));
                 }
             }
         }
         for (name, schema) in by_name("properties") {
-            node.named.insert(name.clone(), note(self, schema));
+            node.named.insert(name.clone(), lead_to(self, schema));
         }
         for (_, schema) in by_name("patternProperties") {
-            node.each.push(note(self, schema));
+            node.each.push(lead_to(self, schema));
         }
         for key in EACH {
             for schema in one_or_more(key) {
-                node.each.push(note(self, schema));
+                node.each.push(lead_to(self, schema));
             }
         }
         for schema in one_or_more("additionalProperties") {
-            node.others.push(note(self, schema));
+            node.others.push(lead_to(self, schema));
         }
         for schema in one_or_more("propertyNames") {
-            node.names.push(note(self, schema));
+            node.names.push(lead_to(self, schema));
         }
         // An array of `items` is what older drafts have for `prefixItems`.
         let (places, rest) = match map.get("items") {
@@ -199,10 +199,10 @@ impl<'s> Graph<'s> {
             _ => ("prefixItems", "items"),
         };
         for schema in one_or_more(places) {
-            node.at.push(note(self, schema));
+            node.at.push(lead_to(self, schema));
         }
         for schema in one_or_more(rest) {
-            node.rest.push(note(self, schema));
+            node.rest.push(lead_to(self, schema));
         }
         node.unevaluated =
             map.contains_key("unevaluatedItems") || map.contains_key("unevaluatedProperties");
