@@ -438,11 +438,13 @@ async fn read(location: Location) -> Result<Config, Report> {
 
 /// The tables that are read once, and that differ from those that the host was started with.
 fn needs_restart(started: &Config, next: &Config) -> Vec<&'static str> {
+    // What tenants get where nothing is said depends on whether anybody is asked who they are: that alone is no change.
+    let same_callers = started.auth.is_some() == next.auth.is_some();
     let tables = [
         ("server", started.server == next.server),
         ("auth", auth(started, next) == next.auth),
         ("runtime", started.runtime == next.runtime),
-        ("tenants", started.tenants == next.tenants),
+        ("tenants", started.tenants == next.tenants || !same_callers),
         ("jobs", started.jobs == next.jobs),
         ("audit", started.audit == next.audit),
     ];

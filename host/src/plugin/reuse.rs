@@ -86,7 +86,8 @@ pub(super) struct Kept {
 struct Idle {
     /// In the order in which they were kept.
     all: Mutex<Vec<One>>,
-    more: Notify,
+    /// One that ends before all others came.
+    sooner: Notify,
 }
 
 #[derive(Debug)]
@@ -120,9 +121,13 @@ impl Kept {
         let watched = idle.clone();
         let sweep = io.spawn(async move {
             loop {
-                match watched.sweep(Instant::now()) {
-                    Some(next) => tokio::time::sleep_until(next.into()).await,
-                    None => watched.more.notified().await,
+                let Some(next) = watched.sweep(Instant::now()) else {
+                    watched.sooner.notified().await;
+                    continue;
+                };
+                tokio::select! {
+                    () = tokio::time::sleep_until(next.into()) => {}
+                    () = watched.sooner.notified() => {}
                 }
             }
         });
@@ -146,8 +151,13 @@ impl Kept {
             warm,
             _waits: metrics().idle_instance(),
         };
-        self.idle.all().push(one);
-        self.idle.more.notify_one();
+        let mut all = self.idle.all();
+        let is_next = all.iter().all(|other| one.until < other.until);
+        all.push(one);
+        drop(all);
+        if is_next {
+            self.idle.sooner.notify_one();
+        }
     }
 
     /// Ends the one that has waited longest.

@@ -168,6 +168,25 @@ async fn an_instance_ends_after_its_calls_and_when_nobody_comes() {
     assert_eq!(remember(&cx.bob, "b").await, json!([]));
 }
 
+/// One that may wait long does not keep another one waiting.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_instance_ends_in_its_own_time() {
+    let echo = e2e::plugin("echo").display().to_string();
+    let cx = start(&format!(
+        "{REUSE}\nreuse-idle = \"1h\"\n[plugins.echo]\ncomponent = \"{echo}\"\n{REUSE}\nreuse-idle = \"200 ms\""
+    ))
+    .await;
+    assert_eq!(remember(&cx.ann, "a").await, json!([]));
+    let said = cx.ann.call("echo", json!({ "text": "b" })).await;
+    assert_eq!(mcp::text(&said.unwrap()), "b");
+    let end = Instant::now() + Duration::from_mins(1);
+    while idle(&cx.host).await != "toolward_idle_instances 1" {
+        assert!(Instant::now() < end, "an idle instance stays");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(remember(&cx.ann, "b").await, json!(["a"]));
+}
+
 /// Instances that wait have places of the pool, and give them up for a call that is there.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_waits_gives_way_to_who_comes() {

@@ -19,7 +19,7 @@ async fn a_configuration_takes_effect_as_a_whole_or_not_at_all() {
     );
 
     // One of two new plugins is not there: neither comes, and the limits of the one that is stay as they were.
-    let limits = "[plugins.shop.limits]\nresult-size = \"1 B\"\n";
+    let limits = "[plugins.shop.limits]\nresult-size = \"16 KiB\"\n";
     served.configure(&format!("{settle}{SHOP}{limits}{OTHER}{bad}"));
     served.operator.until_problem("bad", "cannot read").await;
     let refused = |status: &serde_json::Value| {
@@ -40,7 +40,7 @@ async fn a_configuration_takes_effect_as_a_whole_or_not_at_all() {
     served.operator.until_serving("other", "1.0.0").await;
     let echo = served
         .client
-        .call("echo", json!({ "text": "too long" }))
+        .call("echo", json!({ "text": "long".repeat(8192) }))
         .await;
     let echo = echo.unwrap();
     assert!(
