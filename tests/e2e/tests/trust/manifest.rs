@@ -184,9 +184,6 @@ credential = "basic"
 component = "shop.wasm"
 grant = ["http"]
 backends = { vbr = "vbr01" }
-limits = { calls-per-second = 5 }
-isolation = "per-principal"
-reuse-calls = 7
 "#;
     let deployment = deploy("echo", &(manifest("shop", "1.0.0") + asks), table);
     let tools = run(&deployment, &["tools"]);
@@ -262,6 +259,9 @@ read-only = true
 component = "shop.wasm"
 grant = ["http"]
 backends = { vbr = "vbr01" }
+limits = { calls-per-second = 5 }
+isolation = "per-principal"
+reuse-calls = 7
 "#;
     let deployment = deploy("echo", &(manifest("shop", "1.0.0") + asks), table);
     let screen = run(&deployment, &["plugin", "inspect", "shop.wasm"])
