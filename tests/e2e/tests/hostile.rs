@@ -84,6 +84,24 @@ async fn each_limit_is_named_and_ends_that_call_only() {
             json!({ "amount": 1_000_000 }),
             "host-memory limit of 4194304 bytes",
         ),
+        // A gigabyte: the guest does not even have it.
+        (
+            "hostile_big_result",
+            json!({ "amount": 1_000_000_000 }),
+            "memory limit of 33554432 bytes",
+        ),
+        (
+            "hostile_log",
+            json!({ "amount": 1_000_000 }),
+            "log-size limit of 262144 bytes",
+        ),
+        (
+            "hostile_loop_in_calls",
+            json!({}),
+            "cpu-time limit of 500ms",
+        ),
+        ("hostile_trap_midway", json!({}), "a defect of the plugin"),
+        ("hostile_not_text", json!({}), "a defect of the plugin"),
         ("hostile_lie", json!({}), "does not fit its output schema"),
     ];
     echo_answers(&client).await;
