@@ -178,6 +178,18 @@ impl Audit {
         }
     }
 
+    /// Waits until all is on disk, and tells whether it is. For the last one of a log.
+    pub fn close(self) -> Result<(), Unavailable> {
+        let Some(inner) = self.0 else { return Ok(()) };
+        let shared = inner.shared.clone();
+        drop(inner);
+        let lost = shared.lost.load(Ordering::Acquire) > 0;
+        if lost || shared.failing.load(Ordering::Acquire) {
+            return Err(Unavailable);
+        }
+        Ok(())
+    }
+
     /// For something that has no line of its own: what it is denied has one, which begins with `head`.
     #[must_use]
     pub fn trail(&self, head: Event) -> Trail {

@@ -1,11 +1,13 @@
 //! JSON Schemas of tools: checked and compiled once, when a plugin is loaded.
 //!
 //! A schema is a plugin's word, so it is not trusted: it is bounded in size, reaches nothing outside itself, and
-//! its patterns run in linear time.
+//! its patterns run in linear time. How much work a value would be is counted before it is checked ([`Effort`]).
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+
+use crate::plugin::Effort;
 
 /// Largest schema, bytes of JSON.
 const MAX_BYTES: usize = 256 * 1024;
@@ -20,6 +22,7 @@ pub struct Schema {
     /// As the plugin wrote it.
     pub json: Arc<Map<String, Value>>,
     validator: jsonschema::Validator,
+    effort: Effort,
 }
 
 impl Schema {
@@ -34,6 +37,7 @@ impl Schema {
         let json: Map<String, Value> =
             serde_json::from_str(text).map_err(|error| format!("is not a JSON object: {error}"))?;
         let schema = Value::Object(json);
+        let effort = Effort::of(&schema)?;
         let validator = jsonschema::options()
             .with_draft(jsonschema::Draft::Draft202012)
             .with_pattern_options(jsonschema::PatternOptions::regex())
@@ -46,11 +50,13 @@ impl Schema {
         Ok(Self {
             json: Arc::new(json),
             validator,
+            effort,
         })
     }
 
     /// Whether `value` fits. The error lists the first few violations, each with its place.
     pub fn check(&self, value: &Value) -> Result<(), String> {
+        self.effort.bears(value)?;
         if self.validator.is_valid(value) {
             return Ok(());
         }

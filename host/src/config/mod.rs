@@ -96,6 +96,8 @@ pub struct Config {
     pub audit: Option<Audit>,
     /// What each tenant may take of what all share.
     pub tenants: Tenants,
+    /// What a plugin gets whose table says nothing of limits, and what one would get that has no table.
+    pub limits: Limits,
     /// Every plugin to load, by name.
     pub plugins: BTreeMap<PluginName, Arc<Plugin>>,
     /// Every binding, by name. The binding's credential is resolved into it.

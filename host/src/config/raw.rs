@@ -218,7 +218,8 @@ pub(super) struct Limits {
     /// Largest result, as JSON. It bounds what is listed as well.
     #[schemars(extend("default" = defaults::RESULT_SIZE, "examples" = ["4 MiB"]))]
     pub(super) result_size: Option<At<Size>>,
-    /// Largest continuation: what a plugin that asks something wants to be told again.
+    /// Largest continuation: what a plugin that asks something wants to be told again. At least 32 KiB, which plugins are
+    /// promised.
     #[schemars(extend("default" = defaults::CONTINUATION_SIZE, "examples" = ["64 KiB"]))]
     pub(super) continuation_size: Option<At<Size>>,
     /// What one call may write to the operator's log.

@@ -15,12 +15,19 @@ pub enum AuditStartError {
     Log(#[from] AuditError),
 }
 
-/// The log; one that is off, without `[audit]`.
-pub(super) async fn open(config: &Config) -> Result<Audit, AuditStartError> {
+/// The log, for a command that does something without a host; one that is off, without `[audit]`. A host that serves
+/// meanwhile writes to the same one.
+pub async fn audit_log(config: &Config) -> Result<Audit, AuditStartError> {
     let Some(audit) = &config.audit else {
         return Ok(Audit::default());
     };
-    let log = Audit::open(settings(audit).await.map_err(AuditStartError::Key)?)?;
+    let settings = settings(audit).await.map_err(AuditStartError::Key)?;
+    Ok(Audit::open(settings)?)
+}
+
+/// The log of a host that starts.
+pub(super) async fn open(config: &Config) -> Result<Audit, AuditStartError> {
+    let log = audit_log(config).await?;
     let plugins: Vec<_> = config.plugins.keys().map(ToString::to_string).collect();
     log.record(
         Event::new(Kind::Start)

@@ -29,7 +29,7 @@ mod reload;
 mod standing;
 mod watch;
 
-pub use audit::AuditStartError;
+pub use audit::{AuditStartError, audit_log};
 use candidate::Candidate;
 use reload::Current;
 pub use reload::{ConfigurationChange, Outcome, Reloaded, Taken, Trigger};

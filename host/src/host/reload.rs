@@ -475,6 +475,7 @@ fn at_run_time(started: &Config, next: Config) -> Config {
         trust,
         plugins,
         bindings,
+        limits: _,
         warnings: _,
     } = next;
     Config {

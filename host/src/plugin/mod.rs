@@ -9,6 +9,7 @@ mod call;
 mod compile;
 mod compile_child;
 mod cpu;
+mod effort;
 mod engine;
 mod fair;
 pub(crate) mod files;
@@ -25,6 +26,7 @@ pub mod trust;
 pub use call::{CallError, Plugin};
 pub use compile::{COMMAND as COMPILE_COMMAND, CompileError, Compiler};
 pub use compile_child::{ChildError, ChildLimits, child};
+pub use effort::Effort;
 pub use engine::{Engine, EngineError};
 pub use load::{
     COMPONENT_BYTES, Checked, LoadError, examine, load, origin, read_signature, served,

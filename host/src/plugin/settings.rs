@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::effort::Effort;
 use crate::config;
 
 /// Largest schema, bytes of JSON.
@@ -33,6 +34,9 @@ pub(super) fn violations(
 ) -> Result<Vec<String>, String> {
     let validator = compile(schema)?;
     let settings = Value::Object(plugin.settings.clone());
+    if let Err(problem) = Effort::of(&Value::Object(schema.clone()))?.bears(&settings) {
+        return Ok(vec![problem]);
+    }
     Ok(validator
         .iter_errors(&settings)
         .take(MAX_VIOLATIONS)

@@ -108,14 +108,14 @@ async fn a_plugin_has_so_many_calls_in_a_second() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn continuations_and_lists_are_bounded() {
-    let host = host("limits = { continuation-size = \"1 KiB\" }\n").await;
+    let host = host("limits = { continuation-size = \"32 KiB\" }\n").await;
     let client = mcp::Client::new(host.url()).with_capabilities(json!({ "roots": {} }));
-    let asked = client.call("hostile_continue", json!({ "amount": 1000 }));
+    let asked = client.call("hostile_continue", json!({ "amount": 32 << 10 }));
     assert!(asked.await.unwrap()["requestState"].is_string());
-    let refused = client.call("hostile_continue", json!({ "amount": 2000 }));
+    let refused = client.call("hostile_continue", json!({ "amount": (32 << 10) + 1 }));
     let text = mcp::text(&refused.await.unwrap());
     assert!(
-        text.contains("continuation-size limit of 1024 bytes"),
+        text.contains("continuation-size limit of 32768 bytes"),
         "{text}"
     );
     drop(host);

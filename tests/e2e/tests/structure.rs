@@ -124,6 +124,22 @@ fn each_library_is_known_where_it_belongs() {
     }
 }
 
+/// Products are known by configuration and plugins alone. What the host says of one is a comment, or an example for operators.
+#[test]
+fn no_code_of_the_host_knows_a_product() {
+    for (path, _, text) in sources() {
+        if path.ends_with("tests.rs") {
+            continue;
+        }
+        for line in code(&text).filter(|line| !line.contains("schemars(")) {
+            let line = line.to_lowercase();
+            for word in ["proxmox", "pve", "upid", "/api2"] {
+                assert!(!line.contains(word), "{}: {line}", path.display());
+            }
+        }
+    }
+}
+
 #[test]
 fn every_module_has_an_invariant() {
     let page = fs::read_to_string(e2e::repository().join("docs/architecture.md")).unwrap();

@@ -12,7 +12,7 @@ use super::Said;
 use super::trial::Trial;
 use super::verify::{Candidate, words};
 use super::{Global, PluginError, configuration_if_there};
-use crate::config::{Binding, Config, Grant, Limits};
+use crate::config::{Binding, Config, Grant, Isolation, Limits};
 use crate::error::report;
 use crate::plugin::hex;
 use crate::plugin::manifest::{Manifest, interfaces};
@@ -45,10 +45,12 @@ impl Inspect {
             Err(_) => None,
         };
         let here = here(config.as_ref(), &candidate.manifest);
-        let limits = config
-            .as_ref()
-            .and_then(|config| config.plugins.get(&candidate.manifest.name))
-            .map(|plugin| given(&plugin.limits));
+        let would_get = config.as_ref().map(|config| {
+            let plugin = config.plugins.get(&candidate.manifest.name);
+            let limits = plugin.map_or(&config.limits, |plugin| &plugin.limits);
+            let isolation = plugin.map_or(Isolation::Fresh, |plugin| plugin.isolation);
+            (given(limits), self::isolation(isolation))
+        });
         let json = json!({
             "manifest": candidate.manifest,
             "sha256": hex(&candidate.digest),
@@ -58,7 +60,8 @@ impl Inspect {
             "exports": exports,
             "tools": match &tools { Some(Ok(tools)) => json!(tools), _ => Value::Null },
             "here": here.iter().map(Line::json).collect::<Vec<_>>(),
-            "limits": limits.as_ref().map(|limits| json!(limits.iter().cloned().collect::<BTreeMap<_, _>>())),
+            "limits": would_get.as_ref().map(|(limits, _)| json!(limits.iter().cloned().collect::<BTreeMap<_, _>>())),
+            "isolation": would_get.as_ref().map(|(_, isolation)| isolation),
         });
         let mut text = head(&candidate);
         let _ = writeln!(
@@ -70,7 +73,7 @@ impl Inspect {
             }
         );
         text += &offers(&exports, tools.as_ref());
-        text += &asks(&candidate.manifest, &here, limits.as_deref());
+        text += &asks(&candidate.manifest, &here, would_get.as_ref());
         Ok(Said::new(text, json))
     }
 }
@@ -231,16 +234,49 @@ fn bound(binding: &Binding) -> String {
     )
 }
 
-/// The limits that it has here, as the configuration writes them.
-fn given(limits: &Limits) -> Vec<(&'static str, String)> {
+/// Limits by their keys, as the configuration writes them.
+type Given = Vec<(&'static str, String)>;
+
+/// All limits that it would get here. Taken apart, so that a new limit cannot be forgotten.
+fn given(limits: &Limits) -> Given {
+    let Limits {
+        memory,
+        host_memory,
+        cpu_time,
+        wall_time,
+        concurrency,
+        queue,
+        calls_per_second,
+        result_bytes,
+        continuation_bytes,
+        log_bytes,
+        max_entries,
+    } = limits;
+    let rate = calls_per_second.map_or("not limited".to_owned(), |rate| rate.to_string());
     vec![
-        ("memory", size(limits.memory)),
-        ("host-memory", size(limits.host_memory)),
-        ("cpu-time", time(limits.cpu_time)),
-        ("wall-time", time(limits.wall_time)),
-        ("concurrency", limits.concurrency.to_string()),
-        ("result-size", size(limits.result_bytes)),
+        ("memory", size(*memory)),
+        ("host-memory", size(*host_memory)),
+        ("cpu-time", time(*cpu_time)),
+        ("wall-time", time(*wall_time)),
+        ("concurrency", concurrency.to_string()),
+        ("queue", queue.to_string()),
+        ("calls-per-second", rate),
+        ("result-size", size(*result_bytes)),
+        ("continuation-size", size(*continuation_bytes)),
+        ("log-size", size(*log_bytes)),
+        ("max-entries", max_entries.to_string()),
     ]
+}
+
+/// Whether its calls share instances here.
+fn isolation(isolation: Isolation) -> String {
+    match isolation {
+        Isolation::Fresh => "fresh: every call gets an instance of its own".to_owned(),
+        Isolation::PerPrincipal { calls, idle } => format!(
+            "per-principal: up to {calls} calls of the same principal in one instance, which ends when idle for {}",
+            time(idle)
+        ),
+    }
 }
 
 /// In the largest unit that needs no fraction.
@@ -271,7 +307,7 @@ fn in_words(limits: &[(&'static str, String)]) -> String {
     words.join(", ")
 }
 
-fn asks(manifest: &Manifest, here: &[Line], given: Option<&[(&'static str, String)]>) -> String {
+fn asks(manifest: &Manifest, here: &[Line], would_get: Option<&(Given, String)>) -> String {
     let mut text = String::new();
     if here.is_empty() {
         text += "\nasks for nothing\n";
@@ -289,8 +325,9 @@ fn asks(manifest: &Manifest, here: &[Line], given: Option<&[(&'static str, Strin
     if !suggested.is_empty() {
         let _ = writeln!(text, "\nworks well with {}", in_words(&suggested));
     }
-    if let Some(given) = given {
-        let _ = writeln!(text, "\nlimits here {}", in_words(given));
+    if let Some((limits, isolation)) = would_get {
+        let _ = writeln!(text, "\nlimits here {}", in_words(limits));
+        let _ = writeln!(text, "isolation here {isolation}");
     }
     if let Some(schema) = &manifest.settings {
         text += "\nsettings\n";

@@ -6,8 +6,10 @@ use serde_json::json;
 use url::Url;
 
 use super::Said;
+use super::record::{recorded, tell};
 use super::verify::{Candidate, words};
 use super::{Audience, Global, PluginError, configuration, place, read_text, step};
+use crate::audit::Call;
 use crate::config::{Config, Tls};
 use crate::egress::fetch;
 use crate::plugin::manifest::Manifest;
@@ -36,17 +38,32 @@ pub(in crate::cli) struct Install {
 impl Install {
     pub(super) fn run(&self, global: &Global) -> Result<Said, PluginError> {
         let config = configuration(global)?;
+        recorded(&config, "install", |line| {
+            line.with("from", self.shown_from());
+            self.install(&config, global, line)
+        })
+    }
+
+    fn install(
+        &self,
+        config: &Config,
+        global: &Global,
+        line: &mut Call,
+    ) -> Result<Said, PluginError> {
         let memory = Memory::open(&config.trust, &config.runtime.state_dir)?;
         let candidate = self.candidate(global.audience())?;
+        tell(line, &candidate);
         step(global.audience(), "checking the signature");
-        let signer = candidate.signer(&config)?;
+        let signer = candidate.signer(config)?;
         candidate.check_version(&memory, &signer)?;
         let name = &candidate.manifest.name;
         let before = memory
             .lock
             .get(name)
             .map(|locked| locked.version.to_string());
-        let component = place::put(&config, &memory, &candidate, &signer)?;
+        line.with("signer", words(&signer));
+        line.with("before", before.as_deref());
+        let component = place::put(config, &memory, &candidate, &signer)?;
         let is_configured = config.plugins.contains_key(name);
         let mut text = format!(
             "{name} {} is installed: {}\nit is {}",
@@ -56,7 +73,7 @@ impl Install {
         );
         if !is_configured {
             text += "\n\nIt is not served yet. Look at what it asks for, grant what you agree with, and add to the configuration:\n\n";
-            text += &table(&config, &candidate.manifest, &component);
+            text += &table(config, &candidate.manifest, &component);
         }
         Ok(Said::new(
             text,
@@ -70,6 +87,14 @@ impl Install {
                 "configured": is_configured,
             }),
         ))
+    }
+
+    /// Where it comes from, without what may be secret in an address.
+    fn shown_from(&self) -> String {
+        match Url::parse(&self.from) {
+            Ok(url) if url.has_host() => shown(&url),
+            _ => self.from.clone(),
+        }
     }
 
     fn candidate(&self, audience: Audience) -> Result<Candidate, PluginError> {

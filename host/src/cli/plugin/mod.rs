@@ -8,8 +8,10 @@ use serde_json::json;
 use super::Global;
 use super::failure::Failure;
 use super::output::{Audience, Said, json_line, say};
+use crate::audit::Unavailable;
 use crate::config::PluginName;
 use crate::error::Exit;
+use crate::host::AuditStartError;
 use crate::plugin::manifest::ManifestError;
 use crate::plugin::trust::{StateError, TrustError};
 use crate::plugin::{COMPONENT_BYTES, files};
@@ -21,6 +23,7 @@ mod list;
 mod new;
 mod pack;
 mod place;
+mod record;
 mod remove;
 mod rollback;
 mod sign;
@@ -108,6 +111,12 @@ enum PluginError {
     Plugin { name: PluginName, problem: String },
     #[error("cannot get `{url}`: {problem}")]
     Download { url: String, problem: String },
+    #[error(transparent)]
+    Audit(#[from] AuditStartError),
+    #[error("nothing was done")]
+    Unavailable(#[from] Unavailable),
+    #[error("it is done, but the audit log does not have it: its disk took no line")]
+    Unrecorded,
     #[error("{0}")]
     Usage(String),
     /// In words already.
@@ -127,6 +136,9 @@ impl PluginError {
             | Self::State(_)
             | Self::Plugin { .. }
             | Self::Download { .. }
+            | Self::Audit(_)
+            | Self::Unavailable(_)
+            | Self::Unrecorded
             | Self::Failed(_) => Exit::Failure,
         }
     }

@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::Said;
+use super::record::recorded;
 use super::{Global, PluginError, configuration, place};
-use crate::config::PluginName;
+use crate::audit::Call;
+use crate::config::{Config, PluginName};
 use crate::plugin::history::remove_if_there;
 use crate::plugin::signature_path;
 use crate::plugin::trust::Memory;
@@ -24,9 +26,16 @@ pub(in crate::cli) struct Remove {
 impl Remove {
     pub(super) fn run(&self, global: &Global) -> Result<Said, PluginError> {
         let config = configuration(global)?;
+        recorded(&config, "remove", |line| {
+            line.with("plugin", self.name.as_str());
+            self.remove(&config, line)
+        })
+    }
+
+    fn remove(&self, config: &Config, line: &mut Call) -> Result<Said, PluginError> {
         let memory = Memory::open(&config.trust, &config.runtime.state_dir)?;
         let name = &self.name;
-        let component = place::target(&config, name);
+        let component = place::target(config, name);
         let locked = memory.lock.get(name);
         if !component.exists() && locked.is_none() {
             return Err(PluginError::Plugin {
@@ -36,6 +45,10 @@ impl Remove {
                     component.display()
                 ),
             });
+        }
+        if let Some(locked) = locked {
+            line.with("version", locked.version.to_string());
+            line.with("digest", locked.sha256.as_str());
         }
         // The component first: a signature without one is nothing, one without its signature would be an error.
         for path in [&component, &signature_path(&component)] {

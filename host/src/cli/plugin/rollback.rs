@@ -3,9 +3,11 @@
 use serde_json::json;
 
 use super::Said;
+use super::record::recorded;
 use super::verify::{Candidate, words};
 use super::{Global, PluginError, configuration, place};
-use crate::config::PluginName;
+use crate::audit::Call;
+use crate::config::{Config, PluginName};
 use crate::plugin::history::{self, Version};
 use crate::plugin::trust::Memory;
 use crate::plugin::{COMPONENT_BYTES, files, hex};
@@ -27,17 +29,26 @@ pub(in crate::cli) struct Rollback {
 impl Rollback {
     pub(super) fn run(&self, global: &Global) -> Result<Said, PluginError> {
         let config = configuration(global)?;
+        recorded(&config, "rollback", |line| {
+            line.with("plugin", self.name.as_str());
+            self.roll_back(&config, line)
+        })
+    }
+
+    fn roll_back(&self, config: &Config, line: &mut Call) -> Result<Said, PluginError> {
         let mut memory = Memory::open(&config.trust, &config.runtime.state_dir)?;
-        let version = self.choose(&memory, &place::target(&config, &self.name))?;
+        let version = self.choose(&memory, &place::target(config, &self.name))?;
+        line.with("version", version.version.to_string());
         let mut candidate = Candidate::read(&version.component)?;
+        line.with("digest", hex(&candidate.digest));
         candidate.label = format!("{} {}", self.name, version.version);
         // What was good then may be revoked now, and the kept file may have been tampered with.
-        let signer = candidate.signer(&config)?;
+        let signer = candidate.signer(config)?;
         if candidate.manifest.name != self.name {
             return Err(self.problem("what was kept is another plugin".to_owned()));
         }
         memory.seen.roll_back(&self.name, &hex(&candidate.digest))?;
-        let component = place::put(&config, &memory, &candidate, &signer)?;
+        let component = place::put(config, &memory, &candidate, &signer)?;
         Ok(Said::new(
             format!(
                 "{} is back at {}, {}\n{}",

@@ -15,6 +15,8 @@ pub(super) const MOST_QUEUE: u32 = 1_000_000;
 const MOST_PER_SECOND: u32 = 1_000_000;
 const EXAMPLE_RATE: u32 = 100;
 const MOST_ENTRIES: u32 = 10_000;
+/// What `wit/values.wit` promises to every plugin that asks something.
+const LEAST_CONTINUATION: u64 = 32 << 10;
 
 /// `[limits]`, over the built-in defaults.
 pub(super) fn defaults(cx: &mut Cx<'_>, raw: &raw::Limits) -> Limits {
@@ -96,12 +98,7 @@ fn over(cx: &mut Cx<'_>, table: &str, raw: &raw::Limits, base: &Limits) -> Limit
             base.result_bytes as u64,
             MOST_BYTES,
         )),
-        continuation_bytes: to_usize(cx.size_or(
-            key("continuation-size"),
-            raw.continuation_size.as_ref(),
-            base.continuation_bytes as u64,
-            MOST_BYTES,
-        )),
+        continuation_bytes: continuation(cx, key("continuation-size"), raw, base),
         log_bytes: to_usize(cx.size_or(
             key("log-size"),
             raw.log_size.as_ref(),
@@ -114,6 +111,24 @@ fn over(cx: &mut Cx<'_>, table: &str, raw: &raw::Limits, base: &Limits) -> Limit
             base.max_entries,
             MOST_ENTRIES,
         ),
+    }
+}
+
+/// Never less than plugins rely on: one that remembers 32 KiB must not fail at one operator's and work at another's.
+fn continuation(cx: &mut Cx<'_>, key: Key<'_>, raw: &raw::Limits, base: &Limits) -> usize {
+    let field = raw.continuation_size.as_ref();
+    let bytes = cx.size_or(key, field, base.continuation_bytes as u64, MOST_BYTES);
+    match field {
+        Some(field) if bytes < LEAST_CONTINUATION => {
+            let problem = format!(
+                "`{}` is less than the 32 KiB that plugins are promised",
+                key.path()
+            );
+            let finding = cx.findings.error(&field.span, problem);
+            finding.hint(format!("{} = \"32 KiB\", or leave it out", key.name));
+            base.continuation_bytes
+        }
+        _ => to_usize(bytes),
     }
 }
 

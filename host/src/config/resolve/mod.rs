@@ -126,6 +126,7 @@ pub(super) fn resolve(cx: &mut Cx<'_>, file: raw::File) -> Config {
         trust: Arc::new(trust),
         audit,
         tenants,
+        limits,
         plugins,
         bindings,
         warnings: Vec::new(),

@@ -2,7 +2,7 @@
 //!
 //! Authors write `plugin.toml`; [`pack`] puts it into the component; [`read`] takes it out again. It is never code to
 //! run. It is a stranger's word: bounded in size, known keys only, and no text in it can steer a terminal. What the
-//! plugin may do is what is asked for here *and* granted by the operator: [`super::right`].
+//! plugin may do is what is asked for here *and* granted by the operator: `plugin::right`.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;

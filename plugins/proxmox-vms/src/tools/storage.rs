@@ -638,11 +638,8 @@ pub(crate) fn delete_volume(
     effect: &str,
 ) -> Action {
     let storage = volume.split(':').next().unwrap_or_default();
-    Action::new(
-        &cluster.name,
-        "DELETE",
-        path!["nodes", node, "storage", storage, "content", volume],
-        effect,
-    )
-    .begins(node, "imgdel", volume)
+    let mut path = path!["nodes", node, "storage", storage, "content"];
+    // The API takes the slashes of a volume as they are, and the host lets no escaped ones pass.
+    path.extend(volume.split('/').map(str::to_owned));
+    Action::new(&cluster.name, "DELETE", path, effect).begins(node, "imgdel", volume)
 }

@@ -290,12 +290,18 @@ async fn migrate(lab: &Lab, guests: &[&str]) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn kill_9_in_the_middle_of_a_migration_loses_nothing() {
     let mut lab = Lab::of(Options {
-        task_time: Duration::from_secs(8),
+        task_time: Duration::from_secs(15),
         ..Options::default()
     })
     .await;
     let id = migrate(&lab, &["101"]).await;
     lab.host.stop().await;
+    let cluster = lab.simulator.cluster();
+    let tasks = cluster.tasks();
+    assert!(
+        tasks.len() == 1 && tasks[0].2.is_none(),
+        "it was killed in the middle: {tasks:?}"
+    );
     lab.host = Host::start(&lab.deployment).await;
     let job = ended(&lab.host, &id).await;
     assert_eq!(job["status"], "completed", "{job}");
@@ -305,7 +311,6 @@ async fn kill_9_in_the_middle_of_a_migration_loses_nothing() {
         (&json!("ok"), &json!(101)),
         "{job}"
     );
-    let cluster = lab.simulator.cluster();
     assert_eq!(cluster.guest(101).unwrap().node, "pve3");
     // It was begun once.
     let begun = cluster

@@ -259,6 +259,9 @@ read-only = true
 component = "shop.wasm"
 grant = ["http"]
 backends = { vbr = "vbr01" }
+limits = { calls-per-second = 5 }
+isolation = "per-principal"
+reuse-calls = 7
 "#;
     let deployment = deploy("echo", &(manifest("shop", "1.0.0") + asks), table);
     let screen = run(&deployment, &["plugin", "inspect", "shop.wasm"])
@@ -275,7 +278,9 @@ backends = { vbr = "vbr01" }
         "    GET /api/v1/jobs/*",
         "  form: to have orders confirmed\n    here: not granted (plugins.shop.grant)",
         "works well with memory 32 MiB",
-        "limits here memory 64 MiB, host-memory 16 MiB, cpu-time 5 s, wall-time 60 s, concurrency 32, result-size 4 MiB",
+        "limits here memory 64 MiB, host-memory 16 MiB, cpu-time 5 s, wall-time 60 s, concurrency 32, \
+         queue 256, calls-per-second 5, result-size 4 MiB, continuation-size 64 KiB, log-size 256 KiB, max-entries 1000",
+        "isolation here per-principal: up to 7 calls of the same principal in one instance, which ends when idle for 60 s",
     ] {
         assert!(screen.contains(line), "no {line:?} in\n{screen}");
     }
@@ -287,7 +292,12 @@ backends = { vbr = "vbr01" }
         .succeeded()
         .json();
     assert_eq!(json["taken"], true);
-    assert_eq!(json["limits"]["wall-time"], "60 s", "{json}");
+    let limits = json["limits"].as_object().unwrap();
+    assert_eq!(limits.len(), 11, "{json}");
+    assert_eq!(limits["wall-time"], "60 s", "{json}");
+    assert_eq!(limits["calls-per-second"], "5", "{json}");
+    let isolation = json["isolation"].as_str().unwrap();
+    assert!(isolation.starts_with("per-principal: "), "{json}");
     assert_eq!(json["tools"].as_array().unwrap().len(), 5, "{json}");
 
     // What is not taken is shown, and not run.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use super::support::{Workshop, manifest, place, publisher, run, served, shop};
 
@@ -23,15 +24,22 @@ fn a_component_that_is_replaced_between_check_and_load() {
     let mut answers = [0, 0];
     std::thread::scope(|scope| {
         scope.spawn(|| {
+            // Sometimes faster than anybody can read, sometimes slower than the slowest machine.
+            let mut pauses = [0, 1, 2, 5, 10, 30, 100, 300].into_iter().cycle();
             while !stop.load(Ordering::Relaxed) {
+                let pause = Duration::from_millis(pauses.next().unwrap_or_default());
                 for plugin in [&evil, &good] {
                     fs::copy(plugin, &next).unwrap();
                     fs::rename(&next, &target).unwrap();
+                    std::thread::sleep(pause);
                 }
                 swapped.store(true, Ordering::Relaxed);
             }
         });
-        for _ in 0..30 {
+        let end = Instant::now() + Duration::from_mins(3);
+        let mut runs = 0;
+        while runs < 30 || (answers.contains(&0) && Instant::now() < end) {
+            runs += 1;
             let tools = run(&deployment, &["tools", "--json"]);
             let tools = tools.json();
             let versions: Vec<_> = tools["tools"].as_array().unwrap().iter().collect();

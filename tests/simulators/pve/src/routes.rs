@@ -124,7 +124,13 @@ pub(crate) fn template(method: &str, path: &str) -> String {
 }
 
 fn matches(template: &str, path: &str) -> Option<BTreeMap<String, String>> {
-    let (mut parts, mut blanks) = (path.split('/'), BTreeMap::new());
+    // The name of a volume may hold slashes: there it goes on to the end.
+    let most = if template.ends_with("/{volume}") {
+        template.split('/').count()
+    } else {
+        usize::MAX
+    };
+    let (mut parts, mut blanks) = (path.splitn(most, '/'), BTreeMap::new());
     for wanted in template.split('/') {
         let part = parts.next()?;
         match wanted
@@ -262,10 +268,12 @@ mod tests {
 
     #[test]
     fn paths_are_found_and_their_blanks_unescaped() {
-        let path = "/nodes/pve1/storage/local/content/local%3Aiso%2Fx.iso";
-        let (route, blanks) = find("DELETE", path).unwrap();
-        assert!(route.path.ends_with("{volume}"));
-        assert_eq!(blanks["volume"], "local:iso/x.iso");
+        for volume in ["local%3Aiso%2Fx.iso", "local%3Aiso/x.iso"] {
+            let path = format!("/nodes/pve1/storage/local/content/{volume}");
+            let (route, blanks) = find("DELETE", &path).unwrap();
+            assert!(route.path.ends_with("{volume}"));
+            assert_eq!(blanks["volume"], "local:iso/x.iso");
+        }
         assert!(find("GET", "/nodes/pve1/qemu/1/status/current/x").is_none());
     }
 

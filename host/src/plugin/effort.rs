@@ -1,0 +1,381 @@
+//! How much work a value is for a schema, found out before that work is begun.
+//!
+//! A schema of a kilobyte can take a validator for ever: twenty-four definitions, each of which refers twice to the one
+//! before, are sixteen million checks of the same value. Nobody can stop a validator, so the pairs of a part of the schema
+//! and a part of the value are counted first, and the count ends at a bound. It counts what the validator would do if it
+//! stopped nowhere early; what is counted too often is never what is reasonable.
+
+use std::collections::HashMap;
+
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+
+/// Pairs that are checked at most.
+const MOST: u32 = 1_000_000;
+/// Parts of a schema that are entered one in another, those of the value's own depth included.
+const DEEPEST: usize = 500;
+
+/// Subschemas of the same value: one, or an array.
+const HERE: [&str; 7] = ["allOf", "anyOf", "oneOf", "not", "if", "then", "else"];
+/// Subschemas of the same value: a map.
+const HERE_BY_NAME: [&str; 2] = ["dependentSchemas", "dependencies"];
+/// References, whichever draft has them.
+const REFERENCES: [&str; 3] = ["$ref", "$dynamicRef", "$recursiveRef"];
+/// Subschemas of any child.
+const EACH: [&str; 3] = ["contains", "unevaluatedItems", "unevaluatedProperties"];
+/// What every validator knows by itself.
+const OWN: &str = "https://json-schema.org/";
+
+/// A schema as a graph: indices instead of references.
+#[derive(Debug)]
+pub struct Effort {
+    nodes: Vec<Node>,
+}
+
+/// What one part of a schema sends the validator to.
+#[derive(Debug, Default)]
+struct Node {
+    /// For the same value.
+    here: Vec<usize>,
+    /// For a property.
+    named: HashMap<String, usize>,
+    /// For a property without a name in `named`.
+    others: Vec<usize>,
+    /// For an element, by its place.
+    at: Vec<usize>,
+    /// For an element after those.
+    rest: Vec<usize>,
+    /// For any child.
+    each: Vec<usize>,
+    /// For the name of a property.
+    names: Vec<usize>,
+    /// Whether every child asks anew which of `here` have seen it.
+    unevaluated: bool,
+}
+
+impl Effort {
+    /// The graph of a schema that is bounded in size. The error says what is wrong with it.
+    pub fn of(schema: &Value) -> Result<Self, String> {
+        let mut graph = Graph::default();
+        graph.collect(schema);
+        graph.add(schema)?;
+        Ok(Self { nodes: graph.nodes })
+    }
+
+    /// Whether the validator will be done with this value in good time.
+    pub fn bears(&self, value: &Value) -> Result<(), String> {
+        let mut count = Count {
+            nodes: &self.nodes,
+            left: MOST,
+            entered: Vec::new(),
+        };
+        match count.visit(0, value, 0) {
+            Some(()) => Ok(()),
+            None => Err(format!(
+                "it cannot be checked: schema and value together ask for more than {MOST} checks, or for more than \
+                 {DEEPEST} one in another"
+            )),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Graph<'s> {
+    nodes: Vec<Node>,
+    known: HashMap<*const Value, usize>,
+    /// What a reference may start from: the whole, and whatever has an `$id`.
+    bases: Vec<&'s Value>,
+    anchors: HashMap<&'s str, Vec<&'s Value>>,
+}
+
+impl<'s> Graph<'s> {
+    /// Notes the places that references may lead to. The depth is bounded by that of the parser.
+    fn collect(&mut self, part: &'s Value) {
+        let is_whole = self.bases.is_empty();
+        if is_whole {
+            self.bases.push(part);
+        }
+        match part {
+            Value::Object(map) => {
+                if !is_whole && map.get("$id").is_some_and(Value::is_string) {
+                    self.bases.push(part);
+                }
+                for key in ["$anchor", "$dynamicAnchor"] {
+                    if let Some(Value::String(name)) = map.get(key) {
+                        self.anchors.entry(name).or_default().push(part);
+                    }
+                }
+                map.values().for_each(|value| self.collect(value));
+            }
+            Value::Array(values) => values.iter().for_each(|value| self.collect(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    /// Adds all that a schema leads to; gives its own index.
+    fn add(&mut self, schema: &'s Value) -> Result<usize, String> {
+        let first = self.index(schema);
+        // Not by recursion: a chain of references is as long as the schema is large.
+        let mut waiting = vec![(first, schema)];
+        while let Some((index, schema)) = waiting.pop() {
+            let Value::Object(map) = schema else { continue };
+            let node = self.node(map, &mut waiting)?;
+            self.nodes[index] = node;
+        }
+        Ok(first)
+    }
+
+    fn index(&mut self, schema: &'s Value) -> usize {
+        let next = self.nodes.len();
+        let index = *self.known.entry(schema).or_insert(next);
+        if index == next {
+            self.nodes.push(Node::default());
+        }
+        index
+    }
+
+    fn node(
+        &mut self,
+        map: &'s Map<String, Value>,
+        found: &mut Vec<(usize, &'s Value)>,
+    ) -> Result<Node, String> {
+        let mut node = Node::default();
+        let mut lead_to = |graph: &mut Self, schema: &'s Value| {
+            let before = graph.nodes.len();
+            let index = graph.index(schema);
+            if index == before {
+                found.push((index, schema));
+            }
+            index
+        };
+        let one_or_more = |key: &str| match map.get(key) {
+            Some(Value::Array(several)) => several.iter().collect(),
+            Some(one) => vec![one],
+            None => Vec::new(),
+        };
+        let by_name = |key: &str| {
+            map.get(key)
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten()
+        };
+        for key in HERE {
+            for schema in one_or_more(key) {
+                node.here.push(lead_to(self, schema));
+            }
+        }
+        for key in HERE_BY_NAME {
+            for (_, schema) in by_name(key) {
+                node.here.push(lead_to(self, schema));
+            }
+        }
+        for key in REFERENCES {
+            if let Some(Value::String(reference)) = map.get(key) {
+                for schema in self.targets(reference)? {
+                    node.here.push(lead_to(self, schema));
+                }
+            }
+        }
+        for (name, schema) in by_name("properties") {
+            node.named.insert(name.clone(), lead_to(self, schema));
+        }
+        for (_, schema) in by_name("patternProperties") {
+            node.each.push(lead_to(self, schema));
+        }
+        for key in EACH {
+            for schema in one_or_more(key) {
+                node.each.push(lead_to(self, schema));
+            }
+        }
+        for schema in one_or_more("additionalProperties") {
+            node.others.push(lead_to(self, schema));
+        }
+        for schema in one_or_more("propertyNames") {
+            node.names.push(lead_to(self, schema));
+        }
+        // An array of `items` is what older drafts have for `prefixItems`.
+        let (places, rest) = match map.get("items") {
+            Some(Value::Array(_)) => ("items", "additionalItems"),
+            _ => ("prefixItems", "items"),
+        };
+        for schema in one_or_more(places) {
+            node.at.push(lead_to(self, schema));
+        }
+        for schema in one_or_more(rest) {
+            node.rest.push(lead_to(self, schema));
+        }
+        node.unevaluated =
+            map.contains_key("unevaluatedItems") || map.contains_key("unevaluatedProperties");
+        Ok(node)
+    }
+
+    /// All that a reference may mean: it is resolved from every base, so that none is missed.
+    fn targets(&self, reference: &str) -> Result<Vec<&'s Value>, String> {
+        let (base, fragment) = reference.split_once('#').unwrap_or((reference, ""));
+        let fragment = percent_decode_str(fragment).decode_utf8_lossy();
+        let targets: Vec<&'s Value> = match fragment.strip_prefix('/') {
+            None if fragment.is_empty() => self.bases.clone(),
+            None => self.anchors.get(&*fragment).cloned().unwrap_or_default(),
+            Some(_) => {
+                let bases = self.bases.iter();
+                bases.filter_map(|base| base.pointer(&fragment)).collect()
+            }
+        };
+        if targets.is_empty() && !base.starts_with(OWN) {
+            let shown: String = reference.chars().take(100).collect();
+            return Err(format!("refers to {shown:?}, which it does not have"));
+        }
+        Ok(targets)
+    }
+}
+
+/// One count. `None`: there is too much.
+struct Count<'g> {
+    nodes: &'g [Node],
+    left: u32,
+    /// What was entered with the same value, the latest last.
+    entered: Vec<usize>,
+}
+
+impl Count<'_> {
+    fn visit(&mut self, index: usize, value: &Value, depth: usize) -> Option<()> {
+        self.left = self.left.checked_sub(1)?;
+        if depth > DEEPEST {
+            return None;
+        }
+        // What leads to itself with the same value adds nothing: the validator notices as well.
+        if self.entered.contains(&index) {
+            return Some(());
+        }
+        let nodes = self.nodes;
+        let node = &nodes[index];
+        self.entered.push(index);
+        self.here(node, value, depth)?;
+        self.entered.pop();
+        let outside = std::mem::take(&mut self.entered);
+        match value {
+            Value::Object(map) => {
+                for (name, child) in map {
+                    match node.named.get(name) {
+                        Some(index) => self.visit(*index, child, depth + 1)?,
+                        None => self.all(&node.others, child, depth)?,
+                    }
+                    self.all(&node.names, &Value::Null, depth)?;
+                    self.child(node, value, child, depth)?;
+                }
+            }
+            Value::Array(elements) => {
+                for (place, child) in elements.iter().enumerate() {
+                    match node.at.get(place) {
+                        Some(index) => self.visit(*index, child, depth + 1)?,
+                        None => self.all(&node.rest, child, depth)?,
+                    }
+                    self.child(node, value, child, depth)?;
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+        self.entered = outside;
+        Some(())
+    }
+
+    fn here(&mut self, node: &Node, value: &Value, depth: usize) -> Option<()> {
+        for index in &node.here {
+            self.visit(*index, value, depth + 1)?;
+        }
+        Some(())
+    }
+
+    fn child(&mut self, node: &Node, value: &Value, child: &Value, depth: usize) -> Option<()> {
+        if node.unevaluated {
+            self.here(node, value, depth)?;
+        }
+        self.all(&node.each, child, depth)
+    }
+
+    fn all(&mut self, indices: &[usize], value: &Value, depth: usize) -> Option<()> {
+        for index in indices {
+            self.visit(*index, value, depth + 1)?;
+        }
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn bears(schema: &Value, value: &Value) -> bool {
+        let effort = Effort::of(schema).expect("a schema");
+        effort.bears(value).is_ok()
+    }
+
+    /// Each of `count` definitions is made of the reference to the one before.
+    fn ladder(count: usize, step: impl Fn(Value) -> Value) -> Value {
+        let mut definitions = json!({ "a0": { "type": "object" } });
+        for number in 1..=count {
+            let before = json!({ "$ref": format!("#/%24defs/a{}", number - 1) });
+            definitions[format!("a{number}")] = step(before);
+        }
+        json!({ "$ref": format!("#/$defs/a{count}"), "$defs": definitions })
+    }
+
+    fn nested(depth: usize) -> Value {
+        (0..depth).fold(json!({}), |inner, _| json!({ "a": inner }))
+    }
+
+    #[test]
+    fn what_multiplies_is_not_begun() {
+        let twice =
+            |keyword: &'static str| move |before: Value| json!({ keyword: [before, before] });
+        for keyword in ["allOf", "anyOf", "oneOf"] {
+            assert!(bears(&ladder(10, twice(keyword)), &json!({})), "{keyword}");
+            assert!(!bears(&ladder(60, twice(keyword)), &json!({})), "{keyword}");
+        }
+        let twice = ladder(
+            60,
+            |before| json!({ "properties": { "a": before }, "patternProperties": { "a": before } }),
+        );
+        assert!(bears(&twice, &nested(3)));
+        assert!(!bears(&twice, &nested(60)));
+        let itself = json!({ "properties": { "a": { "$ref": "#" } }, "patternProperties": { "a": { "$ref": "#" } } });
+        assert!(!bears(&itself, &nested(60)));
+        let anchored = json!({ "$dynamicAnchor": "x", "allOf": [
+            { "additionalProperties": { "$dynamicRef": "#x" } }, { "additionalProperties": { "$dynamicRef": "#x" } },
+        ] });
+        assert!(!bears(&anchored, &nested(60)));
+        let unevaluated = ladder(
+            60,
+            |before| json!({ "allOf": [before], "unevaluatedProperties": false }),
+        );
+        assert!(!bears(&unevaluated, &json!({ "a": 1 })));
+        let long = ladder(5000, |before| json!({ "allOf": [before] }));
+        assert!(!bears(&long, &json!({})));
+    }
+
+    #[test]
+    fn what_is_reasonable_is_borne() {
+        let tree = json!({
+            "type": "object",
+            "properties": { "left": { "$ref": "#" }, "right": { "$ref": "#" }, "items": { "items": { "$ref": "#" } } },
+            "additionalProperties": { "type": "number" },
+        });
+        let many: Vec<Value> = (0..10_000).map(|_| json!({ "left": { "x": 1 } })).collect();
+        assert!(bears(&tree, &json!({ "items": many })));
+        let deep = (0..100).fold(json!({}), |inner, _| json!({ "left": inner }));
+        assert!(bears(&tree, &deep));
+        let itself = json!({ "anyOf": [{ "$ref": "#" }, { "not": { "$ref": "#" } }] });
+        assert!(bears(&itself, &json!({})));
+        let meta = json!({ "$ref": "https://json-schema.org/draft/2020-12/schema" });
+        assert!(bears(&meta, &json!({})));
+    }
+
+    #[test]
+    fn a_reference_leads_somewhere() {
+        for reference in ["#/$defs/a", "#a", "other#/a", "http://169.254.169.254/#x"] {
+            let error = Effort::of(&json!({ "$ref": reference })).expect_err("nowhere");
+            assert!(error.contains("which it does not have"), "{error}");
+        }
+    }
+}
