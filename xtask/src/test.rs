@@ -136,7 +136,8 @@ fn clippy(project: &Project) -> Result<(), Failure> {
 /// Runs the tests and shows what they say, counting.
 fn cargo_test(project: &Project) -> Result<Counts, Failure> {
     let mut command = project.cargo();
-    command.args(["test", "--locked", "--workspace"]);
+    // One failure does not hide the next.
+    command.args(["test", "--locked", "--workspace", "--no-fail-fast"]);
     if std::io::stdout().is_terminal() {
         command.args(["--", "--color=always"]);
     }
