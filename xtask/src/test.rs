@@ -12,7 +12,7 @@ use crate::process;
 use crate::project::Project;
 use crate::setup::{self, TARGET};
 use crate::stale::{self, Snapshot};
-use crate::{conformance, demo, licences, tools};
+use crate::{conformance, demo, fuzz, licences, tools};
 
 /// One thing that is checked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -29,6 +29,8 @@ pub(crate) enum Step {
     Tools,
     /// cargo test
     Test,
+    /// Does each fuzz target find nothing in a few seconds?
+    Fuzz,
     /// Does the demo of the README end well?
     Demo,
     /// The official MCP conformance suite: three runs without a failure or a warning
@@ -93,6 +95,7 @@ fn run_step(
             *counts = Some(cargo_test(project)?);
             Ok(())
         }
+        Step::Fuzz => fuzz::briefly(project),
         Step::Demo => {
             let options = demo::Options {
                 config: None,

@@ -25,6 +25,9 @@ mod trail;
 mod verify;
 mod writer;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use verify::fuzz;
+
 pub use anchor::Anchor;
 pub use event::{Event, Kind};
 pub use trail::{Confirmation, Request, Trail};

@@ -12,6 +12,9 @@ mod offer;
 mod schema;
 mod template;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use template::fuzz;
+
 pub use offer::{Listed, Meta, OWN_TOOLS, Offer, OfferError, Prompt, Resource, Template, Tool};
 pub use schema::Schema;
 

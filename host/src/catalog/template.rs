@@ -4,6 +4,9 @@
 
 use regex::Regex;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
+
 /// Longest template, bytes.
 const MAX_BYTES: usize = 2 * 1024;
 

@@ -18,6 +18,9 @@ use crate::config::Ability;
 use crate::plugin::Principal;
 use crate::policy::{self, Action, Missing};
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
+
 /// Objects and arrays in each other. rmcp's parser gives up at 128; arguments nested like that are an attack.
 const DEEPEST: usize = 100;
 

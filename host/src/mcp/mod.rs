@@ -48,6 +48,9 @@ pub mod sessions;
 mod started;
 mod tasks;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use seal::fuzz as fuzz_seal;
+
 pub use call::{Asking, Caller, Ended, Follow, Target, call};
 pub use plain::{Answer, Offered, PlainCall, Refused, Replies, offered, plain};
 pub use seal::Sealer;

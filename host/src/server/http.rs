@@ -80,7 +80,7 @@ impl Listening {
 }
 
 /// Every route there is.
-fn routes(
+pub(super) fn routes(
     host: Arc<Host>,
     config: &Config,
     address: SocketAddr,

@@ -4,6 +4,8 @@ mod admin;
 mod challenge;
 mod connections;
 mod door;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod guard;
 pub mod http;
 mod jobs;
