@@ -2,7 +2,7 @@
 //!
 //! The programs are those of cargo-fuzz, built in another way: only the host's own library is instrumented, by a wrapper
 //! around rustc (`fuzz/rustc`), so that the dependencies need not be built once more, and without a sanitizer, for which
-//! Rust without `unsafe` has little use. So libFuzzer sees the host's branches and comparisons, not those of the JSON
+//! Rust without `unsafe` has little use. So libFuzzer sees the host's branches and comparisons, and few of those of the JSON
 //! parser, say; panics, failed assertions, overflows, endless loops and too much memory are found all the same.
 
 use std::fs;

@@ -241,7 +241,7 @@ fn a_planted_line_with_the_largest_number_stops_nothing() {
     let mac = "0".repeat(64);
     let planted = format!(r#"{{"seq":{number},"event":"call","mac":"{mac}"}}"#);
     edit(&log.path().join(writer::CURRENT), |lines| {
-        lines.push(planted)
+        lines.push(planted);
     });
     log.write(3);
     let lines = log.lines();
