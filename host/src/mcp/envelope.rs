@@ -103,6 +103,18 @@ impl Envelope {
         }
     }
 
+    /// The method, where it is a request or a notification.
+    #[must_use]
+    pub fn method(&self) -> Option<&str> {
+        self.method.as_deref()
+    }
+
+    /// The tool that a `tools/call` names.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
     /// Whether the header for proxies names this message's method.
     #[must_use]
     pub fn is_method(&self, header: &str) -> bool {

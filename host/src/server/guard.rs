@@ -37,7 +37,7 @@ pub(super) struct Guard {
     pub(super) body_timeout: Duration,
 }
 
-/// A message of the old era, read and looked at.
+/// A message, read and looked at.
 #[derive(Clone, Debug)]
 pub(super) struct Message {
     pub(super) envelope: Envelope,
@@ -200,10 +200,11 @@ impl Guard {
             .map_err(|missing| self.callers.insufficient(&missing))?;
         let era = envelope.era(parts.headers.get(VERSION).and_then(text));
         parts.extensions.insert(era);
-        if era == Era::Old {
-            let body = body.clone();
-            parts.extensions.insert(Message { envelope, body });
-        }
+        let message = body.clone();
+        parts.extensions.insert(Message {
+            envelope,
+            body: message,
+        });
         Ok(Request::from_parts(parts, Body::from(body)))
     }
 

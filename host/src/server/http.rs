@@ -10,6 +10,8 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{any, get};
+use http::header::{self, HeaderValue};
+use http::request::Parts;
 use http::{Method, StatusCode};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
@@ -25,6 +27,7 @@ use crate::auth::{Authenticator, IssuerError};
 use crate::config::{self, Config, MetricsReaders};
 use crate::host::{Host, anonymous_principal, local_principal};
 use crate::mcp::envelope::Era;
+use crate::mcp::fast_path::{self, Fast};
 use crate::mcp::sessions::Sessions;
 use crate::mcp::{Handler, Server};
 use crate::plugin::Principal;
@@ -125,6 +128,10 @@ fn routes(
         .method_not_allowed_fallback(no_method)
         .layer(known.clone());
     let mcp = Arc::new(Mcp {
+        host: guard.host.clone(),
+        fast: settings
+            .fast_path
+            .then(|| Arc::new(Handler::of_requests(server.clone()))),
         old_era: OldEra {
             sessions: guard.sessions.clone(),
             keep_alive: settings.keep_alive,
@@ -170,8 +177,11 @@ fn routes(
 
 /// MCP, both eras.
 struct Mcp {
+    host: Arc<Host>,
     old_era: OldEra,
     new_era: StreamableHttpService<Handler, NeverSessionManager>,
+    /// For what does not need rmcp.
+    fast: Option<Arc<Handler>>,
 }
 
 fn new_era(
@@ -195,10 +205,17 @@ fn new_era(
 
 /// `/mcp`, behind the guard: each request carries its principal and its era.
 async fn serve_mcp(State(mcp): State<Arc<Mcp>>, mut request: Request) -> Response {
+    let message = request.extensions_mut().remove::<Message>();
     if request.extensions().get() == Some(&Era::New) {
+        let (parts, body) = request.into_parts();
+        if let Some(message) = message
+            && let Some(response) = answer_fast(&mcp, &parts, &message).await
+        {
+            return response;
+        }
+        let request = Request::from_parts(parts, body);
         return mcp.new_era.handle(request).await.map(Body::new);
     }
-    let message = request.extensions_mut().remove::<Message>();
     let Some(principal) = request.extensions().get::<Principal>() else {
         let text = "nobody knows who sent this";
         return Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", text)
@@ -211,6 +228,20 @@ async fn serve_mcp(State(mcp): State<Arc<Mcp>>, mut request: Request) -> Respons
         message: message.as_ref().map(|one| (&one.envelope, &one.body)),
     };
     mcp.old_era.serve(&visit)
+}
+
+/// What is asked most goes past rmcp; `None` for everything else.
+async fn answer_fast(mcp: &Mcp, parts: &Parts, message: &Message) -> Option<Response> {
+    let handler = mcp.fast.as_ref()?;
+    let principal = parts.extensions.get::<Principal>()?;
+    let (headers, envelope) = (&parts.headers, &message.envelope);
+    let fast = Fast::of(&mcp.host.catalog(), headers, envelope, &message.body)?;
+    let (status, body) = fast_path::answer(handler, principal, fast).await?;
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    Some(response)
 }
 
 async fn nothing() -> Problem {

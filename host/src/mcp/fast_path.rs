@@ -1,0 +1,229 @@
+//! The short way over HTTP for what is asked most: `tools/call`, `tools/list` and `server/discover` of the new era.
+//!
+//! For every stateless request rmcp sets up a service of its own, which costs more than the sandbox. A request that is
+//! ordinary in every respect is answered here, by the same code that answers it there. Whatever is not (a header that
+//! does not fit, a progress token, a revision that we do not speak) is left to rmcp, which knows the right refusal or the
+//! longer way to answer: nothing is refused here that it would take, and nothing taken that it would refuse.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, StatusCode, header};
+use rmcp::ErrorData;
+use rmcp::model::{
+    CallToolRequestParams, ErrorCode, JsonRpcError, JsonRpcVersion2_0, PaginatedRequestParams,
+    ProtocolVersion, RequestId, RequestMetaObject, ServerJsonRpcMessage, ServerResult,
+};
+use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
+
+use super::Handler;
+use super::envelope::Envelope;
+use super::request::Request;
+use crate::catalog::Catalog;
+use crate::plugin::Principal;
+use crate::plugin::wit::tools::JobSupport;
+
+/// MCP 2026-07-28, «Streamable HTTP», the headers that name what is in the body.
+const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+const METHOD: HeaderName = HeaderName::from_static("mcp-method");
+const NAME: HeaderName = HeaderName::from_static("mcp-name");
+
+/// A request that is answered here.
+#[derive(Debug)]
+pub struct Fast {
+    id: RequestId,
+    meta: RequestMetaObject,
+    what: What,
+    /// Whether it can be given up at any moment: what starts or changes a job is always brought to an end.
+    gives_up: bool,
+}
+
+#[derive(Debug)]
+enum What {
+    Discover,
+    List(Option<PaginatedRequestParams>),
+    Call(CallToolRequestParams),
+}
+
+#[derive(Deserialize)]
+struct Message<P> {
+    #[serde(rename = "jsonrpc")]
+    _jsonrpc: JsonRpcVersion2_0,
+    id: RequestId,
+    params: P,
+}
+
+#[derive(Deserialize)]
+struct Discover {
+    #[serde(rename = "_meta")]
+    meta: RequestMetaObject,
+}
+
+impl Fast {
+    /// The request, if it is one of those. The body has been looked at before.
+    #[must_use]
+    pub fn of(
+        catalog: &Catalog,
+        headers: &HeaderMap,
+        envelope: &Envelope,
+        body: &[u8],
+    ) -> Option<Self> {
+        let method = envelope.method()?;
+        let fits = accepts_both(headers)
+            && only(headers, &VERSION) == Some(ProtocolVersion::V_2026_07_28.as_str())
+            && only(headers, &METHOD) == Some(method);
+        if !fits {
+            return None;
+        }
+        let fast = match method {
+            "tools/call" => {
+                let name = envelope.name()?;
+                let tool = catalog.tool(name);
+                // Values that are in headers as well are for rmcp to compare.
+                if only(headers, &NAME) != Some(name)
+                    || tool.is_some_and(|tool| tool.input.mirrored)
+                {
+                    return None;
+                }
+                let message: Message<CallToolRequestParams> = serde_json::from_slice(body).ok()?;
+                let mut params = message.params;
+                Self {
+                    id: message.id,
+                    meta: params.meta.take()?,
+                    gives_up: tool.is_some_and(|tool| tool.jobs == JobSupport::Never),
+                    what: What::Call(params),
+                }
+            }
+            "tools/list" => {
+                let message: Message<PaginatedRequestParams> = serde_json::from_slice(body).ok()?;
+                let mut params = message.params;
+                Self {
+                    id: message.id,
+                    meta: params.meta.take()?,
+                    gives_up: true,
+                    what: What::List(Some(params)),
+                }
+            }
+            "server/discover" => {
+                let message: Message<Discover> = serde_json::from_slice(body).ok()?;
+                Self {
+                    id: message.id,
+                    meta: message.params.meta,
+                    gives_up: true,
+                    what: What::Discover,
+                }
+            }
+            _ => return None,
+        };
+        fast.is_ordinary().then_some(fast)
+    }
+
+    /// Whether the revision is ours, what has to be declared is, and nothing is wanted but the answer.
+    fn is_ordinary(&self) -> bool {
+        let version = self.meta.protocol_version();
+        version == Some(ProtocolVersion::V_2026_07_28)
+            && !self.meta.contains_key("progressToken")
+            && !self.meta.contains_key("io.modelcontextprotocol/logLevel")
+    }
+}
+
+/// The answer, as HTTP carries it: status, and a JSON-RPC message. `None`: the request has to go to rmcp after all, and
+/// nothing was done.
+pub async fn answer(
+    handler: &Arc<Handler>,
+    principal: &Principal,
+    fast: Fast,
+) -> Option<(StatusCode, Vec<u8>)> {
+    let cancelled = CancellationToken::new();
+    if fast.gives_up {
+        return serve(handler, principal, fast, cancelled).await;
+    }
+    let _cancel_on_drop = cancelled.clone().drop_guard();
+    let (handler, principal, id) = (handler.clone(), principal.clone(), fast.id.clone());
+    let served =
+        tokio::spawn(async move { serve(&handler, &principal, fast, cancelled).await }).await;
+    served.unwrap_or_else(|_| {
+        let error = ErrorData::internal_error("the request failed inside the host", None);
+        message(id, Err(error))
+    })
+}
+
+async fn serve(
+    handler: &Handler,
+    principal: &Principal,
+    fast: Fast,
+    cancelled: CancellationToken,
+) -> Option<(StatusCode, Vec<u8>)> {
+    // It has to be declared, if only as nothing.
+    let capabilities = Some(fast.meta.client_capabilities()?);
+    let request = Request {
+        principal,
+        meta: &fast.meta,
+        cancelled,
+        capabilities,
+        is_new_era: true,
+        context: None,
+    };
+    let result = match fast.what {
+        What::Discover => Ok(ServerResult::DiscoverResult(handler.discovered(principal))),
+        What::List(params) => handler
+            .listed_tools(params, &request)
+            .map(ServerResult::ListToolsResult),
+        What::Call(params) => handler
+            .called(params, &request)
+            .await
+            .map(ServerResult::from),
+    };
+    message(fast.id, result)
+}
+
+/// As rmcp writes it.
+fn message(
+    id: RequestId,
+    result: Result<ServerResult, ErrorData>,
+) -> Option<(StatusCode, Vec<u8>)> {
+    let (status, written) = match result {
+        Ok(result) => (
+            StatusCode::OK,
+            serde_json::to_vec(&ServerJsonRpcMessage::response(result, id)),
+        ),
+        Err(mut error) => {
+            if error.code == ErrorCode::RESOURCE_NOT_FOUND {
+                error.code = ErrorCode::INVALID_PARAMS;
+            }
+            let status = match error.code {
+                ErrorCode::MISSING_REQUIRED_CLIENT_CAPABILITY => StatusCode::BAD_REQUEST,
+                ErrorCode::METHOD_NOT_FOUND => StatusCode::NOT_FOUND,
+                _ => StatusCode::OK,
+            };
+            (
+                status,
+                serde_json::to_vec(&JsonRpcError::new(Some(id), error)),
+            )
+        }
+    };
+    // Values of JSON can always be written.
+    written.ok().map(|written| (status, written))
+}
+
+/// Whether both forms of an answer are accepted, said as clients usually say it.
+fn accepts_both(headers: &HeaderMap) -> bool {
+    let Some(accepted) = only(headers, &header::ACCEPT) else {
+        return false;
+    };
+    let mut types = accepted.split(',').map(str::trim);
+    let (mut json, mut events) = (false, false);
+    let plain = types.all(|one| {
+        json |= one == "application/json";
+        events |= one == "text/event-stream";
+        !one.contains([';', '"'])
+    });
+    plain && json && events
+}
+
+/// The value of a header that is there once, if it is a plain text.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?;
+    values.next().is_none().then(|| first.to_str().ok())?
+}
