@@ -27,7 +27,9 @@ mod memory;
 mod settings;
 mod stderr;
 
-pub use call::{Abilities, Asked, CallInfo, Context, Event, Level, Principal, Reply};
+pub use call::{
+    Abilities, Asked, CallInfo, Context, Event, IdempotencyKey, Level, Principal, Reply, random_id,
+};
 pub use changes::{Changed, Changes};
 pub use learned::{Learned, Lesson};
 pub(crate) use log::LogExceeded;

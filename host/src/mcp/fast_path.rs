@@ -227,3 +227,75 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let first = values.next()?;
     values.next().is_none().then(|| first.to_str().ok())?
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+    use crate::mcp::envelope;
+
+    const META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}"#;
+
+    fn headers(method: &'static str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let accept = "application/json, text/event-stream";
+        headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+        headers.insert(VERSION, HeaderValue::from_static("2026-07-28"));
+        headers.insert(METHOD, HeaderValue::from_static(method));
+        headers.insert(NAME, HeaderValue::from_static("echo"));
+        headers
+    }
+
+    fn body(method: &str, more_meta: &str) -> String {
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{"name":"echo",{META}{more_meta}}}}}}}"#
+        )
+    }
+
+    fn is_fast(headers: &HeaderMap, body: &str) -> bool {
+        let envelope = envelope::look(body.as_bytes()).expect("a message");
+        Fast::of(&Catalog::default(), headers, &envelope, body.as_bytes()).is_some()
+    }
+
+    #[test]
+    fn what_is_ordinary_is_fast() {
+        for method in ["tools/call", "tools/list", "server/discover"] {
+            assert!(is_fast(&headers(method), &body(method, "")), "{method}");
+        }
+        assert!(!is_fast(
+            &headers("prompts/list"),
+            &body("prompts/list", "")
+        ));
+    }
+
+    #[test]
+    fn what_needs_more_than_an_answer_is_not() {
+        for more in [
+            r#","progressToken":1"#,
+            r#","io.modelcontextprotocol/logLevel":"debug""#,
+        ] {
+            let body = body("tools/call", more);
+            assert!(!is_fast(&headers("tools/call"), &body), "{more}");
+        }
+    }
+
+    #[test]
+    fn headers_that_do_not_fit_are_for_rmcp() {
+        let body = body("tools/call", "");
+        for (name, value) in [
+            (VERSION, "2025-11-25"),
+            (METHOD, "tools/list"),
+            (NAME, "other"),
+            (header::ACCEPT, "application/json"),
+            (header::ACCEPT, "application/json;q=1, text/event-stream"),
+        ] {
+            let mut changed = headers("tools/call");
+            changed.insert(name.clone(), HeaderValue::from_static(value));
+            assert!(!is_fast(&changed, &body), "{name}: {value}");
+            let mut twice = headers("tools/call");
+            twice.append(name.clone(), HeaderValue::from_static(value));
+            assert!(!is_fast(&twice, &body), "{name}: {value}, besides");
+        }
+    }
+}

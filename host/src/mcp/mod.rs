@@ -29,10 +29,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{Catalog, List};
 use crate::config::Ability;
-use crate::host::{Host, Subscription, random_id};
+use crate::host::{Host, Subscription};
 use crate::jobs::Details;
 use crate::plugin::wit::completions::Subject;
-use crate::plugin::{Abilities, Asked, CallInfo, Changed, Level, Plugin, Principal};
+use crate::plugin::{
+    Abilities, Asked, CallInfo, Changed, IdempotencyKey, Level, Plugin, Principal,
+};
 
 mod ask;
 mod call;
@@ -256,7 +258,7 @@ impl Handler {
         } else {
             Some(self.session.level())
         };
-        events::pass_on(context, level, target, caller).await
+        Box::pin(events::pass_on(context, level, target, caller)).await
     }
 
     /// `server/discover`
@@ -552,7 +554,7 @@ impl ServerHandler for Handler {
             cancelled: context.ct.clone(),
             deadline: std::time::Instant::now() + plugin.limits().wall_time,
             events: None,
-            idempotency_key: random_id(),
+            idempotency_key: IdempotencyKey::new(),
             meta: Vec::new(),
             traceparent: context.meta.get_traceparent().map(str::to_owned),
             abilities: Abilities::default(),

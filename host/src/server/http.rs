@@ -268,8 +268,8 @@ async fn measure(request: Request, next: Next) -> Response {
     };
     let response = next.run(request).await;
     let route = route.as_ref().map_or(NONE, MatchedPath::as_str);
-    let status = response.status().as_u16();
-    metrics().http_request(route, method, status, begun.elapsed());
+    let status = response.status();
+    metrics().http_request(route, method, status.as_str(), begun.elapsed());
     response
 }
 

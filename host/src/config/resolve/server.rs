@@ -62,7 +62,7 @@ pub(super) fn resolve(cx: &mut Cx<'_>, raw: &raw::Server, authenticated: bool) -
             raw.keep_alive.as_ref(),
             defaults::KEEP_ALIVE,
         ),
-        fast_path: raw.fast_path.is_none_or(|at| at.value),
+        fast_path: raw.fast_path.as_ref().is_none_or(|at| at.value),
         sessions: sessions::resolve(
             cx,
             raw.sessions.as_ref().unwrap_or(&raw::Sessions::default()),
