@@ -10,10 +10,11 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use rmcp::ErrorData;
 use rmcp::model::{
-    CallToolRequestParams, ErrorCode, JsonRpcError, JsonRpcVersion2_0, PaginatedRequestParams,
-    ProtocolVersion, RequestId, RequestMetaObject, ServerJsonRpcMessage, ServerResult,
+    CallToolRequestParams, ClientCapabilities, ErrorCode, JsonRpcError, PaginatedRequestParams,
+    ProtocolVersion, RequestId, ServerJsonRpcMessage, ServerResult,
 };
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
 use super::Handler;
@@ -32,7 +33,8 @@ const NAME: HeaderName = HeaderName::from_static("mcp-name");
 #[derive(Debug)]
 pub struct Fast {
     id: RequestId,
-    meta: RequestMetaObject,
+    capabilities: ClientCapabilities,
+    traceparent: Option<String>,
     what: What,
     /// Whether it can be given up at any moment: what starts or changes a job is always brought to an end.
     gives_up: bool,
@@ -45,95 +47,73 @@ enum What {
     Call(CallToolRequestParams),
 }
 
-#[derive(Deserialize)]
-struct Message<P> {
-    #[serde(rename = "jsonrpc")]
-    _jsonrpc: JsonRpcVersion2_0,
-    id: RequestId,
-    params: P,
-}
-
-#[derive(Deserialize)]
-struct Discover {
-    #[serde(rename = "_meta")]
-    meta: RequestMetaObject,
-}
-
 impl Fast {
-    /// The request, if it is one of those. The body has been looked at before.
+    /// The request, if it is one of those.
     #[must_use]
-    pub fn of(
-        catalog: &Catalog,
-        headers: &HeaderMap,
-        envelope: &Envelope,
-        body: &[u8],
-    ) -> Option<Self> {
+    pub fn of(catalog: &Catalog, headers: &HeaderMap, envelope: &Envelope<'_>) -> Option<Self> {
         let method = envelope.method()?;
-        let fits = accepts_both(headers)
-            && only(headers, &VERSION) == Some(ProtocolVersion::V_2026_07_28.as_str())
-            && only(headers, &METHOD) == Some(method);
-        if !fits {
+        let params = envelope.params.as_ref()?;
+        let meta = params.meta.as_ref()?;
+        let revision = ProtocolVersion::V_2026_07_28;
+        let is_ordinary = envelope.jsonrpc.as_deref() == Some("2.0")
+            && accepts_both(headers)
+            && only(headers, &VERSION) == Some(revision.as_str())
+            && only(headers, &METHOD) == Some(method)
+            && meta.version.0.as_deref() == Some(revision.as_str())
+            && meta.progress_token.is_none()
+            && meta.log_level.is_none();
+        if !is_ordinary {
             return None;
         }
-        let fast = match method {
-            "tools/call" => {
-                let name = envelope.name()?;
-                let tool = catalog.tool(name);
-                // Values that are in headers as well are for rmcp to compare.
-                if only(headers, &NAME) != Some(name)
-                    || tool.is_some_and(|tool| tool.input.mirrored)
-                {
-                    return None;
-                }
-                let message: Message<CallToolRequestParams> = serde_json::from_slice(body).ok()?;
-                let mut params = message.params;
-                Self {
-                    id: message.id,
-                    meta: params.meta.take()?,
-                    gives_up: tool.is_some_and(|tool| tool.jobs == JobSupport::Never),
-                    what: What::Call(params),
-                }
-            }
+        let (what, gives_up) = match method {
+            "tools/call" => call(catalog, headers, envelope)?,
             "tools/list" => {
-                let message: Message<PaginatedRequestParams> = serde_json::from_slice(body).ok()?;
-                let mut params = message.params;
-                Self {
-                    id: message.id,
-                    meta: params.meta.take()?,
-                    gives_up: true,
-                    what: What::List(Some(params)),
-                }
+                let params = PaginatedRequestParams::default().with_cursor(read(params.cursor)?);
+                (What::List(Some(params)), true)
             }
-            "server/discover" => {
-                let message: Message<Discover> = serde_json::from_slice(body).ok()?;
-                Self {
-                    id: message.id,
-                    meta: message.params.meta,
-                    gives_up: true,
-                    what: What::Discover,
-                }
-            }
+            "server/discover" => (What::Discover, true),
             _ => return None,
         };
-        fast.is_ordinary().then_some(fast)
-    }
-
-    /// Whether the revision is ours, what has to be declared is, and nothing is wanted but the answer.
-    fn is_ordinary(&self) -> bool {
-        let version = self.meta.protocol_version();
-        version == Some(ProtocolVersion::V_2026_07_28)
-            && !self.meta.contains_key("progressToken")
-            && !self.meta.contains_key("io.modelcontextprotocol/logLevel")
+        Some(Self {
+            id: read(envelope.id)??,
+            capabilities: read(meta.capabilities)??,
+            traceparent: meta.traceparent.0.as_deref().map(str::to_owned),
+            what,
+            gives_up,
+        })
     }
 }
 
-/// The answer, as HTTP carries it: status, and a JSON-RPC message. `None`: the request has to go to rmcp after all, and
-/// nothing was done.
+/// A call, and whether it can be given up.
+fn call(catalog: &Catalog, headers: &HeaderMap, envelope: &Envelope<'_>) -> Option<(What, bool)> {
+    let (name, given) = (envelope.name()?, envelope.params.as_ref()?);
+    let tool = catalog.tool(name);
+    // Values that are in headers as well are for rmcp to compare.
+    if only(headers, &NAME) != Some(name) || tool.is_some_and(|tool| tool.input.mirrored) {
+        return None;
+    }
+    let mut params = CallToolRequestParams::new(name.to_owned());
+    params.arguments = read(given.arguments)?;
+    params.input_responses = read(given.input_responses)?;
+    params.request_state = read(given.request_state)?;
+    let gives_up = tool.is_some_and(|tool| tool.jobs == JobSupport::Never);
+    Some((What::Call(params), gives_up))
+}
+
+/// A part of the message; nothing if it is not what it should be.
+fn read<T: DeserializeOwned>(part: Option<&RawValue>) -> Option<Option<T>> {
+    let Some(part) = part else {
+        return Some(None);
+    };
+    serde_json::from_str(part.get()).ok()
+}
+
+/// The answer, as HTTP carries it: status, and a JSON-RPC message.
 pub async fn answer(
     handler: &Arc<Handler>,
     principal: &Principal,
     fast: Fast,
-) -> Option<(StatusCode, Vec<u8>)> {
+) -> (StatusCode, Vec<u8>) {
     let cancelled = CancellationToken::new();
     if fast.gives_up {
         return serve(handler, principal, fast, cancelled).await;
@@ -153,14 +133,12 @@ async fn serve(
     principal: &Principal,
     fast: Fast,
     cancelled: CancellationToken,
-) -> Option<(StatusCode, Vec<u8>)> {
-    // It has to be declared, if only as nothing.
-    let capabilities = Some(fast.meta.client_capabilities()?);
+) -> (StatusCode, Vec<u8>) {
     let request = Request {
         principal,
-        meta: &fast.meta,
+        traceparent: fast.traceparent,
         cancelled,
-        capabilities,
+        capabilities: Some(fast.capabilities),
         is_new_era: true,
         context: None,
     };
@@ -178,10 +156,7 @@ async fn serve(
 }
 
 /// As rmcp writes it.
-fn message(
-    id: RequestId,
-    result: Result<ServerResult, ErrorData>,
-) -> Option<(StatusCode, Vec<u8>)> {
+fn message(id: RequestId, result: Result<ServerResult, ErrorData>) -> (StatusCode, Vec<u8>) {
     let (status, written) = match result {
         Ok(result) => (
             StatusCode::OK,
@@ -203,7 +178,7 @@ fn message(
         }
     };
     // Values of JSON can always be written.
-    written.ok().map(|written| (status, written))
+    (status, written.unwrap_or_default())
 }
 
 /// Whether both forms of an answer are accepted, said as clients usually say it.
@@ -255,7 +230,7 @@ mod tests {
 
     fn is_fast(headers: &HeaderMap, body: &str) -> bool {
         let envelope = envelope::look(body.as_bytes()).expect("a message");
-        Fast::of(&Catalog::default(), headers, &envelope, body.as_bytes()).is_some()
+        Fast::of(&Catalog::default(), headers, &envelope).is_some()
     }
 
     #[test]

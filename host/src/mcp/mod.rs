@@ -223,7 +223,7 @@ impl Handler {
         Caller {
             principal: request.principal.clone(),
             cancelled: request.cancelled.clone(),
-            traceparent: request.traceparent(),
+            traceparent: request.traceparent.clone(),
             events: None,
             abilities: self.abilities.unwrap_or_else(|| {
                 let declared = request.capabilities.as_ref();

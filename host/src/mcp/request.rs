@@ -1,6 +1,6 @@
 //! What the handler has to know of a request, whatever framing it came in: rmcp's, or none ([`fast_path`](super::fast_path)).
 
-use rmcp::model::{ClientCapabilities, MetaObject, RequestMetaObject};
+use rmcp::model::{ClientCapabilities, MetaObject};
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer};
 use serde_json::Value;
@@ -13,8 +13,8 @@ use crate::plugin::Principal;
 pub(super) struct Request<'a> {
     /// Who sends it.
     pub(super) principal: &'a Principal,
-    /// Its `_meta`.
-    pub(super) meta: &'a RequestMetaObject,
+    /// W3C trace context.
+    pub(super) traceparent: Option<String>,
     /// Cancelled when nobody wants the answer any more.
     pub(super) cancelled: CancellationToken,
     /// What the client declared that it can do, with the request or for its session.
@@ -33,17 +33,12 @@ impl<'a> Request<'a> {
     ) -> Self {
         Self {
             principal,
-            meta: &context.meta,
+            traceparent: context.meta.get_traceparent().map(str::to_owned),
             cancelled: context.ct.clone(),
             capabilities: context.client_capabilities(),
             is_new_era: is_new_era(context),
             context: Some(context),
         }
-    }
-
-    /// W3C trace context.
-    pub(super) fn traceparent(&self) -> Option<String> {
-        self.meta.get_traceparent().map(str::to_owned)
     }
 
     /// Whether the client follows tasks: they are of the new era, and only for requests that declare the extension.
