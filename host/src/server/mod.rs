@@ -9,6 +9,7 @@ pub(crate) mod fuzz;
 mod guard;
 pub mod http;
 mod jobs;
+mod mcp;
 mod metadata;
 mod openapi;
 mod operator;
