@@ -57,6 +57,8 @@ impl NoMessage {
 /// What can be seen of a message; most of it is still a piece of the body.
 #[derive(Clone, Debug)]
 pub struct Envelope<'a> {
+    /// All of it.
+    text: &'a str,
     method: Option<Cow<'a, str>>,
     /// The tool that a `tools/call` names.
     name: Option<Cow<'a, str>>,
@@ -130,6 +132,12 @@ impl Envelope<'_> {
         self.name.as_deref()
     }
 
+    /// Whether every part of the message can be read, also those that nobody has looked at: serde skips a value without
+    /// asking whether its escapes are characters and its numbers have a value.
+    pub(super) fn is_sound(&self) -> bool {
+        serde_json::from_str::<Sound>(self.text).is_ok()
+    }
+
     /// Whether the header for proxies names this message's method.
     #[must_use]
     pub fn is_method(&self, header: &str) -> bool {
@@ -194,6 +202,59 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
         }
         let text: Borrowed<'a> = serde_json::from_str(value.get()).map_err(D::Error::custom)?;
         Ok(Self(Some(text.0)))
+    }
+}
+
+/// Anything, read to its last part and not kept.
+struct Sound;
+
+impl<'de> Deserialize<'de> for Sound {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Parts;
+
+        impl<'de> Visitor<'de> for Parts {
+            type Value = Sound;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("anything")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Sound, A::Error> {
+                while map.next_entry::<Sound, Sound>()?.is_some() {}
+                Ok(Sound)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Sound, A::Error> {
+                while items.next_element::<Sound>()?.is_some() {}
+                Ok(Sound)
+            }
+
+            fn visit_unit<E>(self) -> Result<Sound, E> {
+                Ok(Sound)
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Sound, E> {
+                Ok(Sound)
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Sound, E> {
+                Ok(Sound)
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Sound, E> {
+                Ok(Sound)
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Sound, E> {
+                Ok(Sound)
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Sound, E> {
+                Ok(Sound)
+            }
+        }
+
+        deserializer.deserialize_any(Parts)
     }
 }
 
@@ -275,6 +336,8 @@ pub fn look(body: &[u8]) -> Result<Envelope<'_>, NoMessage> {
     if is_too_deep(body) {
         return Err(NoMessage::Deep);
     }
+    // serde does not ask that of what it skips, and two readers skip different parts.
+    let text = std::str::from_utf8(body).map_err(|_| NoMessage::Json)?;
     match body.trim_ascii_start().first() {
         Some(b'{') => {}
         Some(b'[') => {
@@ -290,11 +353,12 @@ pub fn look(body: &[u8]) -> Result<Envelope<'_>, NoMessage> {
             });
         }
     }
-    let message: Message<'_> = serde_json::from_slice(body).map_err(|error| no_message(&error))?;
+    let message: Message<'_> = serde_json::from_str(text).map_err(|error| no_message(&error))?;
     let is_call = |method: &Method<'_>| method.0 == "tools/call";
     let is_call = message.method.as_ref().is_some_and(is_call);
     let mut params = message.params.0;
     Ok(Envelope {
+        text,
         name: params
             .as_mut()
             .filter(|_| is_call)
@@ -468,6 +532,26 @@ mod tests {
             assert_eq!(look(body.as_bytes()), expected, "{body}");
         }
         assert_eq!(look(b"{\"method\":\"\xff\"}"), Err(NoMessage::Json));
+        // Also where nobody looks.
+        let skipped = look(b"{\"method\":\"x\",\"more\":\"\xff\"}");
+        assert_eq!(skipped, Err(NoMessage::Json));
+    }
+
+    #[test]
+    fn what_nobody_looks_at_is_sound_or_not() {
+        let rows = [
+            (
+                r#"{"method":"x","more":[null,true,-1,1.5,"\u00e4",{"a":{}}]}"#,
+                true,
+            ),
+            (r#"{"method":"x","more":"\ud800"}"#, false),
+            (r#"{"method":"x","more":{"\ud800":1}}"#, false),
+            (r#"{"method":"x","more":[1e999]}"#, false),
+        ];
+        for (body, expected) in rows {
+            let envelope = super::look(body.as_bytes()).expect("a message");
+            assert_eq!(envelope.is_sound(), expected, "{body}");
+        }
     }
 
     #[test]

@@ -61,7 +61,8 @@ impl Fast {
             && only(headers, &METHOD) == Some(method)
             && meta.version.0.as_deref() == Some(revision.as_str())
             && meta.progress_token.is_none()
-            && meta.log_level.is_none();
+            && meta.log_level.is_none()
+            && envelope.is_sound();
         if !is_ordinary {
             return None;
         }

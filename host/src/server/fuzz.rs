@@ -3,24 +3,24 @@
 //! The input is text. The first line says who is asked: `open` a host that takes everybody, `asked` one with tokens, and
 //! `stdio` the other transport, to which the rest goes as it is. For HTTP the rest are requests with a line `%%` between
 //! them: `METHOD PATH`, headers, an empty line, a body. What a usual client would send is there already, and
-//! `Mcp-Session-Id: $` is the session of an answer before.
+//! `Mcp-Session-Id: $` is the session of an answer before. What the open host answers outside of sessions, it answers
+//! without the fast path too.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
+use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt as _;
 
 use super::guard::SESSION;
-use super::http::routes;
+use super::http::{Routes, routes};
 use super::stdio;
 use crate::config::{self, Config, Overrides};
 use crate::host::Host;
@@ -46,38 +46,46 @@ scopes = ["resources:read"]
 struct World {
     runtime: Runtime,
     host: Arc<Host>,
-    open: Router,
-    asked: Router,
+    open: Routes,
+    /// The open host again, without the fast path.
+    slow: Routes,
+    asked: Routes,
 }
 
 /// Hosts are expensive, so one is asked by all inputs.
 static WORLD: LazyLock<World> = LazyLock::new(|| {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().build().expect("a runtime");
-    let (served, open) = runtime.block_on(host(OPEN));
-    let (_, asked) = runtime.block_on(host(ASKED));
+    let (served, open, slow) = runtime.block_on(host(OPEN));
+    let (_, asked, _) = runtime.block_on(host(ASKED));
     World {
         runtime,
         host: served,
         open,
+        slow,
         asked,
     }
 });
 
-async fn host(tables: &str) -> (Arc<Host>, Router) {
+/// The host, and its routes with the fast path and without.
+async fn host(tables: &str) -> (Arc<Host>, Routes, Routes) {
     // Nothing is kept there without plugins.
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("toolward.toml");
     let few = "[runtime]\ncache-dir = \"cache\"\nstate-dir = \"state\"\nmax-instances = 1\nguest-threads = 1\n";
     std::fs::write(&path, format!("{few}{tables}")).expect("a file");
-    let config: Config = match config::load(&path, &|_| None, &Overrides::default()) {
+    let mut config: Config = match config::load(&path, &|_| None, &Overrides::default()) {
         Ok(config) => config,
         Err(problems) => panic!("{problems}"),
     };
     let host = Host::start(&config).await.expect("a host");
-    let address = config.server.listen;
-    let routes = routes(host.clone(), &config, address, &CancellationToken::new());
-    (host, routes.expect("routes"))
+    let [fast, slow] = [true, false].map(|fast| {
+        config.server.fast_path = fast;
+        let address = config.server.listen;
+        let routes = routes(host.clone(), &config, address, &CancellationToken::new());
+        routes.expect("routes")
+    });
+    (host, fast, slow)
 }
 
 /// Sends everything that the input holds.
@@ -85,15 +93,15 @@ pub(crate) fn message(data: &[u8]) {
     let first = data.iter().position(|byte| *byte == b'\n');
     let (first, rest) = data.split_at(first.map_or(data.len(), |at| at + 1));
     let world = &*WORLD;
-    let routes = match first {
-        b"open\n" => &world.open,
-        b"asked\n" => &world.asked,
+    let (routes, again) = match first {
+        b"open\n" => (&world.open, Some(&world.slow)),
+        b"asked\n" => (&world.asked, None),
         b"stdio\n" => {
             return world.runtime.block_on(converse(world.host.clone(), rest));
         }
         _ => return,
     };
-    world.runtime.block_on(talk(routes, rest));
+    world.runtime.block_on(talk(routes, again, rest));
 }
 
 async fn converse(host: Arc<Host>, data: &[u8]) {
@@ -110,17 +118,23 @@ async fn converse(host: Arc<Host>, data: &[u8]) {
     let _why = ended.expect("it ends with its input");
 }
 
-async fn talk(routes: &Router, data: &[u8]) {
+async fn talk(routes: &Routes, again: Option<&Routes>, data: &[u8]) {
     let mut session = HeaderValue::from_static("none");
     let mut rest = data;
     for _ in 0..MOST {
         let (one, after) = split(rest, b"\n%%\n");
-        if let Some(request) = request(one, &session) {
-            let response = ask(routes, request).await;
-            if let Some(id) = response.headers().get(SESSION) {
-                session = id.clone();
+        if let Some(asked) = request(one, &session) {
+            let is_apart = asked.uri().path() == "/mcp" && !asked.headers().contains_key(SESSION);
+            let response = ask(routes, asked).await;
+            let began = response.headers().get(SESSION).cloned();
+            let said = judge(response).await;
+            if let (Some(again), true, None) = (again, is_apart, &began) {
+                let asked = request(one, &session).expect("a request");
+                let said_again = judge(ask(again, asked).await).await;
+                let text = String::from_utf8_lossy(one);
+                assert_eq!(said, said_again, "the fast path and rmcp differ: {text}");
             }
-            judge(response).await;
+            session = began.unwrap_or(session);
         }
         let Some(after) = after else { break };
         rest = after;
@@ -132,20 +146,21 @@ async fn talk(routes: &Router, data: &[u8]) {
     }
 }
 
-async fn ask(routes: &Router, request: Request<Body>) -> Response {
-    let answer = tokio::time::timeout(LONGEST, routes.clone().oneshot(request)).await;
+async fn ask(routes: &Routes, request: Request<Body>) -> Response {
+    let answer = tokio::time::timeout(LONGEST, routes.answer(request)).await;
     let Ok(response) = answer.expect("an answer begins");
     response
 }
 
-/// No request makes the host fail, and what calls itself JSON is JSON.
-async fn judge(response: Response) {
+/// No request makes the host fail, and what calls itself JSON is JSON. Gives the status, and the body unless it goes on.
+async fn judge(response: Response) -> (StatusCode, Option<Bytes>) {
     let status = response.status();
     assert_ne!(status, StatusCode::INTERNAL_SERVER_ERROR);
     let is_json = response.headers().get(header::CONTENT_TYPE);
     let is_json = is_json.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
-    let Ok(body) = tokio::time::timeout(PATIENCE, response.into_body().collect()).await else {
-        return;
+    let patience = if is_json { LONGEST } else { PATIENCE };
+    let Ok(body) = tokio::time::timeout(patience, response.into_body().collect()).await else {
+        return (status, None);
     };
     let body = body.expect("an answer is whole").to_bytes();
     if is_json && !body.is_empty() {
@@ -153,6 +168,7 @@ async fn judge(response: Response) {
         let text = String::from_utf8_lossy(&body);
         assert!(read.is_ok(), "{status}: not JSON: {text}");
     }
+    (status, is_json.then_some(body))
 }
 
 /// `None`: the library could not send it either.

@@ -181,18 +181,27 @@ pub(super) struct Routes {
     others: Router,
 }
 
+impl Routes {
+    /// The answer to any request.
+    pub(super) fn answer(
+        &self,
+        request: http::Request<Body>,
+    ) -> BoxFuture<'static, Result<Response, Infallible>> {
+        if request.uri().path() == mcp::PATH {
+            let mcp = self.mcp.clone();
+            return Box::pin(async move { Ok(mcp.answer(request).await) });
+        }
+        Box::pin(self.others.clone().oneshot(request))
+    }
+}
+
 impl Service<http::Request<Incoming>> for Routes {
     type Response = Response;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Response, Infallible>>;
 
     fn call(&self, request: http::Request<Incoming>) -> Self::Future {
-        let request = request.map(Body::new);
-        if request.uri().path() == mcp::PATH {
-            let mcp = self.mcp.clone();
-            return Box::pin(async move { Ok(mcp.answer(request).await) });
-        }
-        Box::pin(self.others.clone().oneshot(request))
+        self.answer(request.map(Body::new))
     }
 }
 
