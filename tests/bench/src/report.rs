@@ -1,5 +1,6 @@
-//! The report for programs. Other tools read it: records and ratios may gain members, and lose none.
+//! The report for programs. Other tools read it: its members may become more, and none goes away.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -9,9 +10,9 @@ use crate::fairness::Fairness;
 use crate::lists::{self, Lists};
 use crate::options::Plan;
 use crate::process;
+use crate::ratios::{self, Figures, Ratio};
 use crate::samples::{Samples, Sorted, microseconds};
 use crate::starts::{self, Start};
-use crate::subject;
 
 /// Everything that one run found out.
 #[derive(Debug, Serialize)]
@@ -27,17 +28,29 @@ pub(crate) struct Report {
     pub(crate) records: Vec<Record>,
     /// What one tenant feels of another.
     pub(crate) fairness: Vec<Fairness>,
-    /// Calls of plugins that read long lists of a large backup server.
-    pub(crate) lists: Lists,
-    /// By `RECORD/FIGURE/CONNECTIONS`: the figure divided by that of the native server of the official SDK; for lists,
-    /// by that of a program that sends the same requests itself.
-    pub(crate) ratios: BTreeMap<String, Ratio>,
+    /// Calls of plugins that read long lists of a large backup server. None: not measured.
+    pub(crate) lists: Option<Lists>,
+    /// What is promised, and whether it holds.
+    pub(crate) ratios: BTreeMap<&'static str, Ratio>,
+    /// By `RECORD/FIGURE/CONNECTIONS`: the figure divided by that of the native server of the official SDK; for lists
+    /// and for what asks a backend, by that of a program that sends the same requests itself.
+    pub(crate) comparisons: BTreeMap<String, Comparison>,
+}
+
+/// What the parts found out.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) calls: Vec<Measured>,
+    pub(crate) starts: Vec<(Start, Samples)>,
+    pub(crate) fairness: Vec<Fairness>,
+    pub(crate) lists: Option<Lists>,
+    pub(crate) figures: Figures,
 }
 
 /// One measurement. A start is a call, too: the first one, counted from the creation of the process.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Record {
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     pub(crate) connections: usize,
     /// Answered as they should be.
     pub(crate) calls: usize,
@@ -63,18 +76,19 @@ pub(crate) struct Record {
 
 /// A figure of the host beside the same figure of a baseline.
 #[derive(Debug, Serialize)]
-pub(crate) struct Ratio {
+pub(crate) struct Comparison {
     pub(crate) value: f64,
 }
 
 impl Report {
-    pub(crate) fn new(
-        plan: &Plan,
-        calls: Vec<Measured>,
-        starts: Vec<(Start, Samples)>,
-        lists: Lists,
-        fairness: Vec<Fairness>,
-    ) -> Self {
+    pub(crate) fn new(plan: &Plan, found: Found) -> Self {
+        let Found {
+            calls,
+            starts,
+            fairness,
+            lists,
+            figures,
+        } = found;
         let calls = calls.into_iter().map(of_calls);
         let records: Vec<Record> = calls.chain(starts.into_iter().map(of_starts)).collect();
         let (processor, cores) = process::machine();
@@ -89,16 +103,54 @@ impl Report {
             cores,
             rounds: plan.rounds,
             turn_s: plan.turn.as_secs_f64(),
-            ratios: ratios(&records, &lists.records),
+            ratios: ratios::judge(&records, &fairness, &figures),
+            comparisons: comparisons(&records, lists.as_ref()),
             records,
             lists,
             fairness,
         }
     }
 
-    /// One of the ratios.
+    /// What does not hold, and calls that failed. Where only parts were measured, the others are not missed.
+    pub(crate) fn failures(&self, plan: &Plan) -> Vec<String> {
+        let mut failures = Vec::new();
+        for (key, ratio) in &self.ratios {
+            let Ratio {
+                figure,
+                unit,
+                bound,
+                limit,
+                ..
+            } = ratio;
+            match ratio.value {
+                Some(value) if !ratio.holds => failures.push(format!(
+                    "{key}: {figure} is {value:.2} {unit}, {bound} {limit:.2} is promised"
+                )),
+                None if plan.is_whole() => {
+                    failures.push(format!("{key}: {figure} was not measured"));
+                }
+                Some(_) | None => {}
+            }
+        }
+        let records = self.records.iter();
+        let records = records.map(|it| (it.name.as_ref(), it.connections, it.errors));
+        let fairness = self.fairness.iter();
+        let fairness = fairness.map(|it| (it.flood, it.connections, it.errors));
+        let lists = self.lists.iter().flat_map(|lists| &lists.records);
+        let lists = lists.map(|it| (it.name, 1, it.errors));
+        for (name, connections, errors) in records.chain(fairness).chain(lists) {
+            if errors > 0 {
+                failures.push(format!(
+                    "{name} at {connections} connections: {errors} calls failed"
+                ));
+            }
+        }
+        failures
+    }
+
+    /// One of the comparisons.
     pub(crate) fn ratio(&self, record: &Record, figure: &str) -> Option<f64> {
-        self.value(record.name, figure, record.connections)
+        self.value(&record.name, figure, record.connections)
     }
 
     /// One of those of lists, which are called one after the other.
@@ -107,7 +159,7 @@ impl Report {
     }
 
     fn value(&self, name: &str, figure: &str, connections: usize) -> Option<f64> {
-        let ratio = self.ratios.get(&key(name, figure, connections));
+        let ratio = self.comparisons.get(&key(name, figure, connections));
         ratio.map(|it| it.value)
     }
 }
@@ -121,7 +173,7 @@ fn of_calls(measured: Measured) -> Record {
     } = measured;
     let elapsed = samples.elapsed.as_secs_f64();
     let mut record = record(subject.name, connections, samples);
-    record.yardstick = subject::yardstick(subject.transport);
+    record.yardstick = subject.yardstick;
     record.calls_per_s = Some(per(count(record.calls), elapsed));
     record.idle_rss_bytes = Some(idle);
     record
@@ -133,7 +185,12 @@ fn of_starts((start, samples): (Start, Samples)) -> Record {
     record
 }
 
-fn record(name: &'static str, connections: usize, samples: Samples) -> Record {
+/// A measurement of any kind.
+pub(crate) fn record(
+    name: impl Into<Cow<'static, str>>,
+    connections: usize,
+    samples: Samples,
+) -> Record {
     let calls = samples.latencies.len();
     // Calls that failed cost, too: leaving them out of the number would blame the others.
     let all = count(calls + samples.errors);
@@ -144,7 +201,7 @@ fn record(name: &'static str, connections: usize, samples: Samples) -> Record {
     );
     let sorted = Sorted::new(samples.latencies);
     Record {
-        name,
+        name: name.into(),
         connections,
         calls,
         calls_per_s: None,
@@ -161,16 +218,16 @@ fn record(name: &'static str, connections: usize, samples: Samples) -> Record {
     }
 }
 
-fn ratios(records: &[Record], lists: &[lists::Record]) -> BTreeMap<String, Ratio> {
-    let mut ratios = BTreeMap::new();
+fn comparisons(records: &[Record], lists: Option<&Lists>) -> BTreeMap<String, Comparison> {
+    let mut comparisons = BTreeMap::new();
     let mut add = |name: &str, figure, connections, ours: f64, theirs: f64| {
         let value = ours / theirs;
         // Nothing measured is no figure: JSON has no infinity.
         if value.is_finite() {
-            ratios.insert(key(name, figure, connections), Ratio { value });
+            comparisons.insert(key(name, figure, connections), Comparison { value });
         }
     };
-    for list in lists {
+    for list in lists.iter().flat_map(|lists| &lists.records) {
         let ours = list.returned_bytes;
         add(list.name, "p50", 1, list.p50_us, list.direct_p50_us);
         add(list.name, "bytes", 1, ours, list.direct_bytes);
@@ -183,7 +240,7 @@ fn ratios(records: &[Record], lists: &[lists::Record]) -> BTreeMap<String, Ratio
             continue;
         };
         let mut add = |figure, ours, theirs| {
-            add(record.name, figure, record.connections, ours, theirs);
+            add(&record.name, figure, record.connections, ours, theirs);
         };
         add("cpu", record.cpu_us_per_call, native.cpu_us_per_call);
         add("p50", record.p50_us, native.p50_us);
@@ -192,14 +249,14 @@ fn ratios(records: &[Record], lists: &[lists::Record]) -> BTreeMap<String, Ratio
             add("calls_per_s", ours, theirs);
         }
     }
-    ratios
+    comparisons
 }
 
 fn key(name: &str, figure: &str, connections: usize) -> String {
     format!("{name}/{figure}/{connections}")
 }
 
-fn per(amount: f64, of: f64) -> f64 {
+pub(crate) fn per(amount: f64, of: f64) -> f64 {
     if of > 0.0 { amount / of } else { 0.0 }
 }
 
@@ -207,7 +264,7 @@ fn per(amount: f64, of: f64) -> f64 {
     clippy::cast_precision_loss,
     reason = "nobody waits for 2^53 calls of a benchmark"
 )]
-fn count(number: usize) -> f64 {
+pub(crate) fn count(number: usize) -> f64 {
     number as f64
 }
 
@@ -216,6 +273,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::subject::SUBJECTS;
 
     fn samples(latency: u64, cpu: u64) -> Samples {
         Samples {
@@ -228,17 +286,21 @@ mod tests {
 
     #[test]
     fn each_figure_is_divided_by_the_native_servers() {
-        let measured = |index: usize, latency, cpu| Measured {
-            subject: subject::SUBJECTS[index],
+        let subject = |name| {
+            let mut all = SUBJECTS.into_iter();
+            all.find(|subject| subject.name == name).expect("exists")
+        };
+        let measured = |name, latency, cpu| Measured {
+            subject: subject(name),
             connections: 16,
             idle: 1,
             samples: samples(latency, cpu),
         };
         let records = [
-            of_calls(measured(1, 50, 400)),
-            of_calls(measured(2, 100, 600)),
+            of_calls(measured("rmcp", 50, 400)),
+            of_calls(measured("ours-fresh", 100, 600)),
         ];
-        let ratios = ratios(&records, &[]);
+        let ratios = comparisons(&records, None);
         let names: Vec<&str> = ratios.keys().map(String::as_str).collect();
         let expected = ["calls_per_s", "cpu", "p50", "p99"];
         assert_eq!(

@@ -66,9 +66,37 @@ impl Server {
     /// The same with a token, for a server that asks who calls.
     pub(crate) async fn start_for(
         name: &str,
-        mut command: Command,
+        command: Command,
         transport: Transport,
         token: Option<&str>,
+    ) -> Result<Self, StartError> {
+        Self::start_with(name, command, transport, &Request::echo(token)).await
+    }
+
+    /// The same with another first call.
+    pub(crate) async fn start_with(
+        name: &str,
+        command: Command,
+        transport: Transport,
+        first: &Request,
+    ) -> Result<Self, StartError> {
+        let mut server = Self::spawn(name, command, transport).await?;
+        let called = match &mut server.door {
+            Door::Stdio(pipe) => pipe.call().await,
+            Door::Http(address) => call_once(*address, first).await,
+        };
+        called.map_err(|source| StartError::Call {
+            name: name.to_owned(),
+            source,
+        })?;
+        Ok(server)
+    }
+
+    /// Starts it, until it says where it listens.
+    pub(crate) async fn spawn(
+        name: &str,
+        mut command: Command,
+        transport: Transport,
     ) -> Result<Self, StartError> {
         let refused = |source| StartError::Spawn {
             name: name.to_owned(),
@@ -88,18 +116,10 @@ impl Server {
         let gone = || refused(io::ErrorKind::BrokenPipe.into());
         let id = child.id().ok_or_else(gone)?;
         let mut stderr = BufReader::new(child.stderr.take().ok_or_else(gone)?);
-        let mut door = match (child.stdin.take(), child.stdout.take()) {
+        let door = match (child.stdin.take(), child.stdout.take()) {
             (Some(input), Some(output)) => Door::Stdio(Pipe::new(input, output)),
             _ => Door::Http(endpoint(name, &mut stderr).await?),
         };
-        let called = match &mut door {
-            Door::Stdio(pipe) => pipe.call().await,
-            Door::Http(address) => call_once(*address, token).await,
-        };
-        called.map_err(|source| StartError::Call {
-            name: name.to_owned(),
-            source,
-        })?;
         Ok(Self {
             id,
             door,
@@ -108,14 +128,25 @@ impl Server {
         })
     }
 
+    /// Where it listens, if it does.
+    pub(crate) fn address(&self) -> Result<SocketAddr, StartError> {
+        match self.door {
+            Door::Http(address) => Ok(address),
+            Door::Stdio(_) => Err(StartError::Silent {
+                name: "a program that does not listen".to_owned(),
+                said: String::new(),
+            }),
+        }
+    }
+
     /// Ends it and waits until it is gone.
     pub(crate) async fn stop(mut self) -> io::Result<()> {
         self.child.kill().await
     }
 }
 
-async fn call_once(address: SocketAddr, token: Option<&str>) -> Result<(), CallError> {
-    let mut connection = Connection::open(address, &Request::echo(token)).await?;
+async fn call_once(address: SocketAddr, first: &Request) -> Result<(), CallError> {
+    let mut connection = Connection::open(address, first).await?;
     connection.call().await
 }
 
@@ -145,8 +176,8 @@ async fn endpoint(
 
 /// The address in `http://127.0.0.1:PORT/mcp`, somewhere in a line for people.
 fn address(line: &str) -> Option<SocketAddr> {
-    let (_, rest) = line.split_once("http://")?;
-    let (address, _) = rest.split_once("/mcp")?;
+    let (_, rest) = line.split_once("://")?;
+    let (address, _) = rest.split_once('/')?;
     address.parse().ok()
 }
 

@@ -9,7 +9,8 @@ use crate::options::Plan;
 use crate::process;
 use crate::samples::Samples;
 use crate::server::Server;
-use crate::subject::{Program, Site, Transport};
+use crate::site::Site;
+use crate::subject::{Program, Setup, Transport};
 
 /// What the host finds in its cache of compiled components.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -54,7 +55,7 @@ const STARTS: [Start; 6] = [
 const fn start(transport: Transport, cache: Cache, name: &'static str) -> Start {
     let program = match cache {
         Cache::Without => Program::Rmcp,
-        Cache::Warm | Cache::Empty => Program::Ours,
+        Cache::Warm | Cache::Empty => Program::Ours(Setup::Plain),
     };
     Start {
         name,
@@ -71,7 +72,7 @@ pub(crate) async fn measure(
 ) -> Result<Vec<(Start, Samples)>, Box<dyn Error>> {
     // Fills the cache, and reads every program from the disk once.
     for (program, transport) in [
-        (Program::Ours, Transport::Http),
+        (Program::Ours(Setup::Plain), Transport::Http),
         (Program::Rmcp, Transport::Http),
     ] {
         take(site.command(program, transport), transport, "warming up").await?;

@@ -9,9 +9,54 @@ use crate::report::{Record, Report};
 /// From this share of its one core on, the generator may be what limits the calls per second.
 const BUSY: f64 = 0.9;
 
+/// Names and figures, in rows; the first one is the head.
+pub(crate) type Table = Vec<Vec<String>>;
+
 /// The whole text.
 pub(crate) fn render(report: &Report) -> String {
-    let mut text = String::new();
+    let mut text = head(report);
+    for table in tables(report) {
+        text.push('\n');
+        text.push_str(&columns(&table));
+    }
+    text.push_str(NOTES);
+    text
+}
+
+/// The tables, for a page.
+pub(crate) fn markdown(report: &Report) -> String {
+    let mut text = head(report);
+    for table in tables(report) {
+        for (index, row) in table.iter().enumerate() {
+            let _ = write!(text, "\n| {} |", row.join(" | "));
+            if index == 0 {
+                let _ = write!(text, "\n|---{}|", "|--:".repeat(row.len() - 1));
+            }
+        }
+        text.push_str("\n\n");
+    }
+    text
+}
+
+fn tables(report: &Report) -> Vec<Table> {
+    let (calls, starts): (Vec<_>, Vec<_>) = report
+        .records
+        .iter()
+        .partition(|record| record.calls_per_s.is_some());
+    let mut tables = vec![calls_table(report, &calls), starts_table(report, &starts)];
+    tables.push(fairness_table(&report.fairness));
+    tables.extend(
+        report
+            .lists
+            .as_ref()
+            .map(|lists| lists_table(report, lists)),
+    );
+    tables.push(ratios_table(report));
+    tables.retain(|table| table.len() > 1);
+    tables
+}
+
+fn head(report: &Report) -> String {
     let Report {
         build,
         processor,
@@ -20,10 +65,8 @@ pub(crate) fn render(report: &Report) -> String {
         turn_s,
         ..
     } = report;
-    // Writing to a string cannot fail.
-    let _ = writeln!(
-        text,
-        "{build} build, {cores} cores ({processor}), {rounds} × {turn_s} s each, interleaved"
+    let mut text = format!(
+        "{build} build, {cores} cores ({processor}), {rounds} × {turn_s} s each, interleaved\n"
     );
     if *build == "debug" {
         text.push_str("A DEBUG BUILD: these figures say nothing about a release build.\n");
@@ -31,38 +74,28 @@ pub(crate) fn render(report: &Report) -> String {
     if report.quick {
         text.push_str("QUICK: this shows that everything runs; the figures are mostly noise.\n");
     }
-    let (calls, starts): (Vec<_>, Vec<_>) = report
-        .records
-        .iter()
-        .partition(|record| record.calls_per_s.is_some());
-    text.push('\n');
-    text.push_str(&columns(&calls_table(report, &calls)));
-    text.push('\n');
-    text.push_str(&columns(&starts_table(report, &starts)));
-    text.push('\n');
-    text.push_str(&columns(&fairness_table(&report.fairness)));
-    text.push('\n');
-    text.push_str(&columns(&lists_table(report)));
-    text.push_str(NOTES);
-    let Lists { jobs, sessions, .. } = &report.lists;
-    let _ = writeln!(
-        text,
-        "Lists: of a backup server with {jobs} jobs and {sessions} sessions; × is relative to a program that sends the same\n\
-         requests itself and hands on what comes. Memory is the most linear memory that the instance has had."
-    );
+    if let Some(Lists { jobs, sessions, .. }) = &report.lists {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "Lists are those of a backup server with {jobs} jobs and {sessions} sessions."
+        );
+    }
     text
 }
 
 const NOTES: &str = "
 p50 and so on are latencies in µs. × is the figure before it, divided by that of the native server of the official
-SDK (rmcp) in this run. CPU is the measured process's own, user and system. generator: CPU time of the one thread
+SDK (rmcp) in this run, and for ours-backend by that of the same request without the host. CPU is the measured process's own, user and system. generator: CPU time of the one thread
 that sends the calls, of one core; with a `!`, it may be what limits the calls per second.
 Starts: from the creation of the process to its first answered call.
 Fairness: the p95 of a tenant that calls once at a time, alone and while another one floods the host; promised is twice
 the quiet value, or 5 ms more.
+Lists: × is relative to a program that sends the same requests itself and hands on what comes. Memory is the most
+linear memory that the instance has had.
 ";
 
-fn calls_table(report: &Report, records: &[&Record]) -> Vec<Vec<String>> {
+fn calls_table(report: &Report, records: &[&Record]) -> Table {
     let head = [
         "calls",
         "conns",
@@ -85,7 +118,7 @@ fn calls_table(report: &Report, records: &[&Record]) -> Vec<Vec<String>> {
         let share = record.generator_share;
         let busy = if share >= BUSY { "!" } else { "" };
         rows.push(vec![
-            record.name.to_owned(),
+            record.name.to_string(),
             record.connections.to_string(),
             format!("{:.0}", record.calls_per_s.unwrap_or_default()),
             ratio(report, record, "calls_per_s"),
@@ -105,14 +138,14 @@ fn calls_table(report: &Report, records: &[&Record]) -> Vec<Vec<String>> {
     rows
 }
 
-fn starts_table(report: &Report, records: &[&Record]) -> Vec<Vec<String>> {
+fn starts_table(report: &Report, records: &[&Record]) -> Table {
     let head = [
         "starts", "number", "p50 ms", "×", "p95 ms", "CPU ms", "×", "MiB",
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for record in records {
         rows.push(vec![
-            record.name.to_owned(),
+            record.name.to_string(),
             record.calls.to_string(),
             format!("{:.1}", record.p50_us / 1000.0),
             ratio(report, record, "p50"),
@@ -125,7 +158,7 @@ fn starts_table(report: &Report, records: &[&Record]) -> Vec<Vec<String>> {
     rows
 }
 
-fn fairness_table(all: &[Fairness]) -> Vec<Vec<String>> {
+fn fairness_table(all: &[Fairness]) -> Table {
     let head = [
         "fairness",
         "flooding",
@@ -152,7 +185,7 @@ fn fairness_table(all: &[Fairness]) -> Vec<Vec<String>> {
     rows
 }
 
-fn lists_table(report: &Report) -> Vec<Vec<String>> {
+fn lists_table(report: &Report, lists: &Lists) -> Table {
     let head = [
         "lists",
         "calls",
@@ -168,7 +201,7 @@ fn lists_table(report: &Report) -> Vec<Vec<String>> {
     ];
     let ratio = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.2}"));
     let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for list in &report.lists.records {
+    for list in &lists.records {
         rows.push(vec![
             list.name.to_owned(),
             list.calls.to_string(),
@@ -181,6 +214,24 @@ fn lists_table(report: &Report) -> Vec<Vec<String>> {
             ratio(report.ratio_of_list(list, "p50")),
             mebibytes(list.memory_bytes),
             list.errors.to_string(),
+        ]);
+    }
+    rows
+}
+
+fn ratios_table(report: &Report) -> Table {
+    let head = ["promise", "figure", "value", "", "limit", "goal", "holds"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for (key, ratio) in &report.ratios {
+        let shown = |value: f64| format!("{value:.2} {}", ratio.unit);
+        rows.push(vec![
+            (*key).to_owned(),
+            ratio.figure.to_owned(),
+            ratio.value.map_or_else(|| "not measured".to_owned(), shown),
+            ratio.bound.to_owned(),
+            shown(ratio.limit),
+            ratio.goal.map_or_else(String::new, shown),
+            if ratio.holds { "yes" } else { "no" }.to_owned(),
         ]);
     }
     rows
