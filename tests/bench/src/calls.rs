@@ -14,7 +14,7 @@ use crate::options::Plan;
 use crate::process::{self, ProcessError};
 use crate::samples::Samples;
 use crate::server::{Door, Server};
-use crate::site::Site;
+use crate::site::{Keys, Site};
 use crate::subject::{Kind, Program, SUBJECTS, Setup, Subject, Transport};
 
 /// The calls of one program at one number of connections, or calls in flight.
@@ -102,14 +102,23 @@ fn prepare(
 ) -> Result<(), Box<dyn Error>> {
     let jobs = json!(site.fixture("jobs")?);
     let jobs = format!("[plugins.jobs]\ncomponent = {jobs}\ngrant = [\"form\"]\n");
-    site.prepare(Setup::Jobs, &jobs, &[])?;
-    site.prepare(Setup::Named, token, &[])?;
-    // Goes on with the table of the echo plugin.
-    let reused = format!("isolation = \"per-principal\"\n{token}");
+    let tables = |tables| Keys {
+        tables,
+        ..Keys::default()
+    };
+    site.prepare(Setup::Jobs, &tables(&jobs), &[])?;
+    site.prepare(Setup::Named, &tables(token), &[])?;
+    let reused = Keys {
+        echo: "isolation = \"per-principal\"\n",
+        ..tables(token)
+    };
     site.prepare(Setup::PerPrincipal, &reused, &[])?;
-    let tables = backend_tables(site, backend)?;
-    let files = backend_files(certificate);
-    site.prepare(Setup::Backend, &tables, &files)?;
+    let asking = backend_tables(site, backend)?;
+    site.prepare(
+        Setup::Backend,
+        &tables(&asking),
+        &backend_files(certificate),
+    )?;
     Ok(())
 }
 

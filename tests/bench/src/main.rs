@@ -12,21 +12,25 @@
 //! | `server` | a started process, and the way to talk to it |
 //! | `load` | calls as bytes on the wire, over HTTP and over pipes, one after the other or many in flight |
 //! | `process` | CPU time and memory, as the system counts them |
-//! | `calls`, `starts`, `lists`, `fairness` | the kinds of measurement |
+//! | `calls`, `starts`, `reload`, `scale`, `lists`, `fairness` | the kinds of measurement |
+//! | `copies` | many plugins of one |
 //! | `samples` | what one measurement saw, over all rounds |
 //! | `ratios` | what is promised, and whether it holds |
 //! | `report`, `table` | all of it for programs and for people |
 
 mod baseline;
 mod calls;
+mod copies;
 mod fairness;
 mod lists;
 mod load;
 mod options;
 mod process;
 mod ratios;
+mod reload;
 mod report;
 mod samples;
+mod scale;
 mod server;
 mod site;
 mod starts;
@@ -42,6 +46,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 
+use copies::Copies;
 use options::{Cli, Command, Options, Part, Plan, Serve};
 use report::{Found, Report};
 use site::Site;
@@ -103,14 +108,21 @@ fn bench(options: &Options) -> Result<(), Box<dyn Error>> {
 
 async fn measure(site: &mut Site, plan: &Plan) -> Result<Report, Box<dyn Error>> {
     let mut found = Found::default();
+    let copies = Copies::of(site)?;
     if plan.has(Part::Starts) {
-        found.starts = starts::measure(site, plan).await?;
+        found.starts = starts::measure(site, &copies, plan).await?;
     }
     if plan.has(Part::Calls) {
         found.calls = calls::measure(site, plan).await?;
     }
     if plan.has(Part::Lists) {
         found.lists = Some(lists::measure(site, plan).await?);
+    }
+    if plan.has(Part::Reload) {
+        found.reloads = Some(reload::measure(site, &copies, plan).await?);
+    }
+    if plan.has(Part::Scale) {
+        found.scale = scale::measure(site, &copies, plan).await?;
     }
     if plan.has(Part::Fairness) {
         found.fairness = fairness::measure(site, plan).await?;

@@ -75,6 +75,10 @@ pub(crate) enum Part {
     Calls,
     /// From the creation of a process to its first answered call
     Starts,
+    /// From writing a component to the first call of the new version
+    Reload,
+    /// What grows with plugins, tools, sizes and clients
+    Scale,
     /// What one tenant feels of another
     Fairness,
     /// Long lists of a large backup server

@@ -10,8 +10,9 @@ use crate::fairness::Fairness;
 use crate::lists::{self, Lists};
 use crate::options::Plan;
 use crate::process;
-use crate::ratios::{self, Figures, Ratio};
+use crate::ratios::{self, Figures, RELOAD, Ratio, WARM_START};
 use crate::samples::{Samples, Sorted, microseconds};
+use crate::scale::{Point, Scale};
 use crate::starts::{self, Start};
 
 /// Everything that one run found out.
@@ -26,6 +27,8 @@ pub(crate) struct Report {
     pub(crate) rounds: u32,
     pub(crate) turn_s: f64,
     pub(crate) records: Vec<Record>,
+    /// Memory along the curves.
+    pub(crate) scale: Vec<Point>,
     /// What one tenant feels of another.
     pub(crate) fairness: Vec<Fairness>,
     /// Calls of plugins that read long lists of a large backup server. None: not measured.
@@ -43,6 +46,8 @@ pub(crate) struct Found {
     pub(crate) calls: Vec<Measured>,
     pub(crate) starts: Vec<(Start, Samples)>,
     pub(crate) fairness: Vec<Fairness>,
+    pub(crate) reloads: Option<Samples>,
+    pub(crate) scale: Scale,
     pub(crate) lists: Option<Lists>,
     pub(crate) figures: Figures,
 }
@@ -86,11 +91,23 @@ impl Report {
             calls,
             starts,
             fairness,
+            reloads,
+            scale,
             lists,
-            figures,
+            mut figures,
         } = found;
         let calls = calls.into_iter().map(of_calls);
-        let records: Vec<Record> = calls.chain(starts.into_iter().map(of_starts)).collect();
+        let mut records: Vec<Record> = calls.chain(starts.into_iter().map(of_starts)).collect();
+        let mut milliseconds = |key, record: Option<&Record>| {
+            figures.extend(record.map(|record| (key, record.p50_us / 1000.0)));
+        };
+        let ten = records.iter().find(|record| record.name == starts::TEN);
+        milliseconds(WARM_START, ten);
+        let reload = reloads.map(|samples| record("reload", 1, samples));
+        milliseconds(RELOAD, reload.as_ref());
+        records.extend(reload);
+        records.extend(scale.records);
+        figures.extend(scale.figures);
         let (processor, cores) = process::machine();
         Self {
             build: if cfg!(debug_assertions) {
@@ -106,6 +123,7 @@ impl Report {
             ratios: ratios::judge(&records, &fairness, &figures),
             comparisons: comparisons(&records, lists.as_ref()),
             records,
+            scale: scale.points,
             lists,
             fairness,
         }

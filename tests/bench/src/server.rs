@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
 
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio_util::task::AbortOnDropHandle;
@@ -51,6 +52,8 @@ pub(crate) struct Server {
     pub(crate) door: Door,
     child: Child,
     _stderr: AbortOnDropHandle<()>,
+    /// Where its configuration is.
+    folder: Option<TempDir>,
 }
 
 impl Server {
@@ -125,7 +128,14 @@ impl Server {
             door,
             child,
             _stderr: AbortOnDropHandle::new(tokio::spawn(drain(stderr))),
+            folder: None,
         })
+    }
+
+    /// With a folder that goes away when the server has ended.
+    pub(crate) fn with(mut self, folder: TempDir) -> Self {
+        self.folder = Some(folder);
+        self
     }
 
     /// Where it listens, if it does.

@@ -35,6 +35,17 @@ pub(crate) struct Token {
     pub(crate) table: String,
 }
 
+/// What a configuration has besides the echo plugin.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Keys<'a> {
+    /// Lines of the table `server`.
+    pub(crate) server: &'a str,
+    /// Lines of the table of the echo plugin.
+    pub(crate) echo: &'a str,
+    /// More tables.
+    pub(crate) tables: &'a str,
+}
+
 /// Where the programs are, and a folder for the host's configurations and cache that goes away afterwards.
 #[derive(Debug)]
 pub(crate) struct Site {
@@ -57,7 +68,9 @@ impl Site {
         let plugins = target.join("plugins");
         let needed = [
             "echo",
+            "copy",
             "jobs",
+            "many",
             "erratic",
             "hostile",
             "backup-jobs",
@@ -77,7 +90,7 @@ impl Site {
             this,
             setups: BTreeMap::new(),
         };
-        site.prepare(Setup::Plain, "", &[])?;
+        site.prepare(Setup::Plain, &Keys::default(), &[])?;
         Ok(site)
     }
 
@@ -90,7 +103,7 @@ impl Site {
     pub(crate) fn prepare(
         &mut self,
         setup: Setup,
-        tables: &str,
+        keys: &Keys<'_>,
         files: &[(&str, &str)],
     ) -> Result<(), SiteError> {
         let folder = self.folder.path().join(setup.name());
@@ -99,7 +112,7 @@ impl Site {
             fs::write(folder.join(name), text)?;
         }
         // What was compiled for one is compiled for all.
-        self.configure(&folder, &self.folder.path().join("cache"), tables)?;
+        self.configure(&folder, &self.cache(), keys)?;
         self.setups.insert(setup, folder);
         Ok(())
     }
@@ -151,16 +164,28 @@ impl Site {
 
     /// A folder of its own for one start with an empty cache.
     pub(crate) fn cold(&self) -> Result<TempDir, SiteError> {
-        self.with("", &[])
+        let folder = tempfile::tempdir()?;
+        let cache = folder.path().join("cache");
+        self.configure(folder.path(), &cache, &Keys::default())?;
+        Ok(folder)
     }
 
     /// A folder of its own with more tables, and files that they name.
     pub(crate) fn with(&self, tables: &str, files: &[(&str, &str)]) -> Result<TempDir, SiteError> {
-        let folder = tempfile::tempdir()?;
+        let folder = self.with_keys(&Keys {
+            tables,
+            ..Keys::default()
+        })?;
         for (name, text) in files {
             fs::write(folder.path().join(name), text)?;
         }
-        self.configure(folder.path(), &folder.path().join("cache"), tables)?;
+        Ok(folder)
+    }
+
+    /// The same with more keys of some tables.
+    pub(crate) fn with_keys(&self, keys: &Keys<'_>) -> Result<TempDir, SiteError> {
+        let folder = tempfile::tempdir()?;
+        self.configure(folder.path(), &self.cache(), keys)?;
         Ok(folder)
     }
 
@@ -223,29 +248,26 @@ impl Site {
         }
     }
 
-    fn configure(&self, folder: &Path, cache: &Path, tables: &str) -> io::Result<()> {
-        fs::write(folder.join("toolward.toml"), self.text(cache, tables)?)
-    }
-
-    /// A configuration with the echo plugin. `tables` may begin with more keys of it.
-    fn text(&self, cache: &Path, tables: &str) -> io::Result<String> {
-        let mut config = self.head(cache)?;
-        config += "[server]\nlisten = \"127.0.0.1:0\"\n";
-        config += &toml_table("plugins.echo", "component", &self.component("echo"));
-        Ok(config + tables)
-    }
-
-    /// What every configuration has, without the tables `server` and `plugins`.
-    pub(crate) fn head(&self, cache: &Path) -> io::Result<String> {
-        let cache = cache.display().to_string();
-        let mut config = toml_table("runtime", "cache-dir", &cache);
-        config += "state-dir = \"state\"\n";
+    fn configure(&self, folder: &Path, cache: &Path, keys: &Keys<'_>) -> io::Result<()> {
+        let Keys {
+            server,
+            echo,
+            tables,
+        } = keys;
         // Built here, signed with the key of this target folder.
         let key = fs::read_to_string(self.plugins.join("development.pub"))?;
         let key = key.lines().nth(1).unwrap_or_default();
-        config +=
-            &format!("[publishers.development]\nkeys = [{{ key = {key:?} }}]\nplugins = [\"*\"]\n");
-        Ok(config)
+        let config = [
+            &toml_table("runtime", "cache-dir", &cache.display().to_string()),
+            "state-dir = \"state\"\n[publishers.development]\n",
+            &format!("keys = [{{ key = {key:?} }}]\nplugins = [\"*\"]\n"),
+            &toml_table("server", "listen", "127.0.0.1:0"),
+            server,
+            &toml_table("plugins.echo", "component", &self.component("echo")),
+            echo,
+            tables,
+        ];
+        fs::write(folder.join("toolward.toml"), config.concat())
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) enum Setup {
     PerPrincipal,
     /// With a plugin that asks a backend, where the host logs in.
     Backend,
+    /// With ten more plugins.
+    Ten,
 }
 
 impl Setup {
@@ -41,6 +43,7 @@ impl Setup {
             Self::Named => "named",
             Self::PerPrincipal => "per-principal",
             Self::Backend => "backend",
+            Self::Ten => "ten",
         }
     }
 }

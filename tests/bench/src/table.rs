@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::fairness::Fairness;
 use crate::lists::Lists;
 use crate::report::{Record, Report};
+use crate::scale::Point;
 
 /// From this share of its one core on, the generator may be what limits the calls per second.
 const BUSY: f64 = 0.9;
@@ -44,6 +45,7 @@ fn tables(report: &Report) -> Vec<Table> {
         .iter()
         .partition(|record| record.calls_per_s.is_some());
     let mut tables = vec![calls_table(report, &calls), starts_table(report, &starts)];
+    tables.push(growth_table(&report.scale));
     tables.push(fairness_table(&report.fairness));
     tables.extend(
         report
@@ -153,6 +155,21 @@ fn starts_table(report: &Report, records: &[&Record]) -> Table {
             format!("{:.1}", record.cpu_us_per_call / 1000.0),
             ratio(report, record, "cpu"),
             mebibytes(record.rss_bytes),
+        ]);
+    }
+    rows
+}
+
+fn growth_table(points: &[Point]) -> Table {
+    let head = ["growth", "number", "MiB", "KiB each"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for point in points {
+        let each = point.rss_bytes_each;
+        rows.push(vec![
+            point.curve.to_owned(),
+            point.size.to_string(),
+            mebibytes(point.rss_bytes),
+            each.map_or_else(String::new, |bytes| format!("{:.1}", bytes / 1024.0)),
         ]);
     }
     rows

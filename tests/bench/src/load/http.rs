@@ -53,7 +53,7 @@ impl Request {
     /// The list of tools.
     pub(crate) fn list() -> Self {
         Self {
-            call: Call::any("list"),
+            call: Call::list(),
             road: Road::List,
             token: None,
         }

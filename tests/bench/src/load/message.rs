@@ -86,6 +86,14 @@ impl Call {
         }
     }
 
+    /// Not a call but the list of tools: an answer that has some.
+    pub(crate) fn list() -> Self {
+        Self {
+            expected: "\"tools\":[{".to_owned(),
+            ..Self::any("list")
+        }
+    }
+
     /// A tool without arguments, whose answer does not matter.
     pub(crate) fn any(tool: &'static str) -> Self {
         Self {
