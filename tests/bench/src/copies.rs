@@ -1,5 +1,7 @@
-//! Copies of one small plugin of the SDK, each with a tool of its own name: as many plugins as are wanted, and versions
-//! that can be told apart.
+//! Copies of a small plugin, each with a name and tools of its own: as many plugins as are wanted, and versions that can
+//! be told apart.
+//!
+//! The host serves a plugin only under the name in its manifest, so each copy is a component of its own, and is compiled.
 
 use std::error::Error;
 use std::fs;
@@ -10,47 +12,30 @@ use serde_json::json;
 use crate::load::{Call, Request};
 use crate::site::{Site, SiteError};
 
-/// The name of the tool in `tests/fixtures/copy`.
-const NAME: &[u8] = b"copy_0000";
+/// The name of the plugin in `tests/fixtures/copy`, and of its tool.
+const COPY: [&str; 2] = ["copy-0000", "copy_0000"];
+/// The name of the plugin in `tests/fixtures/many`, whose tools have the names that its settings say.
+const MANY: &str = "many-0000";
 
-/// The fixture, as it was built.
+/// A configuration that takes plugins which nobody signed: a thousand signatures take longer than all else.
+pub(crate) const UNSIGNED: &str = "[trust]\nallow-unsigned = true\n";
+
+/// Both fixtures, as they were built.
 #[derive(Debug)]
 pub(crate) struct Copies {
-    component: Vec<u8>,
+    copy: Vec<u8>,
+    many: Vec<u8>,
 }
 
 impl Copies {
     pub(crate) fn of(site: &Site) -> Result<Self, SiteError> {
-        let component = fs::read(site.fixture("copy")?)?;
-        Ok(Self { component })
+        Ok(Self {
+            copy: fs::read(site.fixture("copy")?)?,
+            many: fs::read(site.fixture("many")?)?,
+        })
     }
 
-    /// Bytes of each.
-    pub(crate) fn size(&self) -> usize {
-        self.component.len()
-    }
-
-    /// Puts a signed copy into a folder.
-    pub(crate) async fn put(
-        &self,
-        site: &Site,
-        folder: &Path,
-        number: u16,
-    ) -> Result<PathBuf, Box<dyn Error>> {
-        let path = folder.join(format!("{}.wasm", tool(number)));
-        fs::write(&path, renamed(&self.component, tool(number).as_bytes()))?;
-        let mut sign = site.host();
-        sign.args(["plugin", "sign"]).arg(&path).arg("--key");
-        let signed = sign.arg(site.key()).output().await?;
-        if signed.status.success() {
-            return Ok(path);
-        }
-        let said = String::from_utf8_lossy(&signed.stderr).into_owned();
-        let command = "plugin sign";
-        Err(SiteError::Command { command, said }.into())
-    }
-
-    /// Puts the first so many into a folder; the tables that load them.
+    /// Puts the first so many plugins of the SDK into a folder, signed; the tables that load them. Each has one tool.
     pub(crate) async fn tables(
         &self,
         site: &Site,
@@ -59,33 +44,107 @@ impl Copies {
     ) -> Result<String, Box<dyn Error>> {
         let mut tables = String::new();
         for number in 1..=number {
-            let path = json!(self.put(site, folder, number).await?);
-            tables += &format!("[plugins.copy-{number}]\ncomponent = {path}\n");
+            let component = COPY.into_iter().fold(self.copy.clone(), |bytes, name| {
+                renamed(bytes, name, &numbered(name, number))
+            });
+            let name = numbered(COPY[0], number);
+            let path = folder.join(format!("{name}.wasm"));
+            fs::write(&path, component)?;
+            sign(site, &path).await?;
+            tables += &format!("[plugins.{name}]\ncomponent = {}\n", json!(path));
         }
         Ok(tables)
     }
+
+    /// Puts so many plugins with one tool each into a folder, unsigned; the tables that load them.
+    pub(crate) fn crowd(&self, folder: &Path, number: u16) -> Result<String, Box<dyn Error>> {
+        let mut tables = UNSIGNED.to_owned();
+        for number in 1..=number {
+            let name = numbered(MANY, number);
+            let path = folder.join(format!("{name}.wasm"));
+            fs::write(&path, renamed(self.many.clone(), MANY, &name))?;
+            let path = json!(path);
+            tables += &format!(
+                "[plugins.{name}]\ncomponent = {path}\n\
+                 settings = {{ prefix = \"crowd_{number}\", tools = 1 }}\n"
+            );
+        }
+        Ok(tables)
+    }
+
+    /// The table of one plugin with so many tools.
+    pub(crate) fn tools(site: &Site, number: usize) -> Result<String, Box<dyn Error>> {
+        let path = json!(site.fixture("many")?);
+        Ok(format!(
+            "[plugins.{MANY}]\ncomponent = {path}\n\
+             settings = {{ prefix = \"tool\", tools = {number} }}\n"
+        ))
+    }
+
+    /// Puts a signed version of the plugin of the SDK into a folder: the same plugin with another tool.
+    pub(crate) async fn version(
+        &self,
+        site: &Site,
+        folder: &Path,
+        number: u16,
+    ) -> Result<PathBuf, Box<dyn Error>> {
+        let tool = numbered(COPY[1], number);
+        let path = folder.join(format!("{tool}.wasm"));
+        fs::write(&path, renamed(self.copy.clone(), COPY[1], &tool))?;
+        sign(site, &path).await?;
+        Ok(path)
+    }
+
+    /// The table that loads whatever version is there.
+    pub(crate) fn table(component: &Path) -> String {
+        format!("[plugins.{}]\ncomponent = {}\n", COPY[0], json!(component))
+    }
+
+    /// Bytes of a version.
+    pub(crate) fn size(&self) -> usize {
+        self.copy.len()
+    }
 }
 
-/// The tool of a copy.
-fn tool(number: u16) -> String {
-    format!("copy_{:04}", number % 10_000)
-}
-
-/// A call of it.
+/// A call of the tool that a version has.
 pub(crate) fn call(number: u16) -> Request {
-    Request::of(Call::echo_by(tool(number)), None)
+    Request::of(Call::echo_by(numbered(COPY[1], number)), None)
+}
+
+/// The name with another number, of the same length.
+fn numbered(name: &str, number: u16) -> String {
+    let (text, digits) = name.split_at(name.len() - 4);
+    debug_assert_eq!(digits, "0000");
+    format!("{text}{:04}", number % 10_000)
 }
 
 /// Of the same length, so that nothing else in the component changes.
-fn renamed(component: &[u8], name: &[u8]) -> Vec<u8> {
-    let mut copy = component.to_vec();
+fn renamed(mut component: Vec<u8>, from: &str, to: &str) -> Vec<u8> {
+    let (from, to) = (from.as_bytes(), to.as_bytes());
+    debug_assert_eq!(from.len(), to.len());
     let mut at = 0;
-    while let Some(found) = copy[at..].windows(NAME.len()).position(|it| it == NAME) {
+    while let Some(found) = component[at..]
+        .windows(from.len())
+        .position(|part| part == from)
+    {
         at += found;
-        copy[at..at + NAME.len()].copy_from_slice(name);
-        at += NAME.len();
+        component[at..at + from.len()].copy_from_slice(to);
+        at += from.len();
     }
-    copy
+    component
+}
+
+/// With the key of this target folder.
+async fn sign(site: &Site, path: &Path) -> Result<(), Box<dyn Error>> {
+    let mut sign = site.host();
+    sign.args(["plugin", "sign"]).arg(path).arg("--key");
+    let signed = sign.arg(site.key()).output().await?;
+    if signed.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&signed.stderr).into_owned();
+    let command = "plugin sign";
+    Err(SiteError::Command { command, said }.into())
 }
 
 #[cfg(test)]
@@ -93,8 +152,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_occurrence_is_renamed() {
-        let renamed = renamed(b"..copy_0000copy_0000.copy_000", tool(17).as_bytes());
-        assert_eq!(renamed, b"..copy_0017copy_0017.copy_000");
+    fn every_occurrence_is_renamed_and_no_other() {
+        let tool = numbered(COPY[1], 17);
+        let renamed = renamed(b"..copy_0000copy_0000.copy-0000".to_vec(), COPY[1], &tool);
+        assert_eq!(renamed, b"..copy_0017copy_0017.copy-0000");
     }
 }

@@ -12,7 +12,7 @@
 //! | `server` | a started process, and the way to talk to it |
 //! | `load` | calls as bytes on the wire, over HTTP and over pipes, one after the other or many in flight |
 //! | `process` | CPU time and memory, as the system counts them |
-//! | `calls`, `starts`, `reload`, `scale`, `lists`, `fairness` | the kinds of measurement |
+//! | `calls`, `inside`, `starts`, `reload`, `scale`, `lists`, `fairness` | the kinds of measurement |
 //! | `copies` | many plugins of one |
 //! | `samples` | what one measurement saw, over all rounds |
 //! | `ratios` | what is promised, and whether it holds |
@@ -22,6 +22,7 @@ mod baseline;
 mod calls;
 mod copies;
 mod fairness;
+mod inside;
 mod lists;
 mod load;
 mod options;
@@ -47,7 +48,7 @@ use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use copies::Copies;
-use options::{Cli, Command, Options, Part, Plan, Serve};
+use options::{Cli, Command, HostOptions, Options, Part, Plan, Serve};
 use report::{Found, Report};
 use site::Site;
 
@@ -57,6 +58,14 @@ fn main() -> ExitCode {
             command: Some(Command::Serve(Serve { baseline, folder })),
             ..
         } => baseline::serve(baseline, &folder).map_err(Into::into),
+        Cli {
+            command: Some(Command::Inside(options)),
+            ..
+        } => inside::run(&options),
+        Cli {
+            command: Some(Command::Host(HostOptions { config, compiler })),
+            ..
+        } => inside::serve(&config, &compiler),
         Cli { options, .. } => bench(&options),
     };
     match done {
@@ -108,12 +117,16 @@ fn bench(options: &Options) -> Result<(), Box<dyn Error>> {
 
 async fn measure(site: &mut Site, plan: &Plan) -> Result<Report, Box<dyn Error>> {
     let mut found = Found::default();
+    site.tidy()?;
     let copies = Copies::of(site)?;
     if plan.has(Part::Starts) {
         found.starts = starts::measure(site, &copies, plan).await?;
     }
     if plan.has(Part::Calls) {
         found.calls = calls::measure(site, plan).await?;
+    }
+    if plan.has(Part::Inside) {
+        found.inside = inside::measure(site, plan).await?;
     }
     if plan.has(Part::Lists) {
         found.lists = Some(lists::measure(site, plan).await?);

@@ -1,5 +1,6 @@
 //! The command line, and the plan that it comes down to.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,6 +23,36 @@ pub(crate) enum Command {
     /// Be one of the servers that the host is compared with
     #[command(hide = true)]
     Serve(Serve),
+    /// Measure the host's library in this process
+    #[command(hide = true)]
+    Inside(Inside),
+    /// Be the host
+    #[command(hide = true)]
+    Host(HostOptions),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Inside {
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// The program that compiles components
+    #[arg(long, value_name = "FILE")]
+    pub(crate) compiler: PathBuf,
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) backend: SocketAddr,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certificate: PathBuf,
+    #[arg(long, value_name = "N")]
+    pub(crate) calls: usize,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct HostOptions {
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// The program that compiles components
+    #[arg(long, value_name = "FILE")]
+    pub(crate) compiler: PathBuf,
 }
 
 #[derive(Args, Debug)]
@@ -73,6 +104,8 @@ pub(crate) struct Options {
 pub(crate) enum Part {
     /// Calls per second, latency and CPU time of every program
     Calls,
+    /// The sandbox, a backend request and the cache of tokens, without transports
+    Inside,
     /// From the creation of a process to its first answered call
     Starts,
     /// From writing a component to the first call of the new version

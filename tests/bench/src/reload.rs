@@ -6,15 +6,13 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-
 use crate::copies::{self, Copies};
 use crate::load::{Caller as _, Connection};
 use crate::options::Plan;
 use crate::process;
 use crate::samples::Samples;
 use crate::server::Server;
-use crate::site::Site;
+use crate::site::{ECHO_TOOLS, Site};
 use crate::subject::{Program, Setup, Transport};
 
 /// How often is looked. Looking costs the host time that it needs for the new version.
@@ -32,20 +30,21 @@ pub(crate) async fn measure(
     let component = place.path().join("copy.wasm");
     // Numbers that no other part of the benchmark has: nothing of it was compiled before.
     let number = |round: u16| 9_000 + round;
-    let first = copies.put(site, versions.path(), number(0)).await?;
+    let first = copies.version(site, versions.path(), number(0)).await?;
     put(&first, &component)?;
-    let tables = format!("[plugins.copy]\ncomponent = {}\n", json!(component));
-    let folder = site.with(&tables, &[])?;
+    let folder = site.with(&Copies::table(&component), &[])?;
     let command = site.command_in(folder.path(), Program::Ours(Setup::Plain), Transport::Http);
     let first = copies::call(number(0));
     let server =
         Server::start_with("a host that reloads", command, Transport::Http, &first).await?;
+    server.ready(ECHO_TOOLS + 1, 0).await?;
     let address = server.address()?;
+    eprintln!("reload: components of {} bytes", copies.size());
     let rounds: u16 = if plan.quick { 1 } else { 10 };
     let mut samples = Samples::default();
     for round in 1..=rounds {
         eprintln!("reload: round {round} of {rounds}");
-        let version = copies.put(site, versions.path(), number(round)).await?;
+        let version = copies.version(site, versions.path(), number(round)).await?;
         let mut connection = Connection::open(address, &copies::call(number(round))).await?;
         let cpu = process::cpu_time(server.id)?;
         let generator_cpu = process::cpu_time(std::process::id())?;

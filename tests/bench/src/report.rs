@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::calls::Measured;
 use crate::fairness::Fairness;
+use crate::inside::Insides;
 use crate::lists::{self, Lists};
 use crate::options::Plan;
 use crate::process;
@@ -46,6 +47,7 @@ pub(crate) struct Found {
     pub(crate) calls: Vec<Measured>,
     pub(crate) starts: Vec<(Start, Samples)>,
     pub(crate) fairness: Vec<Fairness>,
+    pub(crate) inside: Insides,
     pub(crate) reloads: Option<Samples>,
     pub(crate) scale: Scale,
     pub(crate) lists: Option<Lists>,
@@ -91,6 +93,7 @@ impl Report {
             calls,
             starts,
             fairness,
+            inside,
             reloads,
             scale,
             lists,
@@ -106,6 +109,8 @@ impl Report {
         let reload = reloads.map(|samples| record("reload", 1, samples));
         milliseconds(RELOAD, reload.as_ref());
         records.extend(reload);
+        records.extend(inside.records);
+        figures.extend(inside.figures);
         records.extend(scale.records);
         figures.extend(scale.figures);
         let (processor, cores) = process::machine();

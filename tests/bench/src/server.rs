@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
@@ -29,6 +30,9 @@ pub(crate) enum StartError {
     /// It ended, or waits for something.
     #[error("{name} does not say where it listens; it says:\n{said}")]
     Silent { name: String, said: String },
+    /// It started, and is not what it is to be: its figures would be those of something else.
+    #[error("{name} is not as it should be: {problem}")]
+    Unready { name: String, problem: String },
     /// It started, and does not do what it is measured by.
     #[error("{name} does not answer the first call")]
     Call {
@@ -138,6 +142,26 @@ impl Server {
         self
     }
 
+    /// Makes sure that a host offers so many tools and has so many sessions, and no plugin that it cannot offer. A
+    /// plugin that is left out costs nothing, and would be measured as one that costs nothing.
+    pub(crate) async fn ready(&self, tools: usize, sessions: usize) -> Result<(), StartError> {
+        let unready = |problem: String| StartError::Unready {
+            name: format!("the host of process {}", self.id),
+            problem,
+        };
+        let seen = state(self.address()?).await;
+        let seen = seen.map_err(|error| unready(error.to_string()))?;
+        let expected = json!({ "status": "ready", "tools": tools, "sessions": sessions });
+        let differs = |key: &&str| seen[*key] != expected[*key];
+        if ["status", "tools", "sessions"]
+            .iter()
+            .any(|key| differs(key))
+        {
+            return Err(unready(format!("{seen} instead of {expected}")));
+        }
+        Ok(())
+    }
+
     /// Where it listens, if it does.
     pub(crate) fn address(&self) -> Result<SocketAddr, StartError> {
         match self.door {
@@ -158,6 +182,16 @@ impl Server {
 async fn call_once(address: SocketAddr, first: &Request) -> Result<(), CallError> {
     let mut connection = Connection::open(address, first).await?;
     connection.call().await
+}
+
+/// What the host says of itself to everybody.
+async fn state(address: SocketAddr) -> Result<Value, Box<dyn std::error::Error>> {
+    let body = Connection::open(address, &Request::state())
+        .await?
+        .knock()
+        .await?
+        .1;
+    Ok(serde_json::from_slice(&body)?)
 }
 
 /// Reads lines up to the one with the address.

@@ -12,6 +12,12 @@ use tokio::process::Command;
 
 use crate::subject::{Program, Setup, Transport};
 
+/// Tools of the echo plugin, which every host has.
+pub(crate) const ECHO_TOOLS: usize = 5;
+
+/// Entries that the cache may have that is kept: two builds of a thousand plugins.
+const KEPT: usize = 2_500;
+
 /// Why nothing can be measured here.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SiteError {
@@ -44,6 +50,8 @@ pub(crate) struct Keys<'a> {
     pub(crate) echo: &'a str,
     /// More tables.
     pub(crate) tables: &'a str,
+    /// Whether what it compiles is kept for the next run of the benchmark.
+    pub(crate) keep: bool,
 }
 
 /// Where the programs are, and a folder for the host's configurations and cache that goes away afterwards.
@@ -111,8 +119,7 @@ impl Site {
         for (name, text) in files {
             fs::write(folder.join(name), text)?;
         }
-        // What was compiled for one is compiled for all.
-        self.configure(&folder, &self.cache(), keys)?;
+        self.configure(&folder, &self.cache(keys), keys)?;
         self.setups.insert(setup, folder);
         Ok(())
     }
@@ -157,9 +164,23 @@ impl Site {
         self.plugins.join("development.key")
     }
 
-    /// The cache that the prepared set-ups share.
-    pub(crate) fn cache(&self) -> PathBuf {
-        self.folder.path().join("cache")
+    /// What was compiled for one is compiled for all, and for the next run where there is much of it.
+    fn cache(&self, keys: &Keys<'_>) -> PathBuf {
+        if keys.keep {
+            self.target.join("bench").join("cache")
+        } else {
+            self.folder.path().join("cache")
+        }
+    }
+
+    /// Empties the cache that is kept when most of it is of components that are built no more.
+    pub(crate) fn tidy(&self) -> io::Result<()> {
+        let cache = self.target.join("bench").join("cache");
+        let entries = fs::read_dir(&cache).map_or(0, Iterator::count);
+        if entries > KEPT {
+            fs::remove_dir_all(&cache)?;
+        }
+        Ok(())
     }
 
     /// A folder of its own for one start with an empty cache.
@@ -185,7 +206,7 @@ impl Site {
     /// The same with more keys of some tables.
     pub(crate) fn with_keys(&self, keys: &Keys<'_>) -> Result<TempDir, SiteError> {
         let folder = tempfile::tempdir()?;
-        self.configure(folder.path(), &self.cache(), keys)?;
+        self.configure(folder.path(), &self.cache(keys), keys)?;
         Ok(folder)
     }
 
@@ -253,6 +274,7 @@ impl Site {
             server,
             echo,
             tables,
+            keep: _,
         } = keys;
         // Built here, signed with the key of this target folder.
         let key = fs::read_to_string(self.plugins.join("development.pub"))?;

@@ -10,7 +10,7 @@ use crate::options::Plan;
 use crate::process;
 use crate::samples::Samples;
 use crate::server::Server;
-use crate::site::{Keys, Site};
+use crate::site::{ECHO_TOOLS, Keys, Site};
 use crate::subject::{Program, Setup, Transport};
 
 /// What the host finds in its cache of compiled components.
@@ -83,6 +83,7 @@ pub(crate) async fn measure(
     let tables = &copies.tables(site, folder.path(), 10).await?;
     let keys = Keys {
         tables,
+        keep: true,
         ..Keys::default()
     };
     site.prepare(Setup::Ten, &keys, &[])?;
@@ -92,7 +93,14 @@ pub(crate) async fn measure(
         (Program::Ours(Setup::Ten), Transport::Http),
         (Program::Rmcp, Transport::Http),
     ] {
-        take(site.command(program, transport), transport, "warming up").await?;
+        let command = site.command(program, transport);
+        let server = Server::start("warming up", command, transport).await?;
+        match program {
+            Program::Ours(Setup::Ten) => server.ready(ECHO_TOOLS + 10, 0).await?,
+            Program::Ours(_) => server.ready(ECHO_TOOLS, 0).await?,
+            Program::Bare | Program::Rmcp | Program::Backend => {}
+        }
+        server.stop().await?;
     }
     let mut all = STARTS.map(|start| (start, Samples::default()));
     for round in 0..plan.starts {

@@ -33,6 +33,11 @@ impl Direct {
             .map_err(lost)?;
         Ok(Self { client, request })
     }
+
+    /// The client, which trusts the backend.
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
+    }
 }
 
 impl Caller for Direct {

@@ -24,6 +24,8 @@ pub(crate) enum Road {
     Rest,
     /// Not a call: the list of tools.
     List,
+    /// Not a call: what the host says of itself.
+    State,
 }
 
 /// What is sent over and over.
@@ -59,6 +61,14 @@ impl Request {
         }
     }
 
+    /// What the host says of itself.
+    pub(crate) fn state() -> Self {
+        Self {
+            road: Road::State,
+            ..Self::list()
+        }
+    }
+
     /// The same call by another road.
     pub(crate) fn by(self, road: Road) -> Self {
         Self { road, ..self }
@@ -68,8 +78,15 @@ impl Request {
         let path = match self.road {
             Road::Stateless | Road::Session | Road::List => "/mcp".to_owned(),
             Road::Rest => format!("/api/tools/{}", self.call.tool),
+            Road::State => "/ready".to_owned(),
         };
-        let mut request = http::Request::post(path)
+        let method = match self.road {
+            Road::State => Method::GET,
+            _ => Method::POST,
+        };
+        let mut request = http::Request::builder()
+            .method(method)
+            .uri(path)
             .header("host", address.to_string())
             .header("content-type", "application/json")
             .header("accept", "application/json, text/event-stream");
@@ -91,7 +108,7 @@ impl Request {
                 message::list()
             }
             // Each message of a session has an id of its own.
-            Road::Session => String::new(),
+            Road::Session | Road::State => String::new(),
             Road::Rest => self.call.arguments().to_owned(),
         };
         request.body(Full::new(Bytes::from(body)))

@@ -9,7 +9,7 @@ use crate::options::Plan;
 use crate::process;
 use crate::ratios::MEMORY_PER_SESSION;
 use crate::server::Server;
-use crate::site::{Keys, Site};
+use crate::site::{ECHO_TOOLS, Keys, Site};
 use crate::subject::{Program, Setup, Transport};
 
 /// What a host needs for so many of one principal.
@@ -57,6 +57,7 @@ async fn idle(server: &Server, sizes: &[usize], scale: &mut Scale) -> Result<(),
             connection.initialize().await?;
             open += 1;
         }
+        server.ready(ECHO_TOOLS, size).await?;
         if let Some(each) = scale.point("sessions", size, process::resident(server.id)?) {
             scale.figures.insert(MEMORY_PER_SESSION, each);
         }
@@ -78,6 +79,7 @@ async fn listening(
         while listeners.len() < size {
             listeners.push(listener(address).await?);
         }
+        servers[0].ready(ECHO_TOOLS, size).await?;
         scale.point("clients", size, process::resident(servers[0].id)?);
         let name = format!("clients-{size}");
         let probe = Probe::new(name, 1, Request::echo(None), 0);

@@ -2,8 +2,6 @@
 
 use std::error::Error;
 
-use serde_json::json;
-
 use super::{Probe, Scale, stop, take};
 use crate::copies::Copies;
 use crate::load::Request;
@@ -11,7 +9,7 @@ use crate::options::Plan;
 use crate::process;
 use crate::ratios::{MEMORY_PER_PLUGIN, THROUGHPUT_PLUGINS};
 use crate::server::Server;
-use crate::site::Site;
+use crate::site::{ECHO_TOOLS, Keys, Site};
 use crate::subject::{Program, Setup, Transport};
 
 /// At how many connections their throughput is compared.
@@ -23,7 +21,8 @@ pub(super) async fn measure(
     plan: &Plan,
     scale: &mut Scale,
 ) -> Result<(), Box<dyn Error>> {
-    let sizes: &[usize] = if plan.quick {
+    let folder = tempfile::tempdir()?;
+    let sizes: &[u16] = if plan.quick {
         &[1, 10]
     } else {
         &[1, 10, 100, 1_000]
@@ -33,8 +32,9 @@ pub(super) async fn measure(
     for &size in sizes {
         eprintln!("scale, plugins: starting a host with {size}");
         // One of them is the echo plugin, which is called.
-        let server = host(site, &tables(site, size - 1)?).await?;
-        scale.point("plugins", size, process::resident(server.id)?);
+        let tables = copies.crowd(folder.path(), size - 1)?;
+        let server = host(site, &tables, size - 1).await?;
+        scale.point("plugins", size.into(), process::resident(server.id)?);
         let at = servers.len();
         servers.push(server);
         for connections in [1, CONNECTIONS] {
@@ -72,9 +72,7 @@ async fn memory(
     for &size in sizes {
         eprintln!("scale, plugins of the SDK: {size}");
         let tables = copies.tables(site, folder.path(), size).await?;
-        // What the first start compiles is in the cache for the second one, which is measured.
-        host(site, &tables).await?.stop().await?;
-        let server = host(site, &tables).await?;
+        let server = host(site, &tables, size).await?;
         let resident = process::resident(server.id)?;
         if let Some(each) = scale.point("sdk-plugins", size.into(), resident) {
             scale.figures.insert(MEMORY_PER_PLUGIN, each);
@@ -84,22 +82,21 @@ async fn memory(
     Ok(())
 }
 
-/// A host with the echo plugin and these.
-async fn host(site: &Site, tables: &str) -> Result<Server, Box<dyn Error>> {
-    let folder = site.with(tables, &[])?;
-    let command = site.command_in(folder.path(), Program::Ours(Setup::Plain), Transport::Http);
-    let server = Server::start("a host with many plugins", command, Transport::Http).await?;
+/// A host with the echo plugin and so many others, each with a tool.
+///
+/// It is started twice: what the first start compiles is in the cache for the second one, which is measured.
+async fn host(site: &Site, tables: &str, others: u16) -> Result<Server, Box<dyn Error>> {
+    let keys = Keys {
+        tables,
+        keep: true,
+        ..Keys::default()
+    };
+    let folder = site.with_keys(&keys)?;
+    let command = || site.command_in(folder.path(), Program::Ours(Setup::Plain), Transport::Http);
+    let name = "a host with many plugins";
+    let first = Server::start(name, command(), Transport::Http).await?;
+    first.stop().await?;
+    let server = Server::start(name, command(), Transport::Http).await?;
+    server.ready(ECHO_TOOLS + usize::from(others), 0).await?;
     Ok(server.with(folder))
-}
-
-fn tables(site: &Site, number: usize) -> Result<String, Box<dyn Error>> {
-    let component = json!(site.fixture("many")?);
-    let mut tables = String::new();
-    for index in 0..number {
-        tables += &format!(
-            "[plugins.p{index}]\ncomponent = {component}\n\
-             settings = {{ prefix = \"p{index}\", tools = 1 }}\n"
-        );
-    }
-    Ok(tables)
 }

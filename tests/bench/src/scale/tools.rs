@@ -2,14 +2,13 @@
 
 use std::error::Error;
 
-use serde_json::json;
-
 use super::{Probe, Scale, stop, take};
+use crate::copies::Copies;
 use crate::load::{Call, Request};
 use crate::options::Plan;
 use crate::process;
 use crate::server::Server;
-use crate::site::Site;
+use crate::site::{ECHO_TOOLS, Site};
 use crate::subject::{Program, Setup, Transport};
 
 pub(super) async fn measure(
@@ -23,17 +22,13 @@ pub(super) async fn measure(
     } else {
         &[1, 10, 100, 1_000]
     };
-    let component = json!(site.fixture("many")?);
     let mut servers = Vec::new();
     let mut probes = Vec::new();
     for &size in sizes {
-        let tables = format!(
-            "[plugins.many]\ncomponent = {component}\n\
-             settings = {{ prefix = \"tool\", tools = {size} }}\n"
-        );
-        let folder = site.with(&tables, &[])?;
+        let folder = site.with(&Copies::tools(site, size)?, &[])?;
         let command = site.command_in(folder.path(), Program::Ours(Setup::Plain), Transport::Http);
         let server = Server::start("a host with many tools", command, Transport::Http).await?;
+        server.ready(ECHO_TOOLS + size, 0).await?;
         let server = server.with(folder);
         scale.point("tools", size, process::resident(server.id)?);
         let last = Request::of(Call::echo_by(format!("tool_{}", size - 1)), None);
