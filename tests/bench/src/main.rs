@@ -48,7 +48,7 @@ use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use copies::Copies;
-use options::{Cli, Command, HostOptions, Options, Part, Plan, Serve};
+use options::{Cli, Command, Options, Part, Plan, Serve};
 use report::{Found, Report};
 use site::Site;
 
@@ -58,14 +58,6 @@ fn main() -> ExitCode {
             command: Some(Command::Serve(Serve { baseline, folder })),
             ..
         } => baseline::serve(baseline, &folder).map_err(Into::into),
-        Cli {
-            command: Some(Command::Inside(options)),
-            ..
-        } => inside::run(&options),
-        Cli {
-            command: Some(Command::Host(HostOptions { config, compiler })),
-            ..
-        } => inside::serve(&config, &compiler),
         Cli { options, .. } => bench(&options),
     };
     match done {

@@ -1,6 +1,5 @@
 //! The command line, and the plan that it comes down to.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,36 +22,6 @@ pub(crate) enum Command {
     /// Be one of the servers that the host is compared with
     #[command(hide = true)]
     Serve(Serve),
-    /// Measure the host's library in this process
-    #[command(hide = true)]
-    Inside(Inside),
-    /// Be the host
-    #[command(hide = true)]
-    Host(HostOptions),
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct Inside {
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: PathBuf,
-    /// The program that compiles components
-    #[arg(long, value_name = "FILE")]
-    pub(crate) compiler: PathBuf,
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) backend: SocketAddr,
-    #[arg(long, value_name = "FILE")]
-    pub(crate) certificate: PathBuf,
-    #[arg(long, value_name = "N")]
-    pub(crate) calls: usize,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct HostOptions {
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: PathBuf,
-    /// The program that compiles components
-    #[arg(long, value_name = "FILE")]
-    pub(crate) compiler: PathBuf,
 }
 
 #[derive(Args, Debug)]

@@ -140,14 +140,21 @@ impl Site {
         Command::new(&self.host)
     }
 
-    /// The host's file.
-    pub(crate) fn host_path(&self) -> &Path {
-        &self.host
+    /// The host's library in another program, for one of its commands. The host itself compiles for it.
+    pub(crate) fn inside(&self, command: &str) -> Result<Command, SiteError> {
+        let path = self.profile("bench-inside");
+        if !path.exists() {
+            return Err(SiteError::Missing { path });
+        }
+        let mut inside = Command::new(path);
+        inside.arg(command).arg("--compiler").arg(&self.host);
+        Ok(inside)
     }
 
-    /// This program, as another process.
-    pub(crate) fn this(&self) -> &Path {
-        &self.this
+    /// A program that was built with this one.
+    pub(crate) fn profile(&self, name: &str) -> PathBuf {
+        let folder = self.this.parent().unwrap_or(Path::new(""));
+        folder.join(format!("{name}{}", env::consts::EXE_SUFFIX))
     }
 
     /// Another of the plugins that were built.

@@ -1,20 +1,18 @@
-//! The whole host as a part of this binary: what `toolward serve` does, with another program to compile components.
+//! The whole host as a part of this binary: what `toolward serve` does.
 //!
-//! A tool that watches a process, as valgrind does, would otherwise watch its own program start again: the host compiles
-//! in a child that it starts from `/proc/self/exe`.
+//! A tool that watches a process, as valgrind does, would otherwise see its own program started to compile components.
 
 use std::error::Error;
-use std::path::PathBuf;
 
 use tokio_util::sync::CancellationToken;
 use toolward::host::Host;
 use toolward::server::http;
 
-use super::configuration;
+use super::{Files, configuration};
 
 /// Serves until it is killed.
-pub(crate) fn serve(config: &PathBuf, compiler: &PathBuf) -> Result<(), Box<dyn Error>> {
-    let config = configuration(config, compiler)?;
+pub(super) fn serve(files: &Files) -> Result<(), Box<dyn Error>> {
+    let config = configuration(files)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("io")
@@ -28,10 +26,9 @@ pub(crate) fn serve(config: &PathBuf, compiler: &PathBuf) -> Result<(), Box<dyn 
         }
         host.start_jobs(&config).await;
         eprintln!("serving MCP on http://{address}/mcp");
-        listening
-            .serve(host, &config, CancellationToken::new())
-            .await?;
-        Ok::<_, Box<dyn Error>>(())
+        let stop = CancellationToken::new();
+        listening.serve(host, &config, stop).await?;
+        Ok(())
     });
     runtime.shutdown_background();
     served

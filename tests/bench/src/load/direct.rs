@@ -33,11 +33,6 @@ impl Direct {
             .map_err(lost)?;
         Ok(Self { client, request })
     }
-
-    /// The client, which trusts the backend.
-    pub(crate) fn client(&self) -> Client {
-        self.client.clone()
-    }
 }
 
 impl Caller for Direct {

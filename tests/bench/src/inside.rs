@@ -1,25 +1,16 @@
-//! Parts of the host without its transports: this binary with the host's library in it, in a process of its own.
-//!
-//! | module | what it is for |
-//! |---|---|
-//! | `child` | that process: measures the sandbox, a backend request and the cache of tokens |
-//! | `host` | the whole host in this binary, for tools that count what a process does |
-//!
-//! What is measured here is what remains when HTTP and MCP are left out: an instance made, called and ended; a request of
-//! a guest to its backend beside the same request made directly; a token from the cache.
-
-mod child;
-mod host;
+//! What remains when HTTP and MCP are left out, as `bench-inside` measures it (`src/inside/main.rs`): the sandbox, what it
+//! and egress add to a backend request, and a token from the cache.
 
 use std::borrow::Cow;
 use std::error::Error;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use crate::baseline::SECRET;
 use crate::calls::{backend_files, backend_tables};
-use crate::options::{Inside, Plan};
+use crate::load::message::{BACKEND_PATH, BACKEND_TEXT};
+use crate::options::Plan;
 use crate::ratios::{BACKEND_ADDED, Figures, SANDBOX, TOKEN_CACHE_HIT};
 use crate::report::{Record, record};
 use crate::samples::Samples;
@@ -27,10 +18,8 @@ use crate::server::Server;
 use crate::site::Site;
 use crate::subject::{Program, Setup, Transport};
 
-pub(crate) use host::serve;
-
 /// One thing that the child measured.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize)]
 struct Taken {
     name: Cow<'static, str>,
     /// Of each call; for what is over too soon, the mean of many.
@@ -53,22 +42,6 @@ const ASK: &str = "inside-backend";
 const DIRECT: &str = "inside-direct";
 const TOKEN: &str = "inside-token";
 
-/// The child: measures, and prints what it saw.
-pub(crate) fn run(options: &Inside) -> Result<(), Box<dyn Error>> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    let taken = runtime.block_on(child::measure(options));
-    // What compiles cannot be joined.
-    runtime.shutdown_background();
-    println(&serde_json::to_string(&taken?)?)
-}
-
-fn println(text: &str) -> Result<(), Box<dyn Error>> {
-    use std::io::Write as _;
-    Ok(writeln!(std::io::stdout(), "{text}")?)
-}
-
 /// Measures all of it.
 pub(crate) async fn measure(site: &Site, plan: &Plan) -> Result<Insides, Box<dyn Error>> {
     eprintln!("inside: the sandbox, a backend request, the cache of tokens");
@@ -90,13 +63,13 @@ pub(crate) async fn measure(site: &Site, plan: &Plan) -> Result<Insides, Box<dyn
     warm.stop().await?;
 
     let calls = if plan.quick { 50 } else { 2_000 };
-    let mut child = tokio::process::Command::new(site.this());
+    let mut child = site.inside("measure")?;
     child
-        .args(["inside", "--calls", &calls.to_string()])
+        .args(["--calls", &calls.to_string()])
+        .args(["--token", SECRET])
+        .args(["--path", BACKEND_PATH, "--text", BACKEND_TEXT])
         .arg("--config")
         .arg(folder.path().join("toolward.toml"))
-        .arg("--compiler")
-        .arg(site.host_path())
         .arg("--backend")
         .arg(address.to_string())
         .arg("--certificate")
@@ -152,22 +125,6 @@ fn of_child(taken: Taken) -> Record {
         record.yardstick = DIRECT;
     }
     record
-}
-
-/// The configuration of a host that is a part of this process, with another program to compile components.
-fn configuration(
-    config: &PathBuf,
-    compiler: &PathBuf,
-) -> Result<toolward::config::Config, Box<dyn Error>> {
-    let location = toolward::config::Location {
-        path: config.clone(),
-        env: |_| None,
-        overrides: toolward::config::Overrides::default(),
-        compile_with: Some(compiler.clone()),
-    };
-    location
-        .load()
-        .map_err(|diagnostics| diagnostics.to_string().into())
 }
 
 #[cfg(test)]
