@@ -24,7 +24,8 @@ pub(crate) struct Arguments {
     /// End with exit code 1 when a ratio does not hold or a call failed
     #[arg(long)]
     check: bool,
-    /// Measure only these parts, separated by commas: calls, starts, fairness, lists
+    /// Measure only these parts, separated by commas: calls, inside, starts, reload, scale, fairness, lists,
+    /// instructions
     #[arg(long, value_name = "PARTS")]
     only: Option<String>,
     /// Where the tables go as Markdown

@@ -51,7 +51,7 @@ impl Copies {
             let path = folder.join(format!("{name}.wasm"));
             fs::write(&path, component)?;
             sign(site, &path).await?;
-            tables += &format!("[plugins.{name}]\ncomponent = {}\n", json!(path));
+            tables += &table(&name, &path);
         }
         Ok(tables)
     }
@@ -63,22 +63,15 @@ impl Copies {
             let name = numbered(MANY, number);
             let path = folder.join(format!("{name}.wasm"));
             fs::write(&path, renamed(self.many.clone(), MANY, &name))?;
-            let path = json!(path);
-            tables += &format!(
-                "[plugins.{name}]\ncomponent = {path}\n\
-                 settings = {{ prefix = \"crowd_{number}\", tools = 1 }}\n"
-            );
+            tables += &table(&name, &path);
+            tables += &settings(&format!("crowd_{number}"), 1);
         }
         Ok(tables)
     }
 
     /// The table of one plugin with so many tools.
     pub(crate) fn tools(site: &Site, number: usize) -> Result<String, Box<dyn Error>> {
-        let path = json!(site.fixture("many")?);
-        Ok(format!(
-            "[plugins.{MANY}]\ncomponent = {path}\n\
-             settings = {{ prefix = \"tool\", tools = {number} }}\n"
-        ))
+        Ok(table(MANY, &site.fixture("many")?) + &settings("tool", number))
     }
 
     /// Puts a signed version of the plugin of the SDK into a folder: the same plugin with another tool.
@@ -97,13 +90,22 @@ impl Copies {
 
     /// The table that loads whatever version is there.
     pub(crate) fn table(component: &Path) -> String {
-        format!("[plugins.{}]\ncomponent = {}\n", COPY[0], json!(component))
+        table(COPY[0], component)
     }
 
     /// Bytes of a version.
     pub(crate) fn size(&self) -> usize {
         self.copy.len()
     }
+}
+
+fn table(name: &str, component: &Path) -> String {
+    format!("[plugins.{name}]\ncomponent = {}\n", json!(component))
+}
+
+/// Goes on with the table of a plugin that has as many tools.
+fn settings(prefix: &str, tools: usize) -> String {
+    format!("settings = {{ prefix = \"{prefix}\", tools = {tools} }}\n")
 }
 
 /// A call of the tool that a version has.

@@ -48,8 +48,8 @@ pub(crate) async fn measure(site: &Site, plan: &Plan) -> Result<Vec<Fairness>, B
         tables.push_str(&token.table);
     }
     let hostile = json!(site.fixture("hostile")?);
-    tables += &format!("[plugins.hostile]\ncomponent = {hostile}\ngrant = [\"http\"]\n");
-    let folder = site.with(&tables, &[])?;
+    let hostile = format!("[plugins.hostile]\ncomponent = {hostile}\ngrant = [\"http\"]\n");
+    let folder = site.with(&(tables + &hostile), &[])?;
     let command = site.command_in(folder.path(), Program::Ours(Setup::Plain), Transport::Http);
     let server = Server::start_for(
         "ours, two tenants",

@@ -36,7 +36,8 @@ pub(crate) struct Insides {
     pub(crate) figures: Figures,
 }
 
-/// Names in the report.
+/// What the names of these records begin with.
+pub(crate) const INSIDE: &str = "inside-";
 const ECHO: &str = "inside-sandbox";
 const ASK: &str = "inside-backend";
 const DIRECT: &str = "inside-direct";
@@ -120,6 +121,7 @@ fn of_child(taken: Taken) -> Record {
             ..Samples::default()
         },
     );
+    record.rss_bytes = None;
     record.cpu_us_per_call = cpu_nanoseconds_per_call / 1000.0;
     if record.name == ASK {
         record.yardstick = DIRECT;

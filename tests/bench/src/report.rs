@@ -61,7 +61,7 @@ pub(crate) struct Record {
     pub(crate) connections: usize,
     /// Answered as they should be.
     pub(crate) calls: usize,
-    /// None for starts, which are taken one by one.
+    /// None for starts and reloads, and for what is measured without transports: these are taken one by one.
     pub(crate) calls_per_s: Option<f64>,
     pub(crate) p50_us: f64,
     pub(crate) p95_us: f64,
@@ -69,9 +69,9 @@ pub(crate) struct Record {
     pub(crate) p999_us: f64,
     /// Of the measured process, in user space and in the kernel.
     pub(crate) cpu_us_per_call: f64,
-    /// At the end.
-    pub(crate) rss_bytes: u64,
-    /// After the first call, before any load. None for starts, which end there.
+    /// At the end. None for what is only a part of a process.
+    pub(crate) rss_bytes: Option<u64>,
+    /// After the first call, before any load. None where there is no load.
     pub(crate) idle_rss_bytes: Option<u64>,
     pub(crate) errors: usize,
     /// CPU time of the load generator, as a share of one core, which is all it can use.
@@ -233,7 +233,7 @@ pub(crate) fn record(
         p99_us: sorted.permille(990),
         p999_us: sorted.permille(999),
         cpu_us_per_call: cpu,
-        rss_bytes: samples.resident,
+        rss_bytes: Some(samples.resident),
         idle_rss_bytes: None,
         errors: samples.errors,
         generator_share: share,

@@ -14,8 +14,8 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::load::{CallError, Caller as _, Connection, Pipe, Request};
 use crate::subject::Transport;
 
-/// How long a start may take: a debug build compiles a component for seconds.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// How long a start may take: with a thousand plugins that were never compiled, minutes.
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Why a program cannot be measured.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +46,7 @@ pub(crate) enum StartError {
 #[derive(Debug)]
 pub(crate) enum Door {
     Http(SocketAddr),
-    Stdio(Pipe),
+    Stdio(Box<Pipe>),
 }
 
 /// A process that has answered its first call. It is killed when this is dropped.
@@ -124,7 +124,7 @@ impl Server {
         let id = child.id().ok_or_else(gone)?;
         let mut stderr = BufReader::new(child.stderr.take().ok_or_else(gone)?);
         let door = match (child.stdin.take(), child.stdout.take()) {
-            (Some(input), Some(output)) => Door::Stdio(Pipe::new(input, output)),
+            (Some(input), Some(output)) => Door::Stdio(Box::new(Pipe::new(input, output))),
             _ => Door::Http(endpoint(name, &mut stderr).await?),
         };
         Ok(Self {
@@ -153,10 +153,7 @@ impl Server {
         let seen = seen.map_err(|error| unready(error.to_string()))?;
         let expected = json!({ "status": "ready", "tools": tools, "sessions": sessions });
         let differs = |key: &&str| seen[*key] != expected[*key];
-        if ["status", "tools", "sessions"]
-            .iter()
-            .any(|key| differs(key))
-        {
+        if ["status", "tools", "sessions"].iter().any(differs) {
             return Err(unready(format!("{seen} instead of {expected}")));
         }
         Ok(())

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::fairness::Fairness;
+use crate::inside::INSIDE;
 use crate::lists::Lists;
 use crate::report::{Record, Report};
 use crate::scale::Point;
@@ -44,7 +45,14 @@ fn tables(report: &Report) -> Vec<Table> {
         .records
         .iter()
         .partition(|record| record.calls_per_s.is_some());
-    let mut tables = vec![calls_table(report, &calls), starts_table(report, &starts)];
+    let (inside, starts): (Vec<_>, Vec<_>) = starts
+        .into_iter()
+        .partition(|record| record.name.starts_with(INSIDE));
+    let mut tables = vec![
+        calls_table(report, &calls),
+        inside_table(report, &inside),
+        starts_table(report, &starts),
+    ];
     tables.push(growth_table(&report.scale));
     tables.push(fairness_table(&report.fairness));
     tables.extend(
@@ -88,8 +96,9 @@ fn head(report: &Report) -> String {
 
 const NOTES: &str = "
 p50 and so on are latencies in µs. × is the figure before it, divided by that of the native server of the official
-SDK (rmcp) in this run, and for ours-backend by that of the same request without the host. CPU is the measured process's own, user and system. generator: CPU time of the one thread
-that sends the calls, of one core; with a `!`, it may be what limits the calls per second.
+SDK (rmcp) in this run; for ours-backend and inside-backend, by that of the same request without the host. CPU is the
+measured process's own, user and system. generator: CPU time of the one thread that sends the calls, of one core; with
+a `!`, it may be what limits the calls per second. The CPU of direct-backend is the generator's.
 Starts: from the creation of the process to its first answered call.
 Fairness: the p95 of a tenant that calls once at a time, alone and while another one floods the host; promised is twice
 the quiet value, or 5 ms more.
@@ -133,7 +142,34 @@ fn calls_table(report: &Report, records: &[&Record]) -> Table {
             ratio(report, record, "cpu"),
             format!("{:.0} %{busy}", share * 100.0),
             record.idle_rss_bytes.map_or_else(String::new, mebibytes),
-            mebibytes(record.rss_bytes),
+            record.rss_bytes.map_or_else(String::new, mebibytes),
+            record.errors.to_string(),
+        ]);
+    }
+    rows
+}
+
+fn inside_table(report: &Report, records: &[&Record]) -> Table {
+    let head = [
+        "without transports",
+        "number",
+        "p50 µs",
+        "×",
+        "p95 µs",
+        "CPU µs",
+        "×",
+        "errors",
+    ];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for record in records {
+        rows.push(vec![
+            record.name.to_string(),
+            record.calls.to_string(),
+            format!("{:.2}", record.p50_us),
+            ratio(report, record, "p50"),
+            format!("{:.2}", record.p95_us),
+            format!("{:.2}", record.cpu_us_per_call),
+            ratio(report, record, "cpu"),
             record.errors.to_string(),
         ]);
     }
@@ -154,7 +190,7 @@ fn starts_table(report: &Report, records: &[&Record]) -> Table {
             format!("{:.1}", record.p95_us / 1000.0),
             format!("{:.1}", record.cpu_us_per_call / 1000.0),
             ratio(report, record, "cpu"),
-            mebibytes(record.rss_bytes),
+            record.rss_bytes.map_or_else(String::new, mebibytes),
         ]);
     }
     rows

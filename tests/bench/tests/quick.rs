@@ -21,13 +21,59 @@ const HTTP: [&str; 10] = [
 /// Those that are called over pipes.
 const STDIO: [&str; 2] = ["rmcp-stdio", "ours-fresh-stdio"];
 
-const STARTS: [&str; 6] = [
+const STARTS: [&str; 7] = [
     "start-rmcp",
     "start-ours-warm",
+    "start-ours-10-plugins",
     "start-ours-cold",
     "start-rmcp-stdio",
     "start-ours-warm-stdio",
     "start-ours-cold-stdio",
+];
+
+/// What comes after those, one at a time or at one number of connections.
+const OTHERS: [&str; 27] = [
+    "reload 1",
+    "inside-sandbox 1",
+    "inside-backend 1",
+    "inside-direct 1",
+    "inside-token 1",
+    "plugins-1 1",
+    "plugins-1 64",
+    "plugins-1-list 1",
+    "plugins-10 1",
+    "plugins-10 64",
+    "plugins-10-list 1",
+    "tools-1 1",
+    "tools-1-list 1",
+    "tools-100 1",
+    "tools-100-list 1",
+    "size-100-B 1",
+    "size-100-B-rmcp 1",
+    "size-1-kB 1",
+    "size-1-kB-rmcp 1",
+    "size-10-kB 1",
+    "size-10-kB-rmcp 1",
+    "size-100-kB 1",
+    "size-100-kB-rmcp 1",
+    "size-1-MB 1",
+    "size-1-MB-rmcp 1",
+    "clients-1 1",
+    "clients-100 1",
+];
+
+/// Points of the curves of memory.
+const POINTS: [&str; 10] = [
+    "plugins 1",
+    "plugins 10",
+    "sdk-plugins 0",
+    "sdk-plugins 10",
+    "tools 1",
+    "tools 100",
+    "sessions 1",
+    "sessions 100",
+    "clients 1",
+    "clients 100",
 ];
 
 /// What is promised.
@@ -93,14 +139,26 @@ fn everything_is_measured_without_an_error() {
         expected.extend(STDIO.map(|name| format!("{name} {connections}")));
     }
     expected.extend(STARTS.map(|name| format!("{name} 1")));
+    expected.extend(OTHERS.map(str::to_owned));
     assert_eq!(names, expected);
     for record in records {
         assert_eq!(record["errors"], 0, "{record}");
+        let is_process = !record["name"]
+            .as_str()
+            .unwrap_or_default()
+            .starts_with("inside-");
         for figure in ["calls", "p50_us", "p999_us", "rss_bytes"] {
-            let figure = record[figure].as_f64().unwrap_or_default();
-            assert!(figure > 0.0, "{record}");
+            let figure = &record[figure];
+            let measured = figure.as_f64().is_some_and(|figure| figure > 0.0);
+            assert!(measured || figure.is_null() && !is_process, "{record}");
         }
     }
+    let points = report["scale"].as_array().expect("there are curves");
+    let points = points.iter().map(|point| {
+        let curve = point["curve"].as_str().unwrap_or_default();
+        format!("{curve} {}", point["size"])
+    });
+    assert_eq!(points.collect::<Vec<_>>(), POINTS);
     let fairness = report["fairness"].as_array().expect("fairness is measured");
     let floods: Vec<_> = fairness.iter().map(|one| &one["flood"]).collect();
     assert_eq!(floods, ["loops", "calls"]);

@@ -32,9 +32,9 @@ struct Files {
     /// The configuration
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// The program that compiles components
+    /// The program that compiles components [default: this one]
     #[arg(long, value_name = "FILE")]
-    compiler: PathBuf,
+    compiler: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -86,8 +86,8 @@ fn measure(options: &Measure) -> Result<(), Box<dyn Error>> {
     Ok(writeln!(std::io::stdout(), "{text}")?)
 }
 
-/// The configuration of a host that is a part of this process, with another program to compile components: the host
-/// itself starts `/proc/self/exe` for that.
+/// The configuration of a host that is a part of this process. What it has to compile it compiles itself, unless another
+/// program does; the host starts `/proc/self/exe` for that, which is not this one.
 fn configuration(
     Files { config, compiler }: &Files,
 ) -> Result<toolward::config::Config, Box<dyn Error>> {
@@ -95,7 +95,7 @@ fn configuration(
         path: absolute(config)?,
         env: |_| None,
         overrides: toolward::config::Overrides::default(),
-        compile_with: Some(absolute(compiler)?),
+        compile_with: compiler.as_deref().map(absolute).transpose()?,
     };
     let loaded = location.load();
     loaded.map_err(|diagnostics| diagnostics.to_string().into())
