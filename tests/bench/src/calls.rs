@@ -14,7 +14,7 @@ use crate::options::Plan;
 use crate::process::{self, ProcessError};
 use crate::samples::Samples;
 use crate::server::{Door, Server};
-use crate::site::{Keys, Site};
+use crate::site::{Keys, Site, SiteError};
 use crate::subject::{Kind, Program, SUBJECTS, Setup, Subject, Transport};
 
 /// The calls of one program at one number of connections, or calls in flight.
@@ -100,8 +100,7 @@ fn prepare(
     backend: SocketAddr,
     certificate: &str,
 ) -> Result<(), Box<dyn Error>> {
-    let jobs = json!(site.fixture("jobs")?);
-    let jobs = format!("[plugins.jobs]\ncomponent = {jobs}\ngrant = [\"form\"]\n");
+    let jobs = jobs_table(site)?;
     let tables = |tables| Keys {
         tables,
         ..Keys::default()
@@ -120,6 +119,14 @@ fn prepare(
         &backend_files(certificate),
     )?;
     Ok(())
+}
+
+/// A plugin that has jobs: the host's own tools are on offer with it.
+pub(crate) fn jobs_table(site: &Site) -> Result<String, SiteError> {
+    let jobs = json!(site.fixture("jobs")?);
+    Ok(format!(
+        "[plugins.jobs]\ncomponent = {jobs}\ngrant = [\"form\"]\n"
+    ))
 }
 
 /// A plugin that asks the backend, the way there, and a login: what the host does for each request besides passing it on.

@@ -12,7 +12,7 @@
 //! | `server` | a started process, and the way to talk to it |
 //! | `load` | calls as bytes on the wire, over HTTP and over pipes, one after the other or many in flight |
 //! | `process` | CPU time and memory, as the system counts them |
-//! | `calls`, `inside`, `starts`, `reload`, `scale`, `lists`, `fairness` | the kinds of measurement |
+//! | `calls`, `inside`, `starts`, `reload`, `scale`, `lists`, `fairness`, `instructions` | the kinds of measurement |
 //! | `copies` | many plugins of one |
 //! | `samples` | what one measurement saw, over all rounds |
 //! | `ratios` | what is promised, and whether it holds |
@@ -23,6 +23,7 @@ mod calls;
 mod copies;
 mod fairness;
 mod inside;
+mod instructions;
 mod lists;
 mod load;
 mod options;
@@ -128,6 +129,9 @@ async fn measure(site: &mut Site, plan: &Plan) -> Result<Report, Box<dyn Error>>
     }
     if plan.has(Part::Scale) {
         found.scale = scale::measure(site, &copies, plan).await?;
+    }
+    if plan.has(Part::Instructions) {
+        found.instructions = Some(instructions::measure(site, plan).await?);
     }
     if plan.has(Part::Fairness) {
         found.fairness = fairness::measure(site, plan).await?;

@@ -85,6 +85,8 @@ pub(crate) enum Part {
     Fairness,
     /// Long lists of a large backup server
     Lists,
+    /// Instructions of one call, counted by valgrind where it is installed
+    Instructions,
 }
 
 /// How much is measured.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::calls::Measured;
 use crate::fairness::Fairness;
 use crate::inside::Insides;
+use crate::instructions::Instructions;
 use crate::lists::{self, Lists};
 use crate::options::Plan;
 use crate::process;
@@ -34,6 +35,8 @@ pub(crate) struct Report {
     pub(crate) fairness: Vec<Fairness>,
     /// Calls of plugins that read long lists of a large backup server. None: not measured.
     pub(crate) lists: Option<Lists>,
+    /// Instructions of one call. None: not asked for.
+    pub(crate) instructions: Option<Instructions>,
     /// What is promised, and whether it holds.
     pub(crate) ratios: BTreeMap<&'static str, Ratio>,
     /// By `RECORD/FIGURE/CONNECTIONS`: the figure divided by that of the native server of the official SDK; for lists
@@ -51,6 +54,7 @@ pub(crate) struct Found {
     pub(crate) reloads: Option<Samples>,
     pub(crate) scale: Scale,
     pub(crate) lists: Option<Lists>,
+    pub(crate) instructions: Option<Instructions>,
     pub(crate) figures: Figures,
 }
 
@@ -97,6 +101,7 @@ impl Report {
             reloads,
             scale,
             lists,
+            instructions,
             mut figures,
         } = found;
         let calls = calls.into_iter().map(of_calls);
@@ -128,6 +133,7 @@ impl Report {
             ratios: ratios::judge(&records, &fairness, &figures),
             comparisons: comparisons(&records, lists.as_ref()),
             records,
+            instructions,
             scale: scale.points,
             lists,
             fairness,

@@ -44,6 +44,8 @@ pub(crate) struct Token {
 /// What a configuration has besides the echo plugin.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Keys<'a> {
+    /// Lines of the table `runtime`.
+    pub(crate) runtime: &'a str,
     /// Lines of the table `server`.
     pub(crate) server: &'a str,
     /// Lines of the table of the echo plugin.
@@ -171,6 +173,16 @@ impl Site {
         self.plugins.join("development.key")
     }
 
+    /// The same in a folder that is there.
+    pub(crate) fn configure_in(
+        &self,
+        folder: &Path,
+        keys: &Keys<'_>,
+    ) -> Result<PathBuf, SiteError> {
+        self.configure(folder, &self.cache(keys), keys)?;
+        Ok(folder.join("toolward.toml"))
+    }
+
     /// What was compiled for one is compiled for all, and for the next run where there is much of it.
     fn cache(&self, keys: &Keys<'_>) -> PathBuf {
         if keys.keep {
@@ -278,6 +290,7 @@ impl Site {
 
     fn configure(&self, folder: &Path, cache: &Path, keys: &Keys<'_>) -> io::Result<()> {
         let Keys {
+            runtime,
             server,
             echo,
             tables,
@@ -288,7 +301,9 @@ impl Site {
         let key = key.lines().nth(1).unwrap_or_default();
         let config = [
             &toml_table("runtime", "cache-dir", &cache.display().to_string()),
-            "state-dir = \"state\"\n[publishers.development]\n",
+            "state-dir = \"state\"\n",
+            runtime,
+            "[publishers.development]\n",
             &format!("keys = [{{ key = {key:?} }}]\nplugins = [\"*\"]\n"),
             &toml_table("server", "listen", "127.0.0.1:0"),
             server,

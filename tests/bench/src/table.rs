@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::fairness::Fairness;
 use crate::inside::INSIDE;
+use crate::instructions::Instructions;
 use crate::lists::Lists;
 use crate::report::{Record, Report};
 use crate::scale::Point;
@@ -61,6 +62,7 @@ fn tables(report: &Report) -> Vec<Table> {
             .as_ref()
             .map(|lists| lists_table(report, lists)),
     );
+    tables.extend(report.instructions.as_ref().map(instructions_table));
     tables.push(ratios_table(report));
     tables.retain(|table| table.len() > 1);
     tables
@@ -83,6 +85,10 @@ fn head(report: &Report) -> String {
     }
     if report.quick {
         text.push_str("QUICK: this shows that everything runs; the figures are mostly noise.\n");
+    }
+    let instructions = report.instructions.as_ref();
+    if let Some(problem) = instructions.and_then(|counted| counted.problem.as_ref()) {
+        let _ = writeln!(text, "Instructions: {problem}.");
     }
     if let Some(Lists { jobs, sessions, .. }) = &report.lists {
         // Writing to a string cannot fail.
@@ -268,6 +274,17 @@ fn lists_table(report: &Report, lists: &Lists) -> Table {
             mebibytes(list.memory_bytes),
             list.errors.to_string(),
         ]);
+    }
+    rows
+}
+
+fn instructions_table(counted: &Instructions) -> Table {
+    let head = ["instructions", "a call"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for count in &counted.records {
+        let shown = count.instructions_per_call;
+        let shown = shown.map_or_else(|| "not counted".to_owned(), |one| format!("{one:.0}"));
+        rows.push(vec![count.name.to_owned(), shown]);
     }
     rows
 }
