@@ -273,6 +273,7 @@ impl Site {
         let made = self
             .host()
             .args(["token", "new", name, "--json", "--tenant", tenant])
+            .args(["--scope", "tools:call", "--scope", "jobs:read"])
             .output()
             .await?;
         let said: Value = serde_json::from_slice(&made.stdout).unwrap_or_default();
