@@ -169,9 +169,9 @@ async fn count(
         call(&mut connection, calls * 2).await?;
         let twice = dumps.next().await?;
         connection.close().await?;
-        let taken = per_call(once, twice, calls);
+        let instructions = per_call(once, twice, calls);
         if let Some(count) = counted.records.iter_mut().find(|count| count.name == name) {
-            count.instructions_per_call = taken;
+            count.instructions_per_call = instructions;
         }
     }
     server.stop().await?;
