@@ -330,6 +330,12 @@ impl ServerHandler for Handler {
             // Before its arguments are looked at: with others it could not be called either.
             call::allowed(&caller.principal, Ability::CallTools, &tool.plugin)?;
             call::can_follow(tool, &caller)?;
+            if let Err(error) = tool.plugin.may_call(&caller.principal) {
+                record::not_now(tool, &caller.principal, &error);
+                let mut refused = call::told(error.to_string());
+                refused.meta = stamp(refused.meta, &context);
+                return Ok(refused.into());
+            }
         }
         let arguments = request.arguments.unwrap_or_default();
         let target = match Target::tool(&catalog, &request.name, arguments) {
@@ -615,9 +621,12 @@ impl ServerHandler for Handler {
             .iter()
             .filter_map(|uri| self.host().watch(uri, &principal.tenant))
             .collect();
+        let subject = principal.subject.as_deref();
+        let leave = self.host().leave(&principal.tenant, subject);
         let over = async {
             tokio::select! {
                 () = context.cancelled() => {}
+                () = self.host().withdrawn(&leave) => {}
                 () = self.server.stop.cancelled() => {}
             }
         };
