@@ -9,15 +9,19 @@ use serde_json::json;
 use super::support::{Attacked, Recorded, plugin};
 
 /// Which fixture's list is what, and what is said of it.
-const ATTACKS: [(&str, &str, &str); 25] = [
+const ATTACKS: [(&str, &str, &str); 26] = [
     ("hostile", "loop", "cpu-time limit of 300ms"),
     ("hostile", "memory", "memory limit of 33554432 bytes"),
     ("hostile", "trap", "a defect of the plugin"),
     ("hostile", "name", "is not a name"),
-    ("hostile", "stolen-name", "of the plugin `echo`"),
+    (
+        "hostile",
+        "stolen-name",
+        "which plugin `echo` offers already",
+    ),
     ("hostile", "meta", "is reserved"),
     ("hostile", "schema-size", "at most 262144 are taken"),
-    ("hostile", "schema-reference", "which it does not have"),
+    ("hostile", "schema-reference", "Retrieval is disabled"),
     ("hostile", "text", "has a text of 1048576 bytes"),
     ("forger", "twice", "it lists twice"),
     ("forger", "tool-of-the-host", "of a tool of the host's own"),
@@ -27,17 +31,26 @@ const ATTACKS: [(&str, &str, &str); 25] = [
     ("forger", "schema-no-object", "is not a JSON object"),
     ("forger", "schema-deep", "recursion limit exceeded"),
     ("forger", "schema-patterns", "patterns that are too large"),
-    ("forger", "many", "limit"),
+    ("forger", "many", "limit of "),
     ("forger", "meta-broken", "JSON"),
     ("forger", "meta-of-the-protocol", "reserved"),
-    ("forger", "resource-of-another", "of the plugin `interface`"),
+    (
+        "forger",
+        "resource-of-another",
+        "which plugin `erratic` offers already",
+    ),
     ("forger", "uri-with-a-line-end", "is not a URI"),
     ("forger", "uri-of-nothing", "is not a URI"),
-    ("forger", "pages-without-end", "limit"),
-    ("forger", "template-of-another", "of the plugin `interface`"),
+    ("forger", "pages-without-end", "on more than 100 pages"),
+    ("forger", "template-of-everything", "begins with no scheme"),
+    (
+        "forger",
+        "template-of-another",
+        "which plugin `erratic` offers already",
+    ),
 ];
 
-/// `echo`, `interface`, and a fixture whose list is this.
+/// `echo`, `erratic`, and a fixture whose list is this.
 fn tables(fixture: &str, attack: &str) -> String {
     let (grant, key) = match fixture {
         "hostile" => (r#"["http", "roots"]"#, "attack"),
@@ -53,7 +66,7 @@ memory = "32 MiB"
 cpu-time = "300 ms"
 "#
     );
-    plugin("interface", "") + &plugin(fixture, &attacker)
+    plugin("erratic", "grant = [\"http\", \"changes\"]") + &plugin(fixture, &attacker)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,9 +82,12 @@ async fn a_list_that_attacks_keeps_only_its_own_plugin_out() {
             !tools.iter().any(|tool| tool.starts_with(fixture)),
             "{attack}: {tools:?}"
         );
-        let params = json!({ "uri": "interface://greeting" });
+        let params = json!({ "uri": "erratic://a" });
         let real = client.request("resources/read", params).await.unwrap();
-        assert_eq!(real["contents"][0]["text"], "hello", "{attack}: {real}");
+        assert_eq!(
+            real["contents"][0]["text"], "This is a.",
+            "{attack}: {real}"
+        );
         let status = Operator::of(&host).status().await;
         let problem = operator::plugin(&status, fixture)["problem"].to_string();
         assert!(problem.contains(expected), "{attack}: {problem}");

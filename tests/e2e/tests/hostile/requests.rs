@@ -23,7 +23,7 @@ allow = ["GET /**"]
     let more = r#"
 grant = ["http"]
 backends = { vbr = "vbr01" }
-limits = { wall-time = "3 s", cpu-time = "2 s" }
+limits = { wall-time = "5 s", cpu-time = "2 s" }
 "#;
     binding + &plugin("hostile", more)
 }
@@ -49,21 +49,30 @@ fn count(outcomes: &Value, words: &str) -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_at_once_are_bounded_by_call_and_by_binding() {
     let control = Control::start().await;
-    let limits = "timeout = \"500 ms\"\nconcurrency = 4\nretries = 0";
+    let limits = "timeout = \"500 ms\"\nconcurrency = 4\nretries = 0\ncircuit-pause = \"100 ms\"";
     let mut attacked = Attacked::start(&tables(control.port(), limits)).await;
     control.hold("/jobs");
-    let outcomes = flood(&attacked, "vbr", 3000, true).await;
+    let outcomes = flood(&attacked, "vbr", 200, true).await;
     let of_call = count(&outcomes, "has 32 requests under way in this call");
-    let of_binding = count(&outcomes, "vbr01");
-    assert_eq!((of_call, of_binding), (2968, 32), "{outcomes:#}");
+    let busy = count(
+        &outcomes,
+        "its limit of 4 requests at once\nhint: raise bindings.vbr01.concurrency",
+    );
+    let late = count(&outcomes, "did not answer within 0.5 s");
+    assert_eq!((of_call, busy + late), (168, 32), "{outcomes:#}");
+    assert!(busy > 0 && late > 0, "{outcomes:#}");
     let sent = control.requests("/jobs").len();
-    assert!((1..=4).contains(&sent), "{sent} requests arrived");
+    assert!((4..=32).contains(&sent), "{sent} requests arrived");
     control.release("/jobs");
     attacked
         .is_unharmed("a flood at once", Recorded::Outcome("success"))
         .await;
-    // The places of the binding are free again.
-    assert_eq!(count(&flood(&attacked, "vbr", 4, true).await, "200"), 4);
+    // The places of the binding are free again, and the backend is tried again.
+    eventually("the backend answers", async || {
+        let again = flood(&attacked, "vbr", 4, true).await;
+        count(&again, "200") == 4
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,12 +83,12 @@ async fn requests_in_a_row_are_bounded_by_the_rate_of_the_binding() {
     let request = json!({ "authority": "vbr", "path": "/jobs" });
     let arguments = json!({ "request": request, "amount": 1_000_000 });
     let text = attacked.attack("hostile_flood", arguments).await;
-    assert!(text.contains("wall-time limit of 3s"), "{text}");
+    assert!(text.contains("wall-time limit of 5s"), "{text}");
     let sent = control.requests("/jobs").len();
-    // Those of three seconds and the first lot; the margin is for a clock that others slow down.
-    assert!((50..=300).contains(&sent), "{sent} requests arrived");
+    // Those of five seconds and the first lot; the margin is for a clock that others slow down.
+    assert!((50..=500).contains(&sent), "{sent} requests arrived");
     attacked
-        .is_unharmed("a flood in a row", Recorded::Stopped("wall_time"))
+        .is_unharmed("a flood in a row", Recorded::Outcome("wall_time"))
         .await;
 }
 
@@ -98,7 +107,7 @@ async fn a_flood_of_denied_requests_fills_no_log() {
     let lines = attacked.events("denial").len();
     assert!((1..=32).contains(&lines), "{lines} lines");
     let log = attacked.host.stop().await;
-    assert!(log.len() < 256 * 1024, "{} bytes of log", log.len());
+    assert!(log.len() < 64 * 1024, "{} bytes of log", log.len());
 }
 
 /// A backend that begins its answers and never ends those for `/half`. Tells when a connection of such a one was closed.
@@ -158,7 +167,7 @@ async fn an_answer_that_nobody_reads_to_its_end_is_given_up() {
         let gone = tokio::time::timeout(e2e::PATIENCE, closed.recv()).await;
         gone.expect("the connection is closed").unwrap();
         attacked
-            .is_unharmed("a trap in an answer", Recorded::Stopped("trap"))
+            .is_unharmed("a trap in an answer", Recorded::Outcome("trap"))
             .await;
         let whole = json!({ "authority": "vbr", "path": "/whole" });
         let answer = attacked.client.call("hostile_request", whole).await;
@@ -169,11 +178,11 @@ async fn an_answer_that_nobody_reads_to_its_end_is_given_up() {
     // The same where it is not the plugin that ends it.
     let waits = json!({ "authority": "vbr", "path": "/half" });
     let text = attacked.attack("hostile_request", waits).await;
-    assert!(text.contains("wall-time limit of 3s"), "{text}");
+    assert!(text.contains("wall-time limit of 5s"), "{text}");
     let gone = tokio::time::timeout(e2e::PATIENCE, closed.recv()).await;
     gone.expect("the connection is closed").unwrap();
     attacked
-        .is_unharmed("an answer without end", Recorded::Stopped("wall_time"))
+        .is_unharmed("an answer without end", Recorded::Outcome("wall_time"))
         .await;
     let whole = json!({ "authority": "vbr", "path": "/whole" });
     let answer = attacked.client.call("hostile_request", whole).await;

@@ -23,10 +23,8 @@ const GROWTH: u64 = 48;
 /// What the audit log must say of an attack.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Recorded {
-    /// The call's line has this outcome.
+    /// The call's line has this outcome: a word for how it ended, or the limit that ended it.
     Outcome(&'static str),
-    /// The call was ended by this limit.
-    Stopped(&'static str),
     /// Something was denied, in words that hold these.
     Denied(&'static str),
 }
@@ -161,7 +159,6 @@ impl Recorded {
     fn is_in(self, line: &Value) -> bool {
         match self {
             Self::Outcome(outcome) => line["event"] == "call" && line["outcome"] == outcome,
-            Self::Stopped(limit) => line["event"] == "call" && line["stopped"] == limit,
             Self::Denied(words) => {
                 let denied = line["denied"].as_str().unwrap_or_default();
                 line["event"] == "denial" && denied.contains(words)
