@@ -172,12 +172,12 @@ async fn a_tenant_has_its_own_limits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_has_so_many_calls_in_a_second() {
-    let (acme, acme_table) = token("acme", "acme");
+    let (acme_token, acme_table) = token("acme", "acme");
     let (other, other_table) = token("other", "other");
     let limits =
         format!("{acme_table}\n{other_table}\n[tenants.acme.limits]\ncalls-per-second = 1\n");
     let host = host(&limits).await;
-    let acme = mcp::Client::new(host.url()).with_token(&acme);
+    let acme = mcp::Client::new(host.url()).with_token(&acme_token);
     let texts = at_once(&acme, "echo", json!({ "text": "here" }), 40).await;
     let limit = "tenant `acme` calls more often than its limit of 1 calls-per-second";
     assert!(
@@ -185,6 +185,24 @@ async fn a_tenant_has_so_many_calls_in_a_second() {
         "{texts:?}"
     );
     assert!(texts.iter().any(|text| text == "here"), "{texts:?}");
+    // What is refused for its arguments was work as well.
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    let texts = at_once(&acme, "echo", json!({ "text": 1 }), 40).await;
+    let limited = texts.iter().filter(|text| text.starts_with(limit)).count();
+    let misfits = texts
+        .iter()
+        .filter(|text| text.contains("do not fit"))
+        .count();
+    assert!(misfits >= 1 && limited >= 20, "{texts:?}");
+    assert_eq!(misfits + limited, 40, "{texts:?}");
+    let call = format!("{}/api/tools/echo", host.url().trim_end_matches("/mcp"));
+    let mut refused = Vec::new();
+    for _ in 0..5 {
+        let request = mcp::http().post(&call).bearer_auth(&acme_token);
+        let answer = request.json(&json!({ "text": 1 })).send().await.unwrap();
+        refused.push(answer.status().as_u16());
+    }
+    assert!(refused.contains(&429), "{refused:?}");
     let other = mcp::Client::new(host.url()).with_token(&other);
     let texts = at_once(&other, "echo", json!({ "text": "here" }), 40).await;
     assert!(texts.iter().all(|text| text == "here"), "{texts:?}");
