@@ -199,6 +199,24 @@ impl Audit {
         }
     }
 
+    /// Whether anything is recorded.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// What [`Self::begin`] gives where nothing is recorded.
+    #[must_use]
+    pub fn nothing(&self) -> Call {
+        Call {
+            audit: Self::default(),
+            event: None,
+            place: None,
+            trail: Trail::default(),
+            began: Instant::now(),
+        }
+    }
+
     /// Begins something whose end is to be recorded, whatever happens; `event` says who does what.
     ///
     /// Its line has a place from now on. Where the configuration wants it, nothing begins that cannot be recorded.

@@ -21,6 +21,8 @@ const MAX_TEXT: usize = 300;
 pub struct Schema {
     /// As the plugin wrote it.
     pub json: Arc<Map<String, Value>>,
+    /// Whether clients may repeat parts of a value in headers: there is an `x-mcp-header` in it (MCP 2026-07-28).
+    pub mirrored: bool,
     validator: jsonschema::Validator,
     effort: Effort,
 }
@@ -44,10 +46,12 @@ impl Schema {
             .offline()
             .build(&schema)
             .map_err(|error| format!("is not a JSON Schema: {}", cut(error.to_string())))?;
+        let mirrored = schema.to_string().contains("\"x-mcp-header\"");
         let Value::Object(json) = schema else {
             unreachable!("made from a map three lines above")
         };
         Ok(Self {
+            mirrored,
             json: Arc::new(json),
             validator,
             effort,

@@ -129,6 +129,8 @@ pub struct Server {
     pub body_timeout: Duration,
     /// How often a silent stream of events carries a comment. Default 15 s.
     pub keep_alive: Duration,
+    /// Whether the most frequent requests of the new era go past rmcp. Default true.
+    pub fast_path: bool,
     /// Sessions of the old era.
     pub sessions: Sessions,
 }

@@ -9,9 +9,8 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::random_id;
 use crate::audit;
-use crate::capability::{Abilities, Asked};
+use crate::capability::{Abilities, Asked, IdempotencyKey};
 use crate::catalog::Catalog;
 use crate::config::{Ability, Auth, Config, PluginName, StaticToken};
 use crate::jobs::{
@@ -101,7 +100,7 @@ impl Authorize for Steps {
             .and_then(|auth| auth.token(&owner.tenant, subject));
         match token {
             Some(token) => Ok(Principal {
-                scopes: token.scopes.clone(),
+                scopes: token.scopes.clone().into(),
                 ..owner
             }),
             None => Err(Denied {
@@ -121,7 +120,7 @@ impl Authorize for Steps {
 }
 
 /// A call on the principal's behalf that can end in a job.
-fn call_info(plugin: &Plugin, principal: Principal, key: String) -> CallInfo {
+fn call_info(plugin: &Plugin, principal: Principal, key: IdempotencyKey) -> CallInfo {
     CallInfo {
         principal,
         cancelled: CancellationToken::new(),
@@ -157,10 +156,10 @@ impl Runner for Steps {
             let host = Principal {
                 tenant: super::local_tenant(),
                 subject: None,
-                scopes: Vec::new(),
+                scopes: Arc::default(),
             };
             let formats = plugin
-                .job_formats(call_info(&plugin, host, random_id()))
+                .job_formats(call_info(&plugin, host, IdempotencyKey::new()))
                 .await?
                 .to_vec();
             Ok(Loaded {
@@ -182,7 +181,7 @@ impl Runner for Steps {
                     answers: call.answers.into_iter().collect(),
                     ..Asked::default()
                 },
-                ..call_info(&plugin, call.principal, call.idempotency_key)
+                ..call_info(&plugin, call.principal, call.idempotency_key.into())
             };
             // A plugin that lost the export in an upgrade has no formats, and is not asked.
             let ended = match call.kind {
@@ -235,7 +234,7 @@ impl Runner for Steps {
             tool.input.check(arguments).map_err(|violations| {
                 format!("the arguments no longer fit `{name}`: {violations}")
             })?;
-            let info = call_info(&tool.plugin, principal.clone(), random_id());
+            let info = call_info(&tool.plugin, principal.clone(), IdempotencyKey::new());
             let called = tool
                 .plugin
                 .call_tool(info, name.to_owned(), arguments.to_string())

@@ -16,7 +16,7 @@ use crate::config::{self, Ability, Config, Location, PluginName, TenantName};
 use crate::egress::{Egress, EgressError};
 use crate::error::{self, Report};
 use crate::jobs::Jobs;
-use crate::plugin::{self, Engine, EngineError, Signer};
+use crate::plugin::{Engine, EngineError, Signer};
 use crate::policy;
 
 mod audit;
@@ -133,17 +133,9 @@ pub fn anonymous_principal() -> Principal {
     }
 }
 
-fn scopes(abilities: &[Ability]) -> Vec<String> {
+fn scopes(abilities: &[Ability]) -> Arc<[String]> {
     let scopes = abilities.iter().map(|ability| ability.scope().to_owned());
     scopes.collect()
-}
-
-/// 128 unguessable bits, hexadecimal.
-#[must_use]
-pub fn random_id() -> String {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
-    plugin::hex(&bytes)
 }
 
 impl Host {

@@ -24,6 +24,9 @@ pub(super) fn head(kind: Kind, plugin: &Plugin, principal: &Principal) -> Event 
 /// Begins the record of a call. What cannot be recorded is not done, unless the operator wants it so.
 pub(super) fn begin(target: &Served, caller: &Caller<'_>) -> Result<audit::Call, ErrorData> {
     let plugin = target.plugin();
+    if !plugin.audit().is_on() {
+        return Ok(plugin.audit().nothing());
+    }
     let (method, name, arguments) = target.identity();
     let event = head(Kind::Call, plugin, &caller.principal)
         .with("method", method)

@@ -125,7 +125,7 @@ impl Plugin {
         let begun = Instant::now();
         let admitted = match self.enter_now(&tenant, owner) {
             Some(admitted) => admitted,
-            None => self.enter(principal, &tenant, whose, owner).await?,
+            None => Box::pin(self.enter(principal, &tenant, whose, owner)).await?,
         };
         metrics().waited(self.name().as_str(), begun.elapsed());
         Ok(admitted)

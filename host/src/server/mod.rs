@@ -7,6 +7,7 @@ mod door;
 mod guard;
 pub mod http;
 mod jobs;
+mod mcp;
 mod metadata;
 mod openapi;
 mod operator;

@@ -22,8 +22,7 @@ use tokio::task::JoinSet;
 
 use super::{Handler, Server, ask, session};
 use crate::config;
-use crate::host::random_id;
-use crate::plugin::Principal;
+use crate::plugin::{Principal, random_id};
 use journal::Bounds;
 use open::Beginning;
 use owner::Owner;
