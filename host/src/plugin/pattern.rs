@@ -27,12 +27,11 @@ pub(super) fn room(states: usize) -> usize {
 fn of(part: &Hir) -> usize {
     let sum = |parts: &[Hir]| parts.iter().map(of).fold(1, usize::saturating_add);
     match part.kind() {
-        HirKind::Empty | HirKind::Look(_) => 1,
+        HirKind::Empty | HirKind::Look(_) | HirKind::Class(Class::Bytes(_)) => 1,
         HirKind::Literal(literal) => literal.0.len(),
         HirKind::Class(Class::Unicode(class)) if class.is_ascii() => 1,
         // Each range of code points is some ranges of bytes.
         HirKind::Class(Class::Unicode(class)) => class.ranges().len().saturating_mul(2),
-        HirKind::Class(Class::Bytes(_)) => 1,
         HirKind::Repetition(repeated) => {
             let times = repeated.max.unwrap_or(repeated.min.saturating_add(1));
             let times = usize::try_from(times).unwrap_or(usize::MAX).max(1);

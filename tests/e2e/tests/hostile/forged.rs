@@ -72,8 +72,8 @@ async fn a_resource_of_another_plugin_is_not_handed_over() {
         forged.contains("\"erratic://a\", which is of the plugin `erratic`"),
         "{forged}"
     );
-    let real = read("erratic://a").await.unwrap();
-    assert_eq!(real["contents"][0]["text"], "This is a.", "{real}");
+    let shown = read("erratic://a").await.unwrap();
+    assert_eq!(shown["contents"][0]["text"], "This is a.", "{shown}");
     let recorded = Recorded::Outcome("request_error");
     attacked.is_unharmed("a forged resource", recorded).await;
 }
