@@ -2,15 +2,19 @@
 //!
 //! They use the runtime, the listener and the options that the host uses, so that what differs is the work done.
 
+mod backend;
 mod bare;
 mod rmcp;
 
 use std::io;
+use std::path::Path;
 
 use axum::Router;
 use axum::serve::ListenerExt as _;
 use clap::ValueEnum;
 use tokio::net::TcpListener;
+
+pub(crate) use backend::{CERTIFICATE, LOGIN, SECRET};
 
 /// Which of them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -21,10 +25,12 @@ pub(crate) enum Baseline {
     Rmcp,
     /// The same over standard input and output
     RmcpStdio,
+    /// What plugins ask, over HTTPS
+    Backend,
 }
 
-/// Serves until it is killed, or until standard input ends.
-pub(crate) fn serve(baseline: Baseline) -> io::Result<()> {
+/// Serves until it is killed, or until standard input ends. What is written goes to the folder.
+pub(crate) fn serve(baseline: Baseline, folder: &Path) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -33,6 +39,7 @@ pub(crate) fn serve(baseline: Baseline) -> io::Result<()> {
             Baseline::Bare => listen(bare::routes()).await,
             Baseline::Rmcp => listen(rmcp::routes()).await,
             Baseline::RmcpStdio => rmcp::stdio().await,
+            Baseline::Backend => backend::serve(folder).await,
         }
     });
     // A thread that waits in a read of standard input cannot be joined.
