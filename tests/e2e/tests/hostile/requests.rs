@@ -62,7 +62,7 @@ async fn requests_at_once_are_bounded_by_call_and_by_binding() {
     assert_eq!((of_call, busy + late), (168, 32), "{outcomes:#}");
     assert!(busy > 0 && late > 0, "{outcomes:#}");
     let sent = control.requests("/jobs").len();
-    assert!((4..=32).contains(&sent), "{sent} requests arrived");
+    assert!((1..=32).contains(&sent), "{sent} requests arrived");
     control.release("/jobs");
     attacked
         .is_unharmed("a flood at once", Recorded::Outcome("success"))
