@@ -135,30 +135,23 @@ mod tests {
         );
     }
 
-    /// Each definition is made of twice the one before, in whatever way a compiler could be tempted to unfold.
+    /// Each definition is made of twice the one before, in ways that would tempt a compiler to unfold them.
     #[test]
-    fn schemas_that_explode_are_parsed_and_not_checked() {
-        let ways: [fn(Value) -> Value; 5] = [
-            |before| json!({ "allOf": [before, before] }),
+    fn schemas_that_explode_are_refused_before_they_are_compiled() {
+        let ways: [fn(Value) -> Value; 3] = [
             |before| json!({ "allOf": [before, before], "unevaluatedProperties": false }),
             |before| json!({ "anyOf": [before, before], "unevaluatedItems": false }),
             |before| json!({ "if": before, "then": before, "else": before, "unevaluatedProperties": before }),
-            |before| json!({ "properties": { "a": before }, "patternProperties": { "a": before }, "dependentSchemas": { "a": before } }),
         ];
-        for (number, way) in ways.into_iter().enumerate() {
+        for way in ways {
             let mut schema =
                 json!({ "$defs": { "a0": { "type": "object" } }, "$ref": "#/$defs/a60" });
             for step in 1..=60 {
                 let before = json!({ "$ref": format!("#/$defs/a{}", step - 1) });
                 schema["$defs"][format!("a{step}")] = way(before);
             }
-            let schema = Schema::parse(&schema.to_string()).expect("a schema");
-            let value = (0..40).fold(json!({}), |inner, _| json!({ "a": inner }));
-            let refused = schema.check(&value).expect_err("too much");
-            assert!(
-                refused.contains("it cannot be checked"),
-                "{number}: {refused}"
-            );
+            let refused = Schema::parse(&schema.to_string()).expect_err("too much");
+            assert!(refused.contains("parts that it depends on"), "{refused}");
         }
     }
 }

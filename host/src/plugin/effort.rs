@@ -36,6 +36,8 @@ const COMPARISONS: usize = 16;
 const STEPS: usize = 256;
 /// States of all patterns of a schema. Each of them is memory of the host for as long as the schema is known.
 const MOST_STATES: usize = 200_000;
+/// Parts that are gone through for what is not evaluated otherwise.
+const MOST_UNFOLDED: u32 = 20_000;
 /// What every validator knows by itself.
 const OWN: &str = "https://json-schema.org/";
 
@@ -78,6 +80,7 @@ impl Effort {
         let mut graph = Graph::default();
         graph.collect(schema);
         graph.add(schema)?;
+        unfolds(&graph.nodes)?;
         Ok(Self { nodes: graph.nodes })
     }
 
@@ -270,6 +273,45 @@ impl<'s> Graph<'s> {
     }
 }
 
+/// Whether the compiler will be done in good time: for `unevaluatedProperties` and `unevaluatedItems` it goes through all
+/// that a part leads to, each time anew.
+fn unfolds(nodes: &[Node]) -> Result<(), String> {
+    let mut left = MOST_UNFOLDED;
+    let mut entered = Vec::new();
+    let mut all = (0..nodes.len()).filter(|index| nodes[*index].unevaluated);
+    if all.all(|index| unfold(nodes, index, &mut entered, &mut left).is_some()) {
+        return Ok(());
+    }
+    Err(format!(
+        "has an `unevaluatedProperties` or `unevaluatedItems` beside more than {MOST_UNFOLDED} parts that it depends on"
+    ))
+}
+
+fn unfold(nodes: &[Node], index: usize, entered: &mut Vec<usize>, left: &mut u32) -> Option<()> {
+    *left = left.checked_sub(1)?;
+    if entered.len() > DEEPEST {
+        return None;
+    }
+    if entered.contains(&index) {
+        return Some(());
+    }
+    let node = &nodes[index];
+    entered.push(index);
+    let lists = [
+        &node.here,
+        &node.others,
+        &node.at,
+        &node.rest,
+        &node.each,
+        &node.names,
+    ];
+    for next in lists.into_iter().flatten().chain(node.named.values()) {
+        unfold(nodes, *next, entered, left)?;
+    }
+    entered.pop();
+    Some(())
+}
+
 /// How many values a value consists of. Its depth is bounded by that of the parser.
 fn size(value: &Value) -> usize {
     match value {
@@ -410,11 +452,13 @@ mod tests {
             { "additionalProperties": { "$dynamicRef": "#x" } }, { "additionalProperties": { "$dynamicRef": "#x" } },
         ] });
         assert!(!bears(&anchored, &nested(60)));
-        let unevaluated = ladder(
-            60,
-            |before| json!({ "allOf": [before], "unevaluatedProperties": false }),
-        );
-        assert!(!bears(&unevaluated, &json!({ "a": 1 })));
+        let unevaluated = |count| {
+            ladder(
+                count,
+                |before| json!({ "allOf": [before], "unevaluatedProperties": false }),
+            )
+        };
+        assert!(!bears(&unevaluated(60), &json!({ "a": 1 })));
         let long = ladder(5000, |before| json!({ "allOf": [before] }));
         assert!(!bears(&long, &json!({})));
     }
