@@ -197,7 +197,7 @@ async fn ask(plugin: &Plugin, call: &Call<'_>) -> bool {
         cancelled: CancellationToken::new(),
         deadline: Instant::now() + Duration::from_mins(1),
         events: None,
-        idempotency_key: String::new(),
+        idempotency_key: toolward::plugin::IdempotencyKey::new(),
         meta: Vec::new(),
         traceparent: None,
         abilities: Abilities::default(),
