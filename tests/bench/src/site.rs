@@ -130,7 +130,9 @@ impl Site {
     pub(crate) fn command(&self, program: Program, transport: Transport) -> Command {
         let setup = match program {
             Program::Ours(setup) => setup,
-            Program::Bare | Program::Rmcp | Program::Backend => Setup::Plain,
+            Program::Bare | Program::Rmcp | Program::RmcpHalfThreads | Program::Backend => {
+                Setup::Plain
+            }
         };
         let nowhere = PathBuf::new();
         let folder = self.setups.get(&setup).unwrap_or(&nowhere);
@@ -254,6 +256,7 @@ impl Site {
         command.arg("serve").arg(match (program, transport) {
             (Program::Bare, _) => "bare",
             (Program::Backend, _) => "backend",
+            (Program::RmcpHalfThreads, _) => "rmcp-half-threads",
             (_, Transport::Http) => "rmcp",
             (_, Transport::Stdio) => "rmcp-stdio",
         });
@@ -273,6 +276,7 @@ impl Site {
         let made = self
             .host()
             .args(["token", "new", name, "--json", "--tenant", tenant])
+            .args(["--scope", "tools:call", "--scope", "jobs:read"])
             .output()
             .await?;
         let said: Value = serde_json::from_slice(&made.stdout).unwrap_or_default();

@@ -98,7 +98,7 @@ pub(crate) async fn measure(
         match program {
             Program::Ours(Setup::Ten) => server.ready(ECHO_TOOLS + 10, 0).await?,
             Program::Ours(_) => server.ready(ECHO_TOOLS, 0).await?,
-            Program::Bare | Program::Rmcp | Program::Backend => {}
+            Program::Bare | Program::Rmcp | Program::RmcpHalfThreads | Program::Backend => {}
         }
         server.stop().await?;
     }

@@ -12,6 +12,8 @@ pub(crate) enum Transport {
 pub(crate) enum Program {
     Bare,
     Rmcp,
+    /// The same with as many threads as the host has for I/O.
+    RmcpHalfThreads,
     /// The host, configured in one of these ways.
     Ours(Setup),
     /// The HTTPS server that plugins ask.
@@ -86,9 +88,10 @@ pub(crate) const fn yardstick(transport: Transport) -> &'static str {
 }
 
 /// All whose calls are measured.
-pub(crate) const SUBJECTS: [Subject; 12] = [
+pub(crate) const SUBJECTS: [Subject; 13] = [
     http("bare", Program::Bare, Kind::Echo),
     http(yardstick(Transport::Http), Program::Rmcp, Kind::Echo),
+    http("rmcp-half-threads", Program::RmcpHalfThreads, Kind::Echo),
     http("ours-floor", Program::Ours(Setup::Jobs), Kind::Own),
     http("ours-fresh", Program::Ours(Setup::Plain), Kind::Echo),
     http("ours-fresh-named", Program::Ours(Setup::Named), Kind::Echo),

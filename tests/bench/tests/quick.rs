@@ -5,9 +5,10 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 /// What `docs/performance.md` describes and other tools look for: programs that are called over HTTP.
-const HTTP: [&str; 10] = [
+const HTTP: [&str; 11] = [
     "bare",
     "rmcp",
+    "rmcp-half-threads",
     "ours-floor",
     "ours-fresh",
     "ours-fresh-named",
@@ -181,6 +182,19 @@ fn everything_is_measured_without_an_error() {
         assert!(value.is_some_and(|value| value > 0.0), "{name}: {value:?}");
     }
     ratios(&report["ratios"]);
+    instructions(&report["instructions"]);
+}
+
+/// What is not counted has a reason. Valgrind need not be there, and with --quick the host is left out.
+fn instructions(counted: &Value) {
+    let records = counted["records"].as_array().expect("there are kinds");
+    assert_eq!(records.len(), 8);
+    for record in records {
+        let instructions = &record["instructions_per_call"];
+        let is_counted = instructions.as_f64().is_some_and(|number| number > 0.0);
+        let is_explained = instructions.is_null() && counted["problem"].is_string();
+        assert!(is_counted || is_explained, "{counted}");
+    }
 }
 
 /// Each promise is there, and was measured; whether it holds depends on the machine.

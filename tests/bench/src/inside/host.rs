@@ -8,15 +8,12 @@ use tokio_util::sync::CancellationToken;
 use toolward::host::Host;
 use toolward::server::http;
 
-use super::{Files, configuration};
+use super::{Files, configuration, runtime};
 
 /// Serves until it is killed.
 pub(super) fn serve(files: &Files) -> Result<(), Box<dyn Error>> {
     let config = configuration(files)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_name("io")
-        .build()?;
+    let runtime = runtime()?;
     let served = runtime.block_on(async {
         let listening = http::listen(config.server.listen).await?;
         let address = listening.address;

@@ -75,10 +75,18 @@ fn main() -> ExitCode {
     }
 }
 
-fn measure(options: &Measure) -> Result<(), Box<dyn Error>> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+/// As many threads as the host has for I/O (`cli::runtime`).
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads((cores / 2).max(1))
         .enable_all()
-        .build()?;
+        .thread_name("io")
+        .build()
+}
+
+fn measure(options: &Measure) -> Result<(), Box<dyn Error>> {
+    let runtime = runtime()?;
     let taken = runtime.block_on(child::measure(options));
     // What waits in a blocking call cannot be joined.
     runtime.shutdown_background();
