@@ -134,4 +134,24 @@ mod tests {
                 .is_err()
         );
     }
+
+    /// Each definition is made of twice the one before, in ways that would tempt a compiler to unfold them.
+    #[test]
+    fn schemas_that_explode_are_refused_before_they_are_compiled() {
+        let ways: [fn(Value) -> Value; 3] = [
+            |before| json!({ "allOf": [before, before], "unevaluatedProperties": false }),
+            |before| json!({ "anyOf": [before, before], "unevaluatedItems": false }),
+            |before| json!({ "if": before, "then": before, "else": before, "unevaluatedProperties": before }),
+        ];
+        for way in ways {
+            let mut schema =
+                json!({ "$defs": { "a0": { "type": "object" } }, "$ref": "#/$defs/a60" });
+            for step in 1..=60 {
+                let before = json!({ "$ref": format!("#/$defs/a{}", step - 1) });
+                schema["$defs"][format!("a{step}")] = way(before);
+            }
+            let refused = Schema::parse(&schema.to_string()).expect_err("too much");
+            assert!(refused.contains("parts that it depends on"), "{refused}");
+        }
+    }
 }

@@ -253,9 +253,13 @@ impl Egress {
                         origin
                             .trail
                             .denial(refusal.message.lines().next().unwrap_or_default());
-                        tracing::info!(trouble = %refusal.trouble, reason = refusal.message, "request refused");
+                        if origin.trail.has_line() {
+                            tracing::info!(trouble = %refusal.trouble, reason = refusal.message, "request refused");
+                        }
                     }
-                    Trouble::Unavailable | Trouble::TimedOut | Trouble::Internal => {
+                    Trouble::Unavailable | Trouble::TimedOut | Trouble::Internal
+                        if origin.trail.has_line() =>
+                    {
                         tracing::warn!(
                             trouble = %refusal.trouble,
                             reason = refusal.message,
@@ -263,6 +267,7 @@ impl Egress {
                             "request failed"
                         );
                     }
+                    Trouble::Unavailable | Trouble::TimedOut | Trouble::Internal => {}
                 }
                 Err(refusal)
             }

@@ -6,12 +6,13 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use futures::future::BoxFuture;
 use serde_json::Value;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit;
 use crate::capability::{Abilities, Asked, IdempotencyKey};
 use crate::catalog::Catalog;
-use crate::config::{Ability, Config, PluginName, StaticToken};
+use crate::config::{Ability, Auth, Config, PluginName, StaticToken};
 use crate::jobs::{
     Access, Authorize, Begun, Bounds, Denied, Embedded, Jobs, Kind, Loaded, OpenError, Right,
     Runner, Start, StepCall, StepError, StoreError,
@@ -36,6 +37,7 @@ pub(super) enum JobsUnavailable {
 pub(super) async fn open(
     config: &Config,
     catalog: Arc<ArcSwap<Catalog>>,
+    callers: watch::Receiver<Option<Arc<Auth>>>,
 ) -> Result<Jobs, JobsUnavailable> {
     let folder = config.runtime.state_dir.clone();
     let bounds = Bounds {
@@ -46,11 +48,7 @@ pub(super) async fn open(
     let store = tokio::task::spawn_blocking(move || Embedded::open(&folder, bounds))
         .await
         .map_err(|error| StoreError::Failed(error.into()))??;
-    let tokens = config.auth.iter().flat_map(|auth| auth.tokens.clone());
-    let runner = Steps {
-        catalog,
-        tokens: tokens.collect(),
-    };
+    let runner = Steps { catalog, callers };
     Ok(Jobs::open(Arc::new(store), Arc::new(runner), config.jobs.clone()).await?)
 }
 
@@ -58,8 +56,8 @@ pub(super) async fn open(
 #[derive(Debug)]
 struct Steps {
     catalog: Arc<ArcSwap<Catalog>>,
-    /// Whose rights can change while a job runs: the configuration says so at the next start.
-    tokens: Vec<StaticToken>,
+    /// Whose rights can change while a job runs.
+    callers: watch::Receiver<Option<Arc<Auth>>>,
 }
 
 impl Steps {
@@ -96,16 +94,16 @@ impl Authorize for Steps {
         if !subject.starts_with(StaticToken::SUBJECT) {
             return Ok(owner);
         }
-        let token = self
-            .tokens
-            .iter()
-            .find(|token| token.tenant == owner.tenant && token.subject() == subject);
+        let auth = self.callers.borrow();
+        let token = auth
+            .as_ref()
+            .and_then(|auth| auth.token(&owner.tenant, subject));
         match token {
-            Some(token) if !token.has_expired() => Ok(Principal {
+            Some(token) => Ok(Principal {
                 scopes: token.scopes.clone().into(),
                 ..owner
             }),
-            Some(_) | None => Err(Denied {
+            None => Err(Denied {
                 reason: "the token that it was started with is no longer good".to_owned(),
                 scopes: Vec::new(),
             }),

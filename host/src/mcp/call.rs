@@ -28,7 +28,7 @@ use crate::config::Ability;
 use crate::host::Host;
 use crate::jobs::{Job, Start};
 use crate::plugin::wit::prompts::PromptOutcome;
-use crate::plugin::wit::resources::ReadOutcome;
+use crate::plugin::wit::resources::{Found, ReadOutcome};
 use crate::plugin::wit::tools::{JobSupport, Outcome};
 use crate::plugin::wit::values::{
     Ask, Capability, Cause, Failure, InputNeeded, InputRequest, RequestError,
@@ -258,7 +258,7 @@ impl Served {
     }
 
     /// One round.
-    async fn run(&self, info: CallInfo) -> Result<Round, ErrorData> {
+    async fn run(&self, info: CallInfo, host: &Host) -> Result<Round, ErrorData> {
         match self {
             Self::Tool { tool, arguments } => {
                 let run = tool
@@ -281,7 +281,8 @@ impl Served {
                 let outcome =
                     protocol(Box::pin(run).await).map_err(|error| with_uri(error, uri))?;
                 match outcome {
-                    ReadOutcome::Done(found) => convert::read_result(found)
+                    ReadOutcome::Done(found) => own_documents(&host.catalog(), plugin, &found)
+                        .and_then(|()| convert::read_result(found))
                         .map(|result| Round::Ended(Ended::Resource(result)))
                         .map_err(|defect| self.defective(&defect)),
                     ReadOutcome::InputNeeded(needed) => Ok(Round::Asks(needed)),
@@ -307,6 +308,23 @@ impl Served {
             }
         }
     }
+}
+
+/// Whoever reads one resource may be handed others along with it, but none that another plugin speaks for.
+fn own_documents(catalog: &Catalog, plugin: &Plugin, found: &Found) -> Result<(), convert::Defect> {
+    for document in &found.documents {
+        match catalog.reader(&document.uri) {
+            Some(reader) if reader.name() != plugin.name() => {
+                return Err(convert::defect(format!(
+                    "it holds the resource {:?}, which is of the plugin `{}`",
+                    shorten(&document.uri),
+                    reader.name()
+                )));
+            }
+            Some(_) | None => {}
+        }
+    }
+    Ok(())
 }
 
 /// How a round ended.
@@ -411,7 +429,7 @@ async fn rounds(target: &Served, caller: Caller<'_>, trail: &Trail) -> Result<En
             asked,
             trail: trail.clone(),
         };
-        let needed = match target.run(info).await? {
+        let needed = match target.run(info, caller.host).await? {
             Round::Ended(ended) => return Ok(ended),
             Round::Asks(needed) => needed,
             Round::Starts(start) => return Box::pin(started::answer(start, &caller)).await,

@@ -7,19 +7,17 @@
 // Logging, sampling and roots are deprecated in the newest revision and still spoken (SEP-2577).
 #![expect(deprecated, reason = "older revisions have them, and clients use them")]
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams,
     CompleteResult, CompletionInfo, CreateTaskResult, DiscoverResult, GetPromptRequestParams,
-    GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, InitializeRequestParams,
-    InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-    ListToolsResult, LoggingLevel, MetaObject, PaginatedRequestParams, ProtocolVersion,
-    ReadResourceRequestParams, ReadResourceResponse, Reference, ServerCapabilities, ServerConfig,
-    SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter, Tool,
-    UnsubscribeRequestParams, UpdateTaskParams,
+    GetPromptResponse, GetTaskParams, GetTaskResult, InitializeRequestParams, InitializeResult,
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+    LoggingLevel, MetaObject, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams,
+    ReadResourceResponse, Reference, ServerConfig, SetLevelRequestParams, SubscribeRequestParams,
+    SubscriptionFilter, Tool, UnsubscribeRequestParams, UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -43,6 +41,7 @@ pub mod envelope;
 mod events;
 pub mod fast_path;
 mod follow;
+mod info;
 mod plain;
 mod record;
 mod request;
@@ -56,6 +55,7 @@ mod tasks;
 pub(crate) use seal::fuzz as fuzz_seal;
 
 pub use call::{Asking, Caller, Ended, Follow, Target, call};
+use info::{capabilities, instructions, server_info};
 pub use plain::{Answer, Offered, PlainCall, Refused, Replies, offered, plain};
 use request::Request;
 pub use seal::Sealer;
@@ -303,6 +303,12 @@ impl Handler {
             // Before its arguments are looked at: with others it could not be called either.
             call::allowed(&caller.principal, Ability::CallTools, &tool.plugin)?;
             call::can_follow(tool, &caller)?;
+            if let Err(error) = tool.plugin.may_call(&caller.principal) {
+                record::not_now(tool, &caller.principal, &error);
+                let mut refused = call::told(error.to_string());
+                refused.meta = request.stamp(refused.meta);
+                return Ok(refused.into());
+            }
         }
         let arguments = params.arguments.unwrap_or_default();
         let target = match Target::tool(&catalog, &params.name, arguments) {
@@ -653,9 +659,12 @@ impl ServerHandler for Handler {
             .iter()
             .filter_map(|uri| self.host().watch(uri, &principal.tenant))
             .collect();
+        let subject = principal.subject.as_deref();
+        let leave = self.host().leave(&principal.tenant, subject);
         let over = async {
             tokio::select! {
                 () = context.cancelled() => {}
+                () = self.host().withdrawn(&leave) => {}
                 () = self.server.stop.cancelled() => {}
             }
         };
@@ -748,55 +757,4 @@ fn level(level: LoggingLevel) -> Level {
         LoggingLevel::Alert => Level::Alert,
         LoggingLevel::Emergency => Level::Emergency,
     }
-}
-
-/// What this server can do, which is what its plugins can.
-fn capabilities(catalog: &Catalog, tasks: bool) -> ServerCapabilities {
-    let usual = ServerCapabilities::builder()
-        .enable_logging()
-        .enable_tools()
-        .enable_tool_list_changed();
-    let mut capabilities = if tasks {
-        usual.enable_tasks().build()
-    } else {
-        usual.build()
-    };
-    let all = ServerCapabilities::builder()
-        .enable_prompts()
-        .enable_prompts_list_changed()
-        .enable_resources()
-        .enable_resources_list_changed()
-        .enable_resources_subscribe()
-        .enable_completions()
-        .build();
-    let plugins = catalog.plugins();
-    if catalog.prompts().len() > 0 {
-        capabilities.prompts = all.prompts;
-    }
-    if catalog.resources().len() + catalog.templates().len() > 0 {
-        capabilities.resources = all.resources;
-    }
-    if plugins.iter().any(|plugin| plugin.completes()) {
-        capabilities.completions = all.completions;
-    }
-    capabilities
-}
-
-fn server_info() -> Implementation {
-    Implementation::new("toolward", env!("CARGO_PKG_VERSION"))
-}
-
-/// What the plugins say about using their tools, one paragraph each. Of plugins that the principal may not use it hears
-/// nothing.
-fn instructions(catalog: &Catalog, principal: &Principal) -> Option<String> {
-    let paragraphs: Vec<Cow<'_, str>> = catalog
-        .plugins()
-        .into_iter()
-        .filter(|plugin| call::allowed(principal, Ability::CallTools, plugin).is_ok())
-        .filter_map(|plugin| {
-            let text = plugin.manifest.instructions.as_ref()?;
-            Some(format!("{}: {text}", plugin.name()).into())
-        })
-        .collect();
-    (!paragraphs.is_empty()).then(|| paragraphs.join("\n\n"))
 }

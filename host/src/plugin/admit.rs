@@ -61,6 +61,15 @@ impl Tenants {
     }
 }
 
+impl OfTenant {
+    fn too_often(&self, principal: &Principal) -> CallError {
+        CallError::TenantRate {
+            tenant: principal.tenant.clone(),
+            limit: self.limits.calls_per_second.unwrap_or_default(),
+        }
+    }
+}
+
 /// The door of one plugin.
 #[derive(Debug)]
 pub(super) struct Door {
@@ -122,6 +131,26 @@ impl Plugin {
         Ok(admitted)
     }
 
+    /// Whether the principal's tenant may call at all now. Asked before anything of a call is looked at, so that calls
+    /// that are refused for what they ask cost a tenant as much as others; nothing is counted yet.
+    pub fn may_call(&self, principal: &Principal) -> Result<(), CallError> {
+        let tenant = self.engine.tenants.door(&principal.tenant);
+        let now = tokio::time::Instant::now();
+        match &tenant.rate {
+            Some(rate) if !rate.has_one(now) => Err(tenant.too_often(principal)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// A call that was refused for what it asked.
+    pub fn called_in_vain(&self, principal: &Principal) {
+        let tenant = self.engine.tenants.door(&principal.tenant);
+        if let Some(rate) = &tenant.rate {
+            // Others may have taken the last one meanwhile.
+            let _ = rate.try_take(tokio::time::Instant::now());
+        }
+    }
+
     /// How many calls there may be in a second.
     fn pace(&self, principal: &Principal, tenant: &OfTenant) -> Result<(), CallError> {
         let now = tokio::time::Instant::now();
@@ -130,10 +159,7 @@ impl Plugin {
                 .is_none_or(|bucket| bucket.try_take(now).is_ok())
         };
         if !passes(&tenant.rate) {
-            return Err(CallError::TenantRate {
-                tenant: principal.tenant.clone(),
-                limit: tenant.limits.calls_per_second.unwrap_or_default(),
-            });
+            return Err(tenant.too_often(principal));
         }
         if !passes(&self.door.rate) {
             return Err(CallError::Rate {

@@ -17,6 +17,7 @@ pub mod history;
 mod load;
 pub mod manifest;
 mod offers;
+mod pattern;
 mod reuse;
 mod right;
 mod settings;
