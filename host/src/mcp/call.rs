@@ -81,6 +81,25 @@ impl Caller<'_> {
     fn follows(&self) -> bool {
         self.host.jobs().is_some() && !matches!(self.follow, Follow::Briefly(_))
     }
+
+    /// A round of its call, as the plugin gets it.
+    fn info(&self, plugin: &Plugin, asked: Asked, trail: Trail) -> CallInfo {
+        CallInfo {
+            principal: self.principal.clone(),
+            cancelled: self.cancelled.clone(),
+            deadline: Instant::now() + plugin.limits().wall_time,
+            events: self.events.clone(),
+            idempotency_key: IdempotencyKey::new(),
+            meta: Vec::new(),
+            traceparent: self.traceparent.clone(),
+            abilities: Abilities {
+                jobs: self.follows(),
+                ..ask::abilities(plugin, self.abilities)
+            },
+            asked,
+            trail,
+        }
+    }
 }
 
 /// How a client is asked.
@@ -414,21 +433,7 @@ async fn rounds(target: &Served, caller: Caller<'_>, trail: &Trail) -> Result<En
         Asking::Nobody | Asking::Requests(_) => Asked::default(),
     };
     for _ in 0..MAX_ROUNDS {
-        let info = CallInfo {
-            principal: caller.principal.clone(),
-            cancelled: caller.cancelled.clone(),
-            deadline: Instant::now() + plugin.limits().wall_time,
-            events: caller.events.clone(),
-            idempotency_key: IdempotencyKey::new(),
-            meta: Vec::new(),
-            traceparent: caller.traceparent.clone(),
-            abilities: Abilities {
-                jobs: caller.follows(),
-                ..ask::abilities(plugin, caller.abilities)
-            },
-            asked,
-            trail: trail.clone(),
-        };
+        let info = caller.info(plugin, asked, trail.clone());
         let needed = match target.run(info, caller.host).await? {
             Round::Ended(ended) => return Ok(ended),
             Round::Asks(needed) => needed,

@@ -69,15 +69,16 @@ impl Fast {
         let (what, gives_up) = match method {
             "tools/call" => call(catalog, headers, envelope)?,
             "tools/list" => {
-                let params = PaginatedRequestParams::default().with_cursor(read(params.cursor)?);
+                let params =
+                    PaginatedRequestParams::default().with_cursor(read(params.cursor).ok()?);
                 (What::List(Some(params)), true)
             }
             "server/discover" => (What::Discover, true),
             _ => return None,
         };
         Some(Self {
-            id: read(envelope.id)??,
-            capabilities: read(meta.capabilities)??,
+            id: read(envelope.id).ok()??,
+            capabilities: read(meta.capabilities).ok()??,
             traceparent: meta.traceparent.0.as_deref().map(str::to_owned),
             what,
             gives_up,
@@ -94,19 +95,17 @@ fn call(catalog: &Catalog, headers: &HeaderMap, envelope: &Envelope<'_>) -> Opti
         return None;
     }
     let mut params = CallToolRequestParams::new(name.to_owned());
-    params.arguments = read(given.arguments)?;
-    params.input_responses = read(given.input_responses)?;
-    params.request_state = read(given.request_state)?;
+    params.arguments = read(given.arguments).ok()?;
+    params.input_responses = read(given.input_responses).ok()?;
+    params.request_state = read(given.request_state).ok()?;
     let gives_up = tool.is_some_and(|tool| tool.jobs == JobSupport::Never);
     Some((What::Call(params), gives_up))
 }
 
-/// A part of the message; nothing if it is not what it should be.
-fn read<T: DeserializeOwned>(part: Option<&RawValue>) -> Option<Option<T>> {
-    let Some(part) = part else {
-        return Some(None);
-    };
-    serde_json::from_str(part.get()).ok()
+/// A part of the message, where it is there.
+fn read<T: DeserializeOwned>(part: Option<&RawValue>) -> Result<Option<T>, serde_json::Error> {
+    part.map(|part| serde_json::from_str(part.get()))
+        .transpose()
 }
 
 /// The answer, as HTTP carries it: status, and a JSON-RPC message.

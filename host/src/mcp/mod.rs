@@ -736,7 +736,7 @@ fn is_new_era(context: &RequestContext<RoleServer>) -> bool {
 /// See [`Request::stamp`].
 fn stamp(meta: Option<MetaObject>, context: &RequestContext<RoleServer>) -> Option<MetaObject> {
     if is_new_era(context) {
-        request::stamped(meta)
+        Some(request::stamped(meta))
     } else {
         meta
     }

@@ -49,20 +49,24 @@ impl<'a> Request<'a> {
 
     /// Results of the new era name the server (MCP 2026-07-28: SHOULD); older clients never saw that key.
     pub(super) fn stamp(&self, meta: Option<MetaObject>) -> Option<MetaObject> {
-        if self.is_new_era { stamped(meta) } else { meta }
+        if self.is_new_era {
+            Some(stamped(meta))
+        } else {
+            meta
+        }
     }
 }
 
 /// Names the server.
-pub(super) fn stamped(meta: Option<MetaObject>) -> Option<MetaObject> {
+pub(super) fn stamped(meta: Option<MetaObject>) -> MetaObject {
     static THIS_SERVER: std::sync::LazyLock<Value> =
         std::sync::LazyLock::new(|| serde_json::json!(server_info()));
     let mut meta = meta.unwrap_or_default();
     meta.insert(SERVER_INFO.to_owned(), THIS_SERVER.clone());
-    Some(meta)
+    meta
 }
 
-/// A request that is neither of the kinds that it may be.
+/// A request without its sender.
 pub(super) fn nobody_knows() -> ErrorData {
     ErrorData::internal_error("nobody knows who sent this", None)
 }

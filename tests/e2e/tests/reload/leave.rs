@@ -1,4 +1,5 @@
 //! Whoever lost the token hears no more, on streams that were open before either.
+#![expect(clippy::unwrap_used, reason = "a test's helpers are tests")]
 
 use e2e::mcp;
 use e2e::session::{Opening, Session};
