@@ -5,20 +5,22 @@ use serde_json::{Value, json};
 
 /// Plugins for every kind of answer.
 async fn host(fast_path: bool) -> (Deployment, Host) {
-    let mut tables = "[jobs]\n".to_owned();
-    for (name, grant) in [
-        ("echo", "[]"),
-        ("jobs", "[\"form\"]"),
-        (
+    let plugin = |name, grant| {
+        format!(
+            "[plugins.{name}]\ncomponent = \"{}\"\ngrant = {grant}\n",
+            e2e::plugin(name).display()
+        )
+    };
+    let tables = [
+        "[jobs]\n".to_owned(),
+        plugin("echo", "[]"),
+        plugin("jobs", "[\"form\"]"),
+        plugin(
             "conformance",
             "[\"changes\", \"form\", \"sample\", \"roots\"]",
         ),
-    ] {
-        tables += &format!(
-            "[plugins.{name}]\ncomponent = \"{}\"\ngrant = {grant}\n",
-            e2e::plugin(name).display()
-        );
-    }
+    ]
+    .concat();
     let deployment = Deployment::new(&tables);
     let head = std::fs::read_to_string(deployment.config()).expect("it was just written");
     let set = format!("[server]\nfast-path = {fast_path}\n");
@@ -48,7 +50,7 @@ fn sent(what: &'static str, method: &'static str, params: Value) -> Sent {
     }
 }
 
-fn call(what: &'static str, tool: &str, arguments: Value) -> Sent {
+fn call(what: &'static str, tool: &str, arguments: &Value) -> Sent {
     let params = json!({ "name": tool, "arguments": arguments });
     sent(what, "tools/call", params)
 }
@@ -138,23 +140,23 @@ fn shown(answer: &(u16, String, String)) -> String {
 }
 
 fn requests() -> Vec<Sent> {
-    let echo = |what| call(what, "echo", json!({ "text": "é \u{1F600} \"quoted\"" }));
+    let echo = |what| call(what, "echo", &json!({ "text": "é \u{1F600} \"quoted\"" }));
     let discover = |what| sent(what, "server/discover", json!({}));
     let list = |what| sent(what, "tools/list", json!({}));
     let tasks = json!({ "extensions": { "io.modelcontextprotocol/tasks": {} } });
     vec![
         echo("a call"),
-        call("numbers", "add", json!({ "a": 1, "b": 2.5 })),
-        call("arguments that do not fit", "echo", json!({ "text": 1 })),
-        call("a tool error", "fail", json!({ "message": "no" })),
-        call("nobody's tool", "nobodys", json!({})),
+        call("numbers", "add", &json!({ "a": 1, "b": 2.5 })),
+        call("arguments that do not fit", "echo", &json!({ "text": 1 })),
+        call("a tool error", "fail", &json!({ "message": "no" })),
+        call("nobody's tool", "nobodys", &json!({})),
         call(
             "the host's own tool",
             "job_status",
-            json!({ "job_id": "none" }),
+            &json!({ "job_id": "none" }),
         ),
-        call("the host's own tool, badly", "job_status", json!({})),
-        call("a tool that needs tasks", "count", json!({ "steps": 1 })),
+        call("the host's own tool, badly", "job_status", &json!({})),
+        call("a tool that needs tasks", "count", &json!({ "steps": 1 })),
         sent("no arguments", "tools/call", json!({ "name": "whoami" })),
         sent("no name", "tools/call", json!({})),
         sent("a name of another type", "tools/call", json!({ "name": 1 })),
@@ -226,7 +228,7 @@ fn requests() -> Vec<Sent> {
         call(
             "a value that belongs in a header",
             "test_header_parameter",
-            json!({ "region": "eu" }),
+            &json!({ "region": "eu" }),
         ),
         echo("an id that is a text").body(raw(r#""a""#, "")),
         echo("an id that is null").body(raw("null", "")),
