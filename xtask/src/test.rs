@@ -33,7 +33,7 @@ pub(crate) enum Step {
     Fuzz,
     /// Does the demo of the README end well?
     Demo,
-    /// The official MCP conformance suite: three runs without a failure or a warning
+    /// The official MCP conformance suite, with and without the fast path: no failure, no warning
     Conformance,
     /// Does the documentation build without warnings?
     Doc,
