@@ -187,7 +187,8 @@ impl Routes {
         &self,
         request: http::Request<Body>,
     ) -> BoxFuture<'static, Result<Response, Infallible>> {
-        if request.uri().path() == mcp::PATH {
+        let path = request.uri().path();
+        if path.strip_suffix('/').unwrap_or(path) == mcp::PATH {
             let mcp = self.mcp.clone();
             return Box::pin(async move { Ok(mcp.answer(request).await) });
         }

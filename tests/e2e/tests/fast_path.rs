@@ -268,3 +268,14 @@ async fn both_ways_answer_the_same() {
         assert!(same, "{}:\n{}\n{}", sent.what, shown(&one), shown(&other));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slash_at_the_end_of_the_address_is_forgiven() {
+    let (_with, host) = host(true).await;
+    let client = mcp::Client::new(&format!("{}/", host.url()));
+    let said = client.call("echo", json!({ "text": "still here" })).await;
+    assert_eq!(mcp::text(&said.expect("it is served")), "still here");
+    let below = mcp::http().post(format!("{}/below", host.url()));
+    let answer = below.send().await.expect("the host answers");
+    assert_eq!(answer.status().as_u16(), 404);
+}
