@@ -18,6 +18,8 @@
 //! | [`credential`] | logins and tokens |
 //! | [`config`] | `toolward.toml`, checked as a whole |
 //! | [`audit`], [`error`], [`telemetry`] | for all |
+//!
+//! `fuzzing` is there for tests and fuzzing only.
 
 pub mod audit;
 pub mod auth;
@@ -28,6 +30,8 @@ pub mod config;
 pub mod credential;
 pub mod egress;
 pub mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod host;
 pub mod jobs;
 pub mod mcp;

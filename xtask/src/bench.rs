@@ -2,6 +2,7 @@
 //! what it measures.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::Command;
 
 use clap::{Args, ValueEnum};
@@ -20,6 +21,16 @@ pub(crate) struct Arguments {
     /// Print the report as JSON instead of a table
     #[arg(long)]
     json: bool,
+    /// End with exit code 1 when a ratio does not hold or a call failed
+    #[arg(long)]
+    check: bool,
+    /// Measure only these parts, separated by commas: calls, inside, starts, reload, scale, fairness, lists,
+    /// instructions
+    #[arg(long, value_name = "PARTS")]
+    only: Option<String>,
+    /// Where the tables go as Markdown
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
     /// How to build what is measured; figures of `dev` say nothing about `release`, and the report says so
     #[arg(long, value_enum, default_value_t)]
     profile: Profile,
@@ -71,10 +82,20 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<(), Failur
         .join(profile.folder())
         .join(format!("bench{}", std::env::consts::EXE_SUFFIX));
     let mut command = Command::new(binary);
-    for (flag, wanted) in [("--quick", arguments.quick), ("--json", arguments.json)] {
+    for (flag, wanted) in [
+        ("--quick", arguments.quick),
+        ("--json", arguments.json),
+        ("--check", arguments.check),
+    ] {
         if wanted {
             command.arg(flag);
         }
+    }
+    if let Some(parts) = &arguments.only {
+        command.arg("--only").arg(parts);
+    }
+    if let Some(file) = &arguments.markdown {
+        command.arg("--markdown").arg(file);
     }
     process::show(command.args(&arguments.more))
 }

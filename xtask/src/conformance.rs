@@ -2,7 +2,8 @@
 //! `tests/fixtures/conformance`.
 //!
 //! Three runs: what each of the two revisions requires, and everything that the suite has, its extension and pending
-//! scenarios included. A failure or a warning in any of them is one too many.
+//! scenarios included. Those that speak the newest revision are repeated against a host without its fast path. A failure
+//! or a warning in any of them is one too many.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -21,11 +22,17 @@ use crate::process;
 use crate::project::{Project, list, make_folder, remove_folder, write_file};
 use crate::{setup, tools};
 
-/// What the suite is told, and what the run is called.
-const RUNS: [(&str, [&str; 2]); 3] = [
-    ("2026-07-28", ["--requirements", "2026-07-28"]),
-    ("2025-11-25", ["--requirements", "2025-11-25"]),
-    ("all", ["--suite", "all"]),
+/// What the run is called, what the suite is told, and whether the host has its fast path.
+const RUNS: [(&str, [&str; 2], bool); 5] = [
+    ("2026-07-28", ["--requirements", "2026-07-28"], true),
+    ("2025-11-25", ["--requirements", "2025-11-25"], true),
+    ("all", ["--suite", "all"], true),
+    (
+        "2026-07-28 without the fast path",
+        ["--requirements", "2026-07-28"],
+        false,
+    ),
+    ("all without the fast path", ["--suite", "all"], false),
 ];
 
 /// A run takes a minute or two.
@@ -49,14 +56,16 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<(), Failur
     let suite = Suite::find(project)?;
     let folder = project.target.join("conformance");
     make_folder(&folder)?;
-    let host = serve(project, &folder)?;
+    let fast = serve(project, &folder.join("fast"), true)?;
     if let Some(scenario) = &arguments.scenario {
-        let mut command = suite.command(&host.line);
+        let mut command = suite.command(&fast.line);
         command.args(["--scenario", scenario]).args(&arguments.more);
         return process::show(&mut command);
     }
+    let slow = serve(project, &folder.join("slow"), false)?;
     let mut wrong = Vec::new();
-    for (name, options) in RUNS {
+    for (name, options, is_fast) in RUNS {
+        let host = if is_fast { &fast } else { &slow };
         let checks = suite.run(&host.line, name, &options, &folder)?;
         print(&format!("conformance {name}: {}", checks.summary()))?;
         wrong.extend(
@@ -75,11 +84,15 @@ pub(crate) fn run(project: &Project, arguments: &Arguments) -> Result<(), Failur
 }
 
 /// The host with the plugin, at a port of the system's choice.
-fn serve(project: &Project, folder: &Path) -> Result<Server, Failure> {
+fn serve(project: &Project, folder: &Path, fast_path: bool) -> Result<Server, Failure> {
+    make_folder(folder)?;
     let component = project.target.join("plugins").join("conformance.wasm");
     let config = folder.join("toolward.toml");
     let publisher = plugins::development_publisher(project)?;
-    write_file(&config, &(configuration(&component, folder) + &publisher))?;
+    write_file(
+        &config,
+        &(configuration(&component, folder, fast_path) + &publisher),
+    )?;
     let host = project
         .target
         .join("debug")
@@ -90,11 +103,12 @@ fn serve(project: &Project, folder: &Path) -> Result<Server, Failure> {
 }
 
 /// Everything that the plugin needs is granted: what the suite asks for are questions, not backends.
-fn configuration(component: &Path, folder: &Path) -> String {
+fn configuration(component: &Path, folder: &Path, fast_path: bool) -> String {
     format!(
         r#"# Made by `cargo xtask conformance`.
 [server]
 listen = "127.0.0.1:0"
+fast-path = {fast_path}
 
 [runtime]
 cache-dir = '{}'

@@ -6,6 +6,7 @@ mod bench;
 mod conformance;
 mod demo;
 mod failure;
+mod fuzz;
 mod licences;
 mod plugins;
 mod process;
@@ -47,6 +48,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Run the official MCP conformance suite against the host
     Conformance(conformance::Arguments),
+    /// Feed the parsers and the other doors with made-up input, and see whether they hold
+    Fuzz(fuzz::Arguments),
     /// Run everything that CI runs
     Test(TestArguments),
 }
@@ -113,6 +116,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Tools => tools::install(&project),
         Command::Bench(arguments) => bench::run(&project, &arguments),
         Command::Conformance(arguments) => conformance::run(&project, &arguments),
+        Command::Fuzz(arguments) => fuzz::run(&project, &arguments),
         Command::Test(arguments) => test::run(&project, &arguments.only),
     }
 }

@@ -12,7 +12,7 @@ use crate::process;
 use crate::project::Project;
 use crate::setup::{self, TARGET};
 use crate::stale::{self, Snapshot};
-use crate::{conformance, demo, licences, tools};
+use crate::{conformance, demo, fuzz, licences, tools};
 
 /// One thing that is checked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -29,9 +29,11 @@ pub(crate) enum Step {
     Tools,
     /// cargo test
     Test,
+    /// Does each fuzz target find nothing in a few seconds?
+    Fuzz,
     /// Does the demo of the README end well?
     Demo,
-    /// The official MCP conformance suite: three runs without a failure or a warning
+    /// The official MCP conformance suite, with and without the fast path: no failure, no warning
     Conformance,
     /// Does the documentation build without warnings?
     Doc,
@@ -93,6 +95,7 @@ fn run_step(
             *counts = Some(cargo_test(project)?);
             Ok(())
         }
+        Step::Fuzz => fuzz::briefly(project),
         Step::Demo => {
             let options = demo::Options {
                 config: None,
@@ -136,7 +139,8 @@ fn clippy(project: &Project) -> Result<(), Failure> {
 /// Runs the tests and shows what they say, counting.
 fn cargo_test(project: &Project) -> Result<Counts, Failure> {
     let mut command = project.cargo();
-    command.args(["test", "--locked", "--workspace"]);
+    // One failure does not hide the next.
+    command.args(["test", "--locked", "--workspace", "--no-fail-fast"]);
     if std::io::stdout().is_terminal() {
         command.args(["--", "--color=always"]);
     }

@@ -239,7 +239,7 @@ fn newest_python() -> Option<&'static str> {
 }
 
 /// Makes sure that a program is there, from the system's package if it must and can be.
-fn require(program: &str, argument: &str, package: &str) -> Result<(), Failure> {
+pub(crate) fn require(program: &str, argument: &str, package: &str) -> Result<(), Failure> {
     if process::exists(program, argument) {
         return Ok(());
     }

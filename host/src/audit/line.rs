@@ -90,7 +90,8 @@ impl End {
 
 /// Appends the line of an event and its line end; gives the new end of the chain.
 pub(super) fn write(keys: &Keys, end: &End, event: &Event, lines: &mut String) -> End {
-    let seq = end.seq + 1;
+    // The line before may be a planted one, with any number.
+    let seq = end.seq.saturating_add(1);
     let mut text = format!(
         "{{\"seq\":{seq},\"time\":\"{}\",\"event\":\"{}\"",
         rfc3339(event.at),

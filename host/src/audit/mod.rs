@@ -25,6 +25,9 @@ mod trail;
 mod verify;
 mod writer;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use verify::fuzz;
+
 pub use anchor::Anchor;
 pub use event::{Event, Kind};
 pub use trail::{Confirmation, Request, Trail};
@@ -196,6 +199,24 @@ impl Audit {
         match &self.0 {
             Some(_) => Trail::new(self.clone(), head),
             None => Trail::default(),
+        }
+    }
+
+    /// Whether anything is recorded.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// What [`Self::begin`] gives where nothing is recorded.
+    #[must_use]
+    pub fn nothing(&self) -> Call {
+        Call {
+            audit: Self::default(),
+            event: None,
+            place: None,
+            trail: Trail::default(),
+            began: Instant::now(),
         }
     }
 

@@ -234,6 +234,24 @@ fn the_host_itself_notices_a_log_that_was_cut_while_it_was_away() {
 }
 
 #[test]
+fn a_planted_line_with_the_largest_number_stops_nothing() {
+    let log = Log::new();
+    log.write(5);
+    let number = u64::MAX;
+    let mac = "0".repeat(64);
+    let planted = format!(r#"{{"seq":{number},"event":"call","mac":"{mac}"}}"#);
+    edit(&log.path().join(writer::CURRENT), |lines| {
+        lines.push(planted);
+    });
+    log.write(3);
+    let lines = log.lines();
+    let told = lines.iter().filter(|line| line["event"] == "tampered");
+    assert_eq!((lines.len(), told.count()), (10, 1), "{lines:?}");
+    let found = log.verify();
+    assert!(!found.ok && found.lines == 10, "{found:?}");
+}
+
+#[test]
 fn the_host_notices_a_log_that_is_cut_while_it_runs() {
     let log = Log::new();
     let audit = log.open();

@@ -1,5 +1,6 @@
 //! What one call did on its way: carried down with the call, filled in below, written where the call ends.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -7,12 +8,17 @@ use serde_json::{Value, json};
 
 use super::{Audit, Event, Kind};
 
-/// Requests that are listed one by one, and denials that get a line of their own; more are counted.
+/// Requests that are listed one by one, denials that get a line of their own, and lines of the operator's log about
+/// requests; more are counted.
 const LISTED: usize = 32;
 
 /// The trail of one call. Cheap to clone; the default one is written nowhere.
 #[derive(Clone, Debug, Default)]
-pub struct Trail(Option<Arc<Inner>>);
+pub struct Trail {
+    inner: Option<Arc<Inner>>,
+    /// What was told to the operator's log.
+    told: Arc<AtomicUsize>,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -72,11 +78,14 @@ impl Confirmation<'_> {
 
 impl Trail {
     pub(super) fn new(audit: Audit, head: Event) -> Self {
-        Self(Some(Arc::new(Inner {
-            audit,
-            head,
-            state: Mutex::default(),
-        })))
+        Self {
+            inner: Some(Arc::new(Inner {
+                audit,
+                head,
+                state: Mutex::default(),
+            })),
+            told: Arc::default(),
+        }
     }
 
     /// A request that was sent to a backend.
@@ -99,7 +108,7 @@ impl Trail {
 
     /// Somebody confirmed what is about to be done. It gets a line of its own, before it is done.
     pub fn confirmation(&self, confirmation: Confirmation<'_>) {
-        if let Some(inner) = &self.0 {
+        if let Some(inner) = &self.inner {
             let mut event = inner.head.clone();
             event.kind = Kind::Confirmation;
             event.at = std::time::SystemTime::now();
@@ -107,9 +116,16 @@ impl Trail {
         }
     }
 
+    /// Whether there is room in the operator's log for one more line about a request of this call. There is an end to it:
+    /// a call may send as many requests as it likes, and a log that is written full hides what others did.
+    #[must_use]
+    pub fn has_line(&self) -> bool {
+        self.told.fetch_add(1, Ordering::Relaxed) < LISTED
+    }
+
     /// Something that the call was not allowed. It gets a line of its own.
     pub fn denial(&self, what: &str) {
-        let Some(inner) = &self.0 else { return };
+        let Some(inner) = &self.inner else { return };
         let denied = {
             let mut state = lock(&inner.state);
             state.denied += 1;
@@ -146,7 +162,7 @@ impl Trail {
     }
 
     fn state(&self) -> Option<MutexGuard<'_, State>> {
-        self.0.as_ref().map(|inner| lock(&inner.state))
+        self.inner.as_ref().map(|inner| lock(&inner.state))
     }
 }
 

@@ -12,6 +12,9 @@ use super::line::{BEGINNING, End, Keys, Parsed, Tag, hex, unhex};
 use super::writer::{CURRENT, set_aside};
 use super::{Kind, anchor};
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
+
 /// Problems that are told one by one.
 const MOST_PROBLEMS: usize = 50;
 
@@ -191,7 +194,7 @@ impl Check {
             } else {
                 "is not whole"
             };
-            let seq = self.before.map(|before| before.seq + 1);
+            let seq = self.before.map(|before| before.seq.saturating_add(1));
             let problem = self.problem(number, seq, problem.to_owned());
             self.odd = Some((problem, bytes.len(), hex(&Sha256::digest(bytes))));
             return;
@@ -200,7 +203,8 @@ impl Check {
         let before = self.before.unwrap_or_else(|| self.beginning(number, &line));
         let follows = self.keys.follows(&before.tag, &line);
         self.settle(follows.then_some(&line));
-        let expected = before.seq + 1;
+        // What a line calls itself is anybody's word.
+        let expected = before.seq.saturating_add(1);
         if line.seq != expected {
             let problem = if line.seq > expected {
                 format!(

@@ -127,7 +127,7 @@ impl Rules {
         Ok(Principal {
             tenant,
             subject: Some(subject.to_owned()),
-            scopes: scopes(claims.get(&self.scopes_claim)),
+            scopes: scopes(claims.get(&self.scopes_claim)).into(),
         })
     }
 

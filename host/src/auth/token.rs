@@ -60,7 +60,7 @@ impl Tokens {
             bearer: Principal {
                 tenant: token.tenant.clone(),
                 subject: Some(token.subject()),
-                scopes: token.scopes.clone(),
+                scopes: token.scopes.clone().into(),
             },
         });
         Self(known.collect())

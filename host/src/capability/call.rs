@@ -4,7 +4,7 @@
 //! caller above may show or drop, and what was asked and answered came down with the call.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -25,8 +25,8 @@ pub struct Principal {
     pub tenant: crate::config::TenantName,
     /// The person or program, where known.
     pub subject: Option<String>,
-    /// What it may do.
-    pub scopes: Vec<String>,
+    /// What it may do. Shared: a principal is copied with each of its calls.
+    pub scopes: Arc<[String]>,
 }
 
 impl Principal {
@@ -125,6 +125,36 @@ pub struct Abilities {
     pub jobs: bool,
 }
 
+/// What tells a call and its retries from all other calls.
+#[derive(Debug, Default)]
+pub struct IdempotencyKey(OnceLock<String>);
+
+impl IdempotencyKey {
+    /// One that is made when somebody asks for it, which few plugins do: randomness costs a system call.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn get(&self) -> &str {
+        self.0.get_or_init(random_id)
+    }
+}
+
+impl From<String> for IdempotencyKey {
+    fn from(key: String) -> Self {
+        Self(OnceLock::from(key))
+    }
+}
+
+/// 128 unguessable bits, hexadecimal.
+#[must_use]
+pub fn random_id() -> String {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    format!("{:032x}", u128::from_be_bytes(bytes))
+}
+
 /// One call, as it comes down from above.
 #[derive(Debug)]
 pub struct CallInfo {
@@ -137,7 +167,7 @@ pub struct CallInfo {
     /// Where events go; full means that the newest are dropped. `None`: nobody listens.
     pub events: Option<mpsc::Sender<Event>>,
     /// Stable over retries of the same call.
-    pub idempotency_key: String,
+    pub idempotency_key: IdempotencyKey,
     /// Entries of the request's `_meta` that plugins may see: key and JSON text.
     pub meta: Vec<(String, String)>,
     /// W3C trace context of the caller.
@@ -250,7 +280,7 @@ impl wit::HostContext for State {
         Ok(wit::Principal {
             tenant: principal.tenant.to_string(),
             subject: principal.subject.clone(),
-            scopes: principal.scopes.clone(),
+            scopes: principal.scopes.to_vec(),
             extras: Vec::new(),
         })
     }
@@ -281,7 +311,7 @@ impl wit::HostContext for State {
     }
 
     fn idempotency_key(&mut self, this: Resource<Context>) -> wasmtime::Result<String> {
-        Ok(self.table.get(&this)?.0.idempotency_key.clone())
+        Ok(self.table.get(&this)?.0.idempotency_key.get().to_owned())
     }
 
     fn request_meta(&mut self, this: Resource<Context>) -> wasmtime::Result<Vec<(String, String)>> {

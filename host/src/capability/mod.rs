@@ -27,7 +27,9 @@ mod memory;
 mod settings;
 mod stderr;
 
-pub use call::{Abilities, Asked, CallInfo, Context, Event, Level, Principal, Reply};
+pub use call::{
+    Abilities, Asked, CallInfo, Context, Event, IdempotencyKey, Level, Principal, Reply, random_id,
+};
 pub use changes::{Changed, Changes};
 pub use learned::{Learned, Lesson};
 pub(crate) use log::LogExceeded;
@@ -52,7 +54,8 @@ pub struct PluginFacts {
 /// The data of one instance's store: everything its imports can reach.
 pub struct State {
     table: ResourceTable,
-    wasi: WasiCtx,
+    /// Made when the guest first asks for something of it: few do.
+    wasi: Option<Box<WasiCtx>>,
     http: WasiHttpCtx,
     hooks: http::Hooks,
     log: log::Budget,
@@ -85,12 +88,6 @@ impl State {
         io: Handle,
     ) -> Self {
         let stderr = Stderr::default();
-        let wasi = WasiCtx::builder()
-            .stderr(stderr.clone())
-            .allow_tcp(false)
-            .allow_udp(false)
-            .allow_ip_name_lookup(false)
-            .build();
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES);
         let mut http = WasiHttpCtx::new();
@@ -104,7 +101,7 @@ impl State {
         };
         Self {
             table,
-            wasi,
+            wasi: None,
             http,
             hooks: http::Hooks::new(egress, origin, plugin.clone(), io, call.deadline),
             log: log::Budget::new(plugin.limits.log_bytes),
@@ -144,11 +141,22 @@ impl State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
+        let stderr = &self.stderr;
         WasiCtxView {
-            ctx: &mut self.wasi,
+            ctx: self.wasi.get_or_insert_with(|| Box::new(wasi(stderr))),
             table: &mut self.table,
         }
     }
+}
+
+/// No arguments, no environment, no files, no addresses; standard error is kept.
+fn wasi(stderr: &Stderr) -> WasiCtx {
+    WasiCtx::builder()
+        .stderr(stderr.clone())
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false)
+        .build()
 }
 
 impl WasiHttpView for State {

@@ -12,6 +12,9 @@ mod offer;
 mod schema;
 mod template;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use template::fuzz;
+
 pub use offer::{Listed, Meta, OWN_TOOLS, Offer, OfferError, Prompt, Resource, Template, Tool};
 pub use schema::Schema;
 
@@ -169,8 +172,15 @@ impl Catalog {
         let template = || {
             offer.templates.iter().find_map(|one| {
                 let text = &one.listed.uri_template;
-                let owner = self.templates.get(text).map(|own| &own.plugin);
-                taken("resource template", text, owner)
+                // Whoever comes second may not speak for what the first one offers.
+                let listed = self.resources.iter().find(|(uri, _)| one.matcher.fits(uri));
+                let listed = listed.map(|(_, resource)| &resource.plugin);
+                let stood_for = || {
+                    let mut all = self.templates.values();
+                    let same = all.find(|own| own.matcher.meets(&one.matcher));
+                    same.map(|own| &own.plugin)
+                };
+                taken("resource template", text, listed.or_else(stood_for))
             })
         };
         tool.or_else(prompt).or_else(resource).or_else(template)

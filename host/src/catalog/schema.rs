@@ -21,6 +21,8 @@ const MAX_TEXT: usize = 300;
 pub struct Schema {
     /// As the plugin wrote it.
     pub json: Arc<Map<String, Value>>,
+    /// Whether clients may repeat parts of a value in headers: there is an `x-mcp-header` in it (MCP 2026-07-28).
+    pub mirrored: bool,
     validator: jsonschema::Validator,
     effort: Effort,
 }
@@ -44,10 +46,12 @@ impl Schema {
             .offline()
             .build(&schema)
             .map_err(|error| format!("is not a JSON Schema: {}", cut(error.to_string())))?;
+        let mirrored = schema.to_string().contains("\"x-mcp-header\"");
         let Value::Object(json) = schema else {
             unreachable!("made from a map three lines above")
         };
         Ok(Self {
+            mirrored,
             json: Arc::new(json),
             validator,
             effort,
@@ -129,5 +133,25 @@ mod tests {
                 .check(&json!(format!("{}b", "a".repeat(50_000))))
                 .is_err()
         );
+    }
+
+    /// Each definition is made of twice the one before, in ways that would tempt a compiler to unfold them.
+    #[test]
+    fn schemas_that_explode_are_refused_before_they_are_compiled() {
+        let ways: [fn(Value) -> Value; 3] = [
+            |before| json!({ "allOf": [before, before], "unevaluatedProperties": false }),
+            |before| json!({ "anyOf": [before, before], "unevaluatedItems": false }),
+            |before| json!({ "if": before, "then": before, "else": before, "unevaluatedProperties": before }),
+        ];
+        for way in ways {
+            let mut schema =
+                json!({ "$defs": { "a0": { "type": "object" } }, "$ref": "#/$defs/a60" });
+            for step in 1..=60 {
+                let before = json!({ "$ref": format!("#/$defs/a{}", step - 1) });
+                schema["$defs"][format!("a{step}")] = way(before);
+            }
+            let refused = Schema::parse(&schema.to_string()).expect_err("too much");
+            assert!(refused.contains("parts that it depends on"), "{refused}");
+        }
     }
 }

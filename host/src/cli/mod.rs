@@ -223,9 +223,12 @@ impl Cli {
     }
 }
 
-/// The runtime whose threads serve I/O.
+/// The runtime whose threads serve I/O: half as many as there are cores. The guests' threads have the cores for the other
+/// half of the work; more threads would mostly wake each other (`docs/performance.md`).
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     tokio::runtime::Builder::new_multi_thread()
+        .worker_threads((cores / 2).max(1))
         .enable_all()
         .thread_name("io")
         .build()

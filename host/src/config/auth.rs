@@ -32,6 +32,16 @@ pub struct StaticToken {
     pub expires: Option<SystemTime>,
 }
 
+impl Auth {
+    /// The static token of the bearer of this name, if it counts now.
+    #[must_use]
+    pub fn token(&self, tenant: &TenantName, subject: &str) -> Option<&StaticToken> {
+        let is_it = |token: &&StaticToken| token.tenant == *tenant && token.subject() == subject;
+        let found = self.tokens.iter().find(is_it);
+        found.filter(|token| !token.has_expired())
+    }
+}
+
 impl StaticToken {
     /// What all subjects of static tokens begin with, and no other does.
     pub const SUBJECT: &str = "token:";

@@ -15,6 +15,9 @@ use super::source::Source;
 use super::syntax::{self, Syntax};
 use super::{Config, Env, raw, shape};
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
+
 /// What flags of the command line set, as they were written. They win over the environment and the file.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {

@@ -48,6 +48,9 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use load::fuzz;
+
 pub use address::{AddressKind, AddressRule, BadRule, judge as judge_address};
 pub use auth::{Algorithm, Auth, OAuthServer, StaticToken, TenantRule, token_table};
 pub use diagnostic::Diagnostics;
@@ -129,6 +132,8 @@ pub struct Server {
     pub body_timeout: Duration,
     /// How often a silent stream of events carries a comment. Default 15 s.
     pub keep_alive: Duration,
+    /// Whether the most frequent requests of the new era go past rmcp. Default true.
+    pub fast_path: bool,
     /// Sessions of the old era.
     pub sessions: Sessions,
 }

@@ -106,6 +106,10 @@ pub(super) struct Server {
     /// How often a silent stream of events carries a comment, so that proxies keep it open and its end is noticed.
     #[schemars(extend("default" = defaults::KEEP_ALIVE, "examples" = ["15 s"]))]
     pub(super) keep_alive: Option<At<Duration>>,
+    /// Whether the most frequent requests of the revision 2026-07-28 are answered without setting up the protocol library for
+    /// each. The answers are the same; without it calls are slower. For finding out what a difference is due to.
+    #[schemars(extend("default" = true, "examples" = [false]))]
+    pub(super) fast_path: Option<At<bool>>,
     /// Sessions of clients that speak a protocol revision before 2026-07-28.
     pub(super) sessions: Option<Sessions>,
 }

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::{BindingName, Grant, PluginName};
 
 /// Whose plugins are taken.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Trust {
     /// Whether plugins are taken that nobody whom we know has signed.
     pub allow_unsigned: bool,
@@ -33,7 +33,7 @@ pub enum Revoked {
 }
 
 /// Somebody whose signature is taken.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Publisher {
     /// Not empty.
     pub keys: Vec<PublisherKey>,
@@ -46,7 +46,7 @@ pub struct Publisher {
 }
 
 /// A public key, and when it counts.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PublisherKey {
     /// As it is written.
     pub text: String,

@@ -120,6 +120,13 @@ impl Bucket {
         }
     }
 
+    /// Whether there is a token; takes none.
+    pub(crate) fn has_one(&self, now: Instant) -> bool {
+        let (tokens, at) = *self.level.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = now.saturating_duration_since(at).as_secs_f64();
+        tokens + since * self.per_second >= 1.0
+    }
+
     /// Takes a token, or tells when there is one.
     pub(crate) fn try_take(&self, now: Instant) -> Result<(), Duration> {
         let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);

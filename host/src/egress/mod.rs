@@ -23,15 +23,19 @@ mod circuit;
 mod destination;
 mod failure;
 mod fetch;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod gate;
 mod headers;
 mod matcher;
 #[cfg(any(test, fuzzing))]
-pub mod oracle;
+mod oracle;
 mod path;
 mod refusal;
 mod request_body;
 mod retry;
+#[cfg(any(test, fuzzing))]
+mod sample;
 mod tls;
 
 pub use address::Lookup;
@@ -249,9 +253,13 @@ impl Egress {
                         origin
                             .trail
                             .denial(refusal.message.lines().next().unwrap_or_default());
-                        tracing::info!(trouble = %refusal.trouble, reason = refusal.message, "request refused");
+                        if origin.trail.has_line() {
+                            tracing::info!(trouble = %refusal.trouble, reason = refusal.message, "request refused");
+                        }
                     }
-                    Trouble::Unavailable | Trouble::TimedOut | Trouble::Internal => {
+                    Trouble::Unavailable | Trouble::TimedOut | Trouble::Internal
+                        if origin.trail.has_line() =>
+                    {
                         tracing::warn!(
                             trouble = %refusal.trouble,
                             reason = refusal.message,
@@ -259,6 +267,7 @@ impl Egress {
                             "request failed"
                         );
                     }
+                    Trouble::Unavailable | Trouble::TimedOut | Trouble::Internal => {}
                 }
                 Err(refusal)
             }
@@ -413,43 +422,8 @@ fn class(status: StatusCode) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Credential, CredentialKind, Tls, Traffic};
 
-    /// A binding that allows nothing and has no credential.
-    pub(super) fn binding(url: &str) -> Binding {
-        Binding {
-            name: "vbr01".parse().unwrap(),
-            kind: "vbr".to_owned(),
-            title: None,
-            read_only: false,
-            confirm: crate::config::Confirm::Person,
-            facts: serde_json::Map::new(),
-            url: url.parse().unwrap(),
-            tls: Tls::SystemRoots,
-            credential: Arc::new(Credential {
-                name: "vbr".parse().unwrap(),
-                kind: CredentialKind::None,
-            }),
-            allow: Vec::new(),
-            deny: Vec::new(),
-            connect_timeout: Duration::from_secs(5),
-            timeout: Duration::from_secs(30),
-            max_request_bytes: 4 << 20,
-            max_response_bytes: 32 << 20,
-            addresses: Vec::new(),
-            traffic: traffic(),
-        }
-    }
-
-    pub(super) fn traffic() -> Traffic {
-        Traffic {
-            concurrency: 32,
-            requests_per_second: None,
-            retries: 2,
-            circuit_failures: 5,
-            circuit_pause: Duration::from_secs(10),
-        }
-    }
+    pub(super) use super::sample::{binding, traffic};
 
     #[test]
     fn the_guests_time_limits_only_shorten_the_bindings() {

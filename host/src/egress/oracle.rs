@@ -21,16 +21,14 @@ fn compiled(expression: &str) -> Regex {
 }
 
 /// What the host decides: the path that is sent, if the request leaves.
-#[must_use]
-pub fn host(binding: &Binding, method: &Method, raw: &str) -> Option<String> {
+pub(super) fn host(binding: &Binding, method: &Method, raw: &str) -> Option<String> {
     let path = path::normalize(raw).ok()?;
     matcher::decide(binding, &[], method, &path).ok()?;
     Some(path.text)
 }
 
 /// What it should decide: the decoded path of a request that leaves.
-#[must_use]
-pub fn reference(binding: &Binding, method: &Method, raw: &str) -> Option<String> {
+pub(super) fn reference(binding: &Binding, method: &Method, raw: &str) -> Option<String> {
     let decoded = decoded(raw)?;
     let known = method.as_str();
     let plain = PLAIN_METHOD.is_match(known) && known != "TRACE" && known != "CONNECT";

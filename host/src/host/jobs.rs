@@ -6,13 +6,13 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use futures::future::BoxFuture;
 use serde_json::Value;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::random_id;
 use crate::audit;
-use crate::capability::{Abilities, Asked};
+use crate::capability::{Abilities, Asked, IdempotencyKey};
 use crate::catalog::Catalog;
-use crate::config::{Ability, Config, PluginName, StaticToken};
+use crate::config::{Ability, Auth, Config, PluginName, StaticToken};
 use crate::jobs::{
     Access, Authorize, Begun, Bounds, Denied, Embedded, Jobs, Kind, Loaded, OpenError, Right,
     Runner, Start, StepCall, StepError, StoreError,
@@ -37,6 +37,7 @@ pub(super) enum JobsUnavailable {
 pub(super) async fn open(
     config: &Config,
     catalog: Arc<ArcSwap<Catalog>>,
+    callers: watch::Receiver<Option<Arc<Auth>>>,
 ) -> Result<Jobs, JobsUnavailable> {
     let folder = config.runtime.state_dir.clone();
     let bounds = Bounds {
@@ -47,11 +48,7 @@ pub(super) async fn open(
     let store = tokio::task::spawn_blocking(move || Embedded::open(&folder, bounds))
         .await
         .map_err(|error| StoreError::Failed(error.into()))??;
-    let tokens = config.auth.iter().flat_map(|auth| auth.tokens.clone());
-    let runner = Steps {
-        catalog,
-        tokens: tokens.collect(),
-    };
+    let runner = Steps { catalog, callers };
     Ok(Jobs::open(Arc::new(store), Arc::new(runner), config.jobs.clone()).await?)
 }
 
@@ -59,8 +56,8 @@ pub(super) async fn open(
 #[derive(Debug)]
 struct Steps {
     catalog: Arc<ArcSwap<Catalog>>,
-    /// Whose rights can change while a job runs: the configuration says so at the next start.
-    tokens: Vec<StaticToken>,
+    /// Whose rights can change while a job runs.
+    callers: watch::Receiver<Option<Arc<Auth>>>,
 }
 
 impl Steps {
@@ -97,16 +94,16 @@ impl Authorize for Steps {
         if !subject.starts_with(StaticToken::SUBJECT) {
             return Ok(owner);
         }
-        let token = self
-            .tokens
-            .iter()
-            .find(|token| token.tenant == owner.tenant && token.subject() == subject);
+        let auth = self.callers.borrow();
+        let token = auth
+            .as_ref()
+            .and_then(|auth| auth.token(&owner.tenant, subject));
         match token {
-            Some(token) if !token.has_expired() => Ok(Principal {
-                scopes: token.scopes.clone(),
+            Some(token) => Ok(Principal {
+                scopes: token.scopes.clone().into(),
                 ..owner
             }),
-            Some(_) | None => Err(Denied {
+            None => Err(Denied {
                 reason: "the token that it was started with is no longer good".to_owned(),
                 scopes: Vec::new(),
             }),
@@ -123,7 +120,7 @@ impl Authorize for Steps {
 }
 
 /// A call on the principal's behalf that can end in a job.
-fn call_info(plugin: &Plugin, principal: Principal, key: String) -> CallInfo {
+fn call_info(plugin: &Plugin, principal: Principal, key: IdempotencyKey) -> CallInfo {
     CallInfo {
         principal,
         cancelled: CancellationToken::new(),
@@ -159,10 +156,10 @@ impl Runner for Steps {
             let host = Principal {
                 tenant: super::local_tenant(),
                 subject: None,
-                scopes: Vec::new(),
+                scopes: Arc::default(),
             };
             let formats = plugin
-                .job_formats(call_info(&plugin, host, random_id()))
+                .job_formats(call_info(&plugin, host, IdempotencyKey::new()))
                 .await?
                 .to_vec();
             Ok(Loaded {
@@ -184,7 +181,7 @@ impl Runner for Steps {
                     answers: call.answers.into_iter().collect(),
                     ..Asked::default()
                 },
-                ..call_info(&plugin, call.principal, call.idempotency_key)
+                ..call_info(&plugin, call.principal, call.idempotency_key.into())
             };
             // A plugin that lost the export in an upgrade has no formats, and is not asked.
             let ended = match call.kind {
@@ -237,7 +234,7 @@ impl Runner for Steps {
             tool.input.check(arguments).map_err(|violations| {
                 format!("the arguments no longer fit `{name}`: {violations}")
             })?;
-            let info = call_info(&tool.plugin, principal.clone(), random_id());
+            let info = call_info(&tool.plugin, principal.clone(), IdempotencyKey::new());
             let called = tool
                 .plugin
                 .call_tool(info, name.to_owned(), arguments.to_string())

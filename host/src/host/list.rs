@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{local_tenant, random_id};
-use crate::capability::{Abilities, Asked, CallInfo, Principal};
+use super::local_tenant;
+use crate::capability::{Abilities, Asked, CallInfo, IdempotencyKey, Principal};
 use crate::catalog::{Listed, Offer, OfferError};
 use crate::config::{PluginName, TenantName};
 use crate::plugin::wit::values::{Failure, Freshness};
@@ -148,12 +148,12 @@ pub(super) fn info_for(plugin: &Plugin, tenant: TenantName) -> CallInfo {
         principal: Principal {
             tenant,
             subject: None,
-            scopes: Vec::new(),
+            scopes: Arc::default(),
         },
         cancelled: CancellationToken::new(),
         deadline: Instant::now() + plugin.limits().wall_time,
         events: None,
-        idempotency_key: random_id(),
+        idempotency_key: IdempotencyKey::new(),
         meta: Vec::new(),
         traceparent: None,
         abilities: Abilities::default(),

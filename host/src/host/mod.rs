@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError};
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 use futures::future::join_all;
 use tokio::sync::{Mutex, broadcast};
 use tokio::task::JoinSet;
@@ -16,7 +16,7 @@ use crate::config::{self, Ability, Config, Location, PluginName, TenantName};
 use crate::egress::{Egress, EgressError};
 use crate::error::{self, Report};
 use crate::jobs::Jobs;
-use crate::plugin::{self, Engine, EngineError, Signer};
+use crate::plugin::{Engine, EngineError, Signer};
 use crate::policy;
 
 mod audit;
@@ -24,6 +24,7 @@ mod candidate;
 mod changes;
 mod files;
 mod jobs;
+mod leave;
 mod list;
 mod reload;
 mod standing;
@@ -31,6 +32,7 @@ mod watch;
 
 pub use audit::{AuditStartError, audit_log};
 use candidate::Candidate;
+pub use leave::Leave;
 use reload::Current;
 pub use reload::{ConfigurationChange, Outcome, Reloaded, Taken, Trigger};
 use standing::Standing;
@@ -53,7 +55,7 @@ pub struct Host {
     current: Mutex<Current>,
     standing: Standing,
     /// Who may call over HTTP.
-    auth: ArcSwapOption<config::Auth>,
+    auth: leave::Known,
     /// Where the configuration is read again, if it is.
     location: OnceLock<Location>,
     engine: Arc<Engine>,
@@ -131,17 +133,9 @@ pub fn anonymous_principal() -> Principal {
     }
 }
 
-fn scopes(abilities: &[Ability]) -> Vec<String> {
+fn scopes(abilities: &[Ability]) -> Arc<[String]> {
     let scopes = abilities.iter().map(|ability| ability.scope().to_owned());
     scopes.collect()
-}
-
-/// 128 unguessable bits, hexadecimal.
-#[must_use]
-pub fn random_id() -> String {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
-    plugin::hex(&bytes)
 }
 
 impl Host {
@@ -202,7 +196,7 @@ impl Host {
                     engine: engine.clone(),
                 }),
                 standing,
-                auth: ArcSwapOption::new(config.auth.clone().map(Arc::new)),
+                auth: leave::Known::new(config.auth.clone().map(Arc::new)),
                 location: OnceLock::new(),
                 engine,
                 news: broadcast::Sender::new(NEWS),
@@ -240,7 +234,7 @@ impl Host {
         if self.jobs.get().is_some() {
             return;
         }
-        match jobs::open(config, self.catalog.clone()).await {
+        match jobs::open(config, self.catalog.clone(), self.auth.subscribe()).await {
             Ok(jobs) => {
                 // Two at once: the second finds the store locked by the first.
                 let _ = self.jobs.set(jobs);
@@ -266,7 +260,7 @@ impl Host {
     /// Who may call over HTTP, now. `None`: nobody is asked who they are.
     #[must_use]
     pub fn auth(&self) -> Option<Arc<config::Auth>> {
-        self.auth.load_full()
+        self.auth.borrow().clone()
     }
 
     /// The plugins on offer that nobody vouches for: `--allow-unsigned` let them in.

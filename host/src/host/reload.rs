@@ -136,6 +136,9 @@ impl Host {
                 tracing::warn!("{warning}");
             }
             let applied = self.apply(current, &next, progress).await;
+            if applied.is_err() {
+                self.revoke(current, &next, progress).await;
+            }
             applied.map(|()| Outcome::Replaced)
         };
         self.standing.read(&next, &current.config);
@@ -210,11 +213,70 @@ impl Host {
             progress.note(&name, Outcome::Removed, Some(report));
         }
         if next.auth != current.config.auth {
-            self.auth.store(next.auth.clone().map(Arc::new));
+            self.auth.send_replace(next.auth.clone().map(Arc::new));
         }
         current.config = next.clone();
         current.engine = engine;
         Ok(())
+    }
+
+    /// What a configuration revokes counts although the rest of it is not taken: whoever revokes a key has a reason that
+    /// does not wait for somebody else's mistake in the same file.
+    async fn revoke(&self, current: &mut Current, next: &Config, progress: &mut Progress) {
+        let mut trust = config::Trust::clone(&current.config.trust);
+        let old = trust.revoked.len();
+        for revoked in &next.trust.revoked {
+            if !trust.revoked.contains(revoked) {
+                trust.revoked.push(revoked.clone());
+            }
+        }
+        if trust.revoked.len() == old {
+            return;
+        }
+        tracing::warn!(
+            "what the configuration revokes counts from now on, although the rest of it is not applied"
+        );
+        current.config.trust = Arc::new(trust);
+        let trust = &current.config.trust;
+        let egress = current.engine.egress().clone();
+        current.engine = current.engine.rebound(egress, trust.clone());
+        let offers = self.offers.lock().await.clone();
+        let revoked = offers
+            .into_iter()
+            .filter(|(_, one)| one.plugin.is_revoked(trust));
+        for (name, _) in revoked {
+            let Some(plugin) = current.config.plugins.get(&name) else {
+                continue;
+            };
+            let mut step = Step::default();
+            let mut problem = None;
+            // What lies there may be another one by now, or signed anew.
+            match candidate::load(&current.engine, plugin).await {
+                Ok(candidate) => {
+                    step.put.insert(name.clone(), candidate);
+                }
+                Err(rejected) => {
+                    step.drop.insert(name.clone());
+                    problem = Some(rejected.report);
+                }
+            }
+            if let Err(error) = self.take(step, &current.config, progress).await {
+                // What would take its place cannot; it goes all the same, and going is in nobody's way.
+                problem = Some(error::report(&error));
+                let step = Step {
+                    drop: [name.clone()].into(),
+                    ..Step::default()
+                };
+                if let Err(error) = self.take(step, &current.config, progress).await {
+                    tracing::error!("{}", error::report(&error));
+                }
+            }
+            if let Some(report) = problem {
+                self.standing.has_problem(&name, report.clone());
+                let outcome = Outcome::Removed;
+                progress.note(&name, outcome, Some(report));
+            }
+        }
     }
 
     /// Every component that is not the one that is served.

@@ -239,7 +239,7 @@ impl Job {
         Principal {
             tenant: self.tenant.clone(),
             subject: self.subject.clone(),
-            scopes: self.scopes.clone(),
+            scopes: self.scopes.clone().into(),
         }
     }
 

@@ -175,7 +175,7 @@ fn question(plugin: &Plugin, client: Abilities, ask: Ask) -> Result<Ready, AskEr
                 "mode": "url",
                 "message": signed(plugin, &visit.message),
                 "url": visit.url,
-                "elicitationId": crate::host::random_id(),
+                "elicitationId": crate::plugin::random_id(),
             });
             elicitation(shown).map_err(bad)?
         }

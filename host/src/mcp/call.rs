@@ -25,16 +25,16 @@ use super::{convert, record, started};
 use crate::audit::{Confirmation, Trail};
 use crate::catalog::{Catalog, Prompt, Tool};
 use crate::config::Ability;
-use crate::host::{Host, random_id};
+use crate::host::Host;
 use crate::jobs::{Job, Start};
 use crate::plugin::wit::prompts::PromptOutcome;
-use crate::plugin::wit::resources::ReadOutcome;
+use crate::plugin::wit::resources::{Found, ReadOutcome};
 use crate::plugin::wit::tools::{JobSupport, Outcome};
 use crate::plugin::wit::values::{
     Ask, Capability, Cause, Failure, InputNeeded, InputRequest, RequestError,
 };
 use crate::plugin::{
-    Abilities, Answer, Asked, CallError, CallInfo, Event, Plugin, Principal, Reply,
+    Abilities, Answer, Asked, CallError, CallInfo, Event, IdempotencyKey, Plugin, Principal, Reply,
 };
 use crate::policy::{self, Action};
 use crate::telemetry::{metrics, outcome};
@@ -80,6 +80,25 @@ impl Caller<'_> {
     /// Whether it can be handed a job instead of a result.
     fn follows(&self) -> bool {
         self.host.jobs().is_some() && !matches!(self.follow, Follow::Briefly(_))
+    }
+
+    /// A round of its call, as the plugin gets it.
+    fn info(&self, plugin: &Plugin, asked: Asked, trail: Trail) -> CallInfo {
+        CallInfo {
+            principal: self.principal.clone(),
+            cancelled: self.cancelled.clone(),
+            deadline: Instant::now() + plugin.limits().wall_time,
+            events: self.events.clone(),
+            idempotency_key: IdempotencyKey::new(),
+            meta: Vec::new(),
+            traceparent: self.traceparent.clone(),
+            abilities: Abilities {
+                jobs: self.follows(),
+                ..ask::abilities(plugin, self.abilities)
+            },
+            asked,
+            trail,
+        }
     }
 }
 
@@ -258,7 +277,7 @@ impl Served {
     }
 
     /// One round.
-    async fn run(&self, info: CallInfo) -> Result<Round, ErrorData> {
+    async fn run(&self, info: CallInfo, host: &Host) -> Result<Round, ErrorData> {
         match self {
             Self::Tool { tool, arguments } => {
                 let run = tool
@@ -269,7 +288,7 @@ impl Served {
             Self::Prompt { prompt, arguments } => {
                 let name = prompt.listed.name.clone();
                 let run = prompt.plugin.get_prompt(info, name, arguments.clone());
-                match protocol(run.await)? {
+                match protocol(Box::pin(run).await)? {
                     PromptOutcome::Done(filled) => convert::prompt_result(filled)
                         .map(|result| Round::Ended(Ended::Prompt(result)))
                         .map_err(|defect| self.defective(&defect)),
@@ -277,10 +296,12 @@ impl Served {
                 }
             }
             Self::Resource { plugin, uri } => {
-                let run = plugin.read_resource(info, uri.clone()).await;
-                let outcome = protocol(run).map_err(|error| with_uri(error, uri))?;
+                let run = plugin.read_resource(info, uri.clone());
+                let outcome =
+                    protocol(Box::pin(run).await).map_err(|error| with_uri(error, uri))?;
                 match outcome {
-                    ReadOutcome::Done(found) => convert::read_result(found)
+                    ReadOutcome::Done(found) => own_documents(&host.catalog(), plugin, &found)
+                        .and_then(|()| convert::read_result(found))
                         .map(|result| Round::Ended(Ended::Resource(result)))
                         .map_err(|defect| self.defective(&defect)),
                     ReadOutcome::InputNeeded(needed) => Ok(Round::Asks(needed)),
@@ -308,6 +329,23 @@ impl Served {
     }
 }
 
+/// Whoever reads one resource may be handed others along with it, but none that another plugin speaks for.
+fn own_documents(catalog: &Catalog, plugin: &Plugin, found: &Found) -> Result<(), convert::Defect> {
+    for document in &found.documents {
+        match catalog.reader(&document.uri) {
+            Some(reader) if reader.name() != plugin.name() => {
+                return Err(convert::defect(format!(
+                    "it holds the resource {:?}, which is of the plugin `{}`",
+                    shorten(&document.uri),
+                    reader.name()
+                )));
+            }
+            Some(_) | None => {}
+        }
+    }
+    Ok(())
+}
+
 /// How a round ended.
 enum Round {
     Ended(Ended),
@@ -318,7 +356,8 @@ enum Round {
 /// Serves a request to its end, to the client's next round, or to the job that it goes on as.
 pub async fn call(target: &Target, caller: Caller<'_>) -> Result<Ended, ErrorData> {
     match target {
-        Target::Own(own) => follow::call(own, &caller).await,
+        // What is rare is in a box: the frame of a call is copied on its way into a task.
+        Target::Own(own) => Box::pin(follow::call(own, &caller)).await,
         Target::Served(served) => {
             let measured = match served {
                 Served::Tool { tool, .. } => {
@@ -376,38 +415,29 @@ async fn rounds(target: &Served, caller: Caller<'_>, trail: &Trail) -> Result<En
     let mut asked = match &caller.asking {
         Asking::Answering {
             replies,
-            state,
+            state: None,
+            ..
+        } => unasked(replies),
+        Asking::Answering {
+            replies,
+            state: Some(state),
             sealer,
         } => replied(
             target,
             &binding(target, &caller.principal),
             replies,
-            state.as_deref(),
+            state,
             sealer,
             trail,
         )?,
         Asking::Nobody | Asking::Requests(_) => Asked::default(),
     };
     for _ in 0..MAX_ROUNDS {
-        let info = CallInfo {
-            principal: caller.principal.clone(),
-            cancelled: caller.cancelled.clone(),
-            deadline: Instant::now() + plugin.limits().wall_time,
-            events: caller.events.clone(),
-            idempotency_key: random_id(),
-            meta: Vec::new(),
-            traceparent: caller.traceparent.clone(),
-            abilities: Abilities {
-                jobs: caller.follows(),
-                ..ask::abilities(plugin, caller.abilities)
-            },
-            asked,
-            trail: trail.clone(),
-        };
-        let needed = match target.run(info).await? {
+        let info = caller.info(plugin, asked, trail.clone());
+        let needed = match target.run(info, caller.host).await? {
             Round::Ended(ended) => return Ok(ended),
             Round::Asks(needed) => needed,
-            Round::Starts(start) => return started::answer(start, &caller).await,
+            Round::Starts(start) => return Box::pin(started::answer(start, &caller)).await,
         };
         if let Some(answers) = confirmed(target, &caller.principal, &needed.requests, trail) {
             asked = Asked {
@@ -444,7 +474,7 @@ async fn rounds(target: &Served, caller: Caller<'_>, trail: &Trail) -> Result<En
             Asking::Requests(session) => {
                 let questions = ask::kept(&ready);
                 let answers = tokio::select! {
-                    answers = session.ask(ready) => answers,
+                    answers = Box::pin(session.ask(ready)) => answers,
                     () = caller.cancelled.cancelled() => {
                         return target.refused(CallError::Cancelled.to_string());
                     }
@@ -571,25 +601,27 @@ fn binding(target: &Served, principal: &Principal) -> Identity {
     }
 }
 
+/// Replies of a client that brings nothing from an earlier round.
+fn unasked(replies: &InputResponses) -> Asked {
+    let volunteered = replies.iter();
+    let volunteered =
+        volunteered.filter_map(|(key, reply)| Some((key.clone(), ask::volunteered(reply)?)));
+    Asked {
+        volunteered: volunteered.collect(),
+        ..Asked::default()
+    }
+}
+
 /// Judges what a client of the new era replied. The seal is used up only when every reply fits.
 fn replied(
     target: &Served,
     identity: &Identity,
     replies: &InputResponses,
-    state: Option<&str>,
+    state: &str,
     sealer: &Sealer,
     trail: &Trail,
 ) -> Result<Asked, ErrorData> {
     let refused = |text: String| ErrorData::invalid_params(text, None);
-    let Some(state) = state else {
-        let volunteered = replies.iter();
-        let volunteered =
-            volunteered.filter_map(|(key, reply)| Some((key.clone(), ask::volunteered(reply)?)));
-        return Ok(Asked {
-            volunteered: volunteered.collect(),
-            ..Asked::default()
-        });
-    };
     let binding = identity.borrow();
     let opened = sealer
         .open(&binding, state)

@@ -23,7 +23,7 @@ use crate::plugin::wit::{prompts, resources, tools, values};
 #[error("{0}")]
 pub(super) struct Defect(String);
 
-fn defect(text: impl Into<String>) -> Defect {
+pub(super) fn defect(text: impl Into<String>) -> Defect {
     Defect(text.into())
 }
 
@@ -162,12 +162,37 @@ fn content(content: values::Content) -> Result<ContentBlock, Defect> {
             (block.annotations, block.meta) = (annotations, meta);
             ContentBlock::Resource(block)
         }
-        values::Item::Other(text) => serde_json::from_str(&text).map_err(|error| {
-            defect(format!(
-                "a content item is no content block of MCP: {error}"
-            ))
-        })?,
+        values::Item::Other(text) => other(&text)?,
     })
+}
+
+/// A content block as the plugin wrote it.
+fn other(text: &str) -> Result<ContentBlock, Defect> {
+    let no_block = |error| {
+        defect(format!(
+            "a content item is no content block of MCP: {error}"
+        ))
+    };
+    let block: Value = serde_json::from_str(text).map_err(no_block)?;
+    if let Some(key) = reserved(&block) {
+        return Err(defect(format!("the `_meta` key {key:?} is reserved")));
+    }
+    serde_json::from_value(block).map_err(no_block)
+}
+
+/// A key in a `_meta`, at whatever depth, that is the protocol's own. The depth is bounded by the parser.
+fn reserved(value: &Value) -> Option<&str> {
+    match value {
+        Value::Object(map) => {
+            let keys = map.get("_meta").and_then(Value::as_object).into_iter();
+            let mut keys = keys.flat_map(|meta| meta.keys());
+            let own = keys.find(|key| catalog::is_reserved_meta_key(key));
+            own.map(String::as_str)
+                .or_else(|| map.values().find_map(reserved))
+        }
+        Value::Array(values) => values.iter().find_map(reserved),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    }
 }
 
 fn annotations(from: values::Annotations) -> Annotations {

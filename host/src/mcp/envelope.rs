@@ -4,10 +4,14 @@
 //! What is decided here only chooses the HTTP status; the handler checks again what it is about to do.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 
 use rmcp::ErrorData;
 use rmcp::model::{ErrorCode, JsonObject, JsonRpcError, ProtocolVersion};
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -17,6 +21,9 @@ use crate::catalog::Catalog;
 use crate::config::Ability;
 use crate::plugin::Principal;
 use crate::policy::{self, Action, Missing};
+
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 
 /// Objects and arrays in each other. rmcp's parser gives up at 128; arguments nested like that are an attack.
 const DEEPEST: usize = 100;
@@ -47,13 +54,17 @@ impl NoMessage {
     }
 }
 
-/// What can be seen of a message.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Envelope {
-    method: Option<String>,
-    name: Option<String>,
-    /// The protocol revision that the message itself names.
-    version: Option<String>,
+/// What can be seen of a message; most of it is still a piece of the body.
+#[derive(Clone, Debug)]
+pub struct Envelope<'a> {
+    /// All of it.
+    text: &'a str,
+    method: Option<Cow<'a, str>>,
+    /// The tool that a `tools/call` names.
+    name: Option<Cow<'a, str>>,
+    pub(super) jsonrpc: Option<Cow<'a, str>>,
+    pub(super) id: Option<&'a RawValue>,
+    pub(super) params: Option<Params<'a>>,
 }
 
 /// Which of the two protocols a request on HTTP speaks.
@@ -82,7 +93,7 @@ pub fn is_known(version: &str) -> bool {
     known.any(|known| known.as_str() == version)
 }
 
-impl Envelope {
+impl Envelope<'_> {
     /// Whether it asks for a session. No other message begins one.
     #[must_use]
     pub fn is_opening(&self) -> bool {
@@ -95,12 +106,36 @@ impl Envelope {
     pub fn era(&self, header: Option<&str>) -> Era {
         match self.method.as_deref() {
             Some("server/discover") => Era::New,
-            method => match &self.version {
+            method => match self.version() {
                 Some(own) => era(Some(own)),
                 None if method == Some("initialize") => Era::Old,
                 None => era(header),
             },
         }
+    }
+
+    /// The protocol revision that the message itself names.
+    fn version(&self) -> Option<&str> {
+        let meta = self.params.as_ref()?.meta.as_ref()?;
+        meta.version.0.as_deref()
+    }
+
+    /// The method, where it is a request or a notification.
+    #[must_use]
+    pub fn method(&self) -> Option<&str> {
+        self.method.as_deref()
+    }
+
+    /// The tool that a `tools/call` names.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Whether every part of the message can be read, also those that nobody has looked at: serde skips a value without
+    /// asking whether its escapes are characters and its numbers have a value.
+    pub(super) fn is_sound(&self) -> bool {
+        serde_json::from_str::<Sound>(self.text).is_ok()
     }
 
     /// Whether the header for proxies names this message's method.
@@ -113,72 +148,226 @@ impl Envelope {
 // A key that is there twice is an error of serde's: two readers could each believe another one.
 #[derive(Deserialize)]
 struct Message<'a> {
+    #[serde(borrow, default)]
+    jsonrpc: Text<'a>,
     #[serde(borrow)]
-    method: Option<Cow<'a, str>>,
+    id: Option<&'a RawValue>,
     #[serde(borrow)]
-    params: Option<&'a RawValue>,
+    method: Option<Method<'a>>,
+    #[serde(borrow, default)]
+    params: Object<Params<'a>>,
 }
 
-#[derive(Deserialize)]
-struct Params<'a> {
+/// The parameters of a request, as far as somebody looks at them before the protocol.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Params<'a> {
+    #[serde(borrow, default)]
+    name: Text<'a>,
     #[serde(borrow)]
-    name: Option<&'a RawValue>,
-    #[serde(borrow, rename = "_meta")]
-    meta: Option<&'a RawValue>,
+    pub(super) arguments: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) cursor: Option<&'a RawValue>,
+    #[serde(borrow, rename = "inputResponses")]
+    pub(super) input_responses: Option<&'a RawValue>,
+    #[serde(borrow, rename = "requestState")]
+    pub(super) request_state: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "_meta", deserialize_with = "Object::read")]
+    pub(super) meta: Option<Meta<'a>>,
 }
 
+/// `_meta` of a request.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Meta<'a> {
+    #[serde(borrow, default, rename = "io.modelcontextprotocol/protocolVersion")]
+    pub(super) version: Text<'a>,
+    #[serde(borrow, rename = "io.modelcontextprotocol/clientCapabilities")]
+    pub(super) capabilities: Option<&'a RawValue>,
+    #[serde(borrow, rename = "io.modelcontextprotocol/logLevel")]
+    pub(super) log_level: Option<&'a RawValue>,
+    #[serde(borrow, rename = "progressToken")]
+    pub(super) progress_token: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) traceparent: Text<'a>,
+}
+
+/// A text; nothing where there is something else.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Text<'a>(pub(super) Option<Cow<'a, str>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value: &RawValue = Deserialize::deserialize(deserializer)?;
+        if !value.get().starts_with('"') {
+            return Ok(Self(None));
+        }
+        let text: Borrowed<'a> = serde_json::from_str(value.get()).map_err(D::Error::custom)?;
+        Ok(Self(Some(text.0)))
+    }
+}
+
+/// Anything, read to its last part and not kept.
+struct Sound;
+
+impl<'de> Deserialize<'de> for Sound {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Parts;
+
+        impl<'de> Visitor<'de> for Parts {
+            type Value = Sound;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("anything")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Sound, A::Error> {
+                while map.next_entry::<Sound, Sound>()?.is_some() {}
+                Ok(Sound)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Sound, A::Error> {
+                while items.next_element::<Sound>()?.is_some() {}
+                Ok(Sound)
+            }
+
+            fn visit_unit<E>(self) -> Result<Sound, E> {
+                Ok(Sound)
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Sound, E> {
+                Ok(Sound)
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Sound, E> {
+                Ok(Sound)
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Sound, E> {
+                Ok(Sound)
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Sound, E> {
+                Ok(Sound)
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Sound, E> {
+                Ok(Sound)
+            }
+        }
+
+        deserializer.deserialize_any(Parts)
+    }
+}
+
+/// A method, which has to be a text.
 #[derive(Deserialize)]
-struct Meta<'a> {
-    #[serde(borrow, rename = "io.modelcontextprotocol/protocolVersion")]
-    version: Option<&'a RawValue>,
+#[serde(transparent)]
+struct Method<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The parts of an object; none of anything else, which is for the protocol to refuse.
+struct Object<T>(Option<T>);
+
+impl<T> Default for Object<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Object<T> {
+    fn read<D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+        Self::deserialize(deserializer).map(|object| object.0)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Parts<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Parts<T> {
+            type Value = Option<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("anything")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Option<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Some)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Option<T>, A::Error> {
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(None)
+            }
+
+            fn visit_unit<E>(self) -> Result<Option<T>, E> {
+                Ok(None)
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Option<T>, E> {
+                Ok(None)
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Option<T>, E> {
+                Ok(None)
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Option<T>, E> {
+                Ok(None)
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Option<T>, E> {
+                Ok(None)
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Option<T>, E> {
+                Ok(None)
+            }
+        }
+
+        deserializer.deserialize_any(Parts(PhantomData)).map(Self)
+    }
 }
 
 /// Looks at a request's body.
-pub fn look(body: &[u8]) -> Result<Envelope, NoMessage> {
-    if depth(body) > DEEPEST {
+pub fn look(body: &[u8]) -> Result<Envelope<'_>, NoMessage> {
+    if is_too_deep(body) {
         return Err(NoMessage::Deep);
     }
+    // serde does not ask that of what it skips, and two readers skip different parts.
+    let text = std::str::from_utf8(body).map_err(|_| NoMessage::Json)?;
     match body.trim_ascii_start().first() {
         Some(b'{') => {}
         Some(b'[') => {
-            return Err(
-                match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
-                    Ok(_) => NoMessage::Batch,
-                    Err(_) => NoMessage::Json,
-                },
-            );
+            return Err(match serde_json::from_slice::<IgnoredAny>(body) {
+                Ok(_) => NoMessage::Batch,
+                Err(_) => NoMessage::Json,
+            });
         }
         Some(_) | None => {
-            return Err(
-                match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
-                    Ok(_) => NoMessage::Other,
-                    Err(_) => NoMessage::Json,
-                },
-            );
+            return Err(match serde_json::from_slice::<IgnoredAny>(body) {
+                Ok(_) => NoMessage::Other,
+                Err(_) => NoMessage::Json,
+            });
         }
     }
-    let message: Message<'_> = serde_json::from_slice(body).map_err(|error| no_message(&error))?;
-    let params: Option<Params<'_>> = parts(message.params)?;
-    let (name, meta) = params.map_or((None, None), |params| (params.name, params.meta));
-    let meta: Option<Meta<'_>> = parts(meta)?;
-    let is_call = message.method.as_deref() == Some("tools/call");
+    let message: Message<'_> = serde_json::from_str(text).map_err(|error| no_message(&error))?;
+    let is_call = |method: &Method<'_>| method.0 == "tools/call";
+    let is_call = message.method.as_ref().is_some_and(is_call);
+    let mut params = message.params.0;
     Ok(Envelope {
-        method: message.method.map(Cow::into_owned),
-        name: name.filter(|_| is_call).and_then(text),
-        version: meta.and_then(|meta| meta.version).and_then(text),
+        text,
+        name: params
+            .as_mut()
+            .filter(|_| is_call)
+            .and_then(|params| params.name.0.take()),
+        method: message.method.map(|method| method.0),
+        jsonrpc: message.jsonrpc.0,
+        id: message.id,
+        params,
     })
-}
-
-/// The parts of an object; none of anything else, which is for the protocol to refuse.
-fn parts<'a, T: Deserialize<'a>>(value: Option<&'a RawValue>) -> Result<Option<T>, NoMessage> {
-    let object = value.map(RawValue::get);
-    let object = object.filter(|text| text.starts_with('{'));
-    let read = object.map(serde_json::from_str).transpose();
-    read.map_err(|error| no_message(&error))
-}
-
-fn text(value: &RawValue) -> Option<String> {
-    serde_json::from_str(value.get()).ok()
 }
 
 fn no_message(error: &serde_json::Error) -> NoMessage {
@@ -187,6 +376,14 @@ fn no_message(error: &serde_json::Error) -> NoMessage {
     } else {
         NoMessage::Json
     }
+}
+
+/// Whether objects and arrays are too deep in each other. Most bodies have not even that many.
+fn is_too_deep(body: &[u8]) -> bool {
+    memchr::memchr2_iter(b'{', b'[', body)
+        .nth(DEEPEST)
+        .is_some()
+        && depth(body) > DEEPEST
 }
 
 /// How deep objects and arrays are in each other; right for JSON, harmless for what is none.
@@ -213,7 +410,7 @@ fn depth(body: &[u8]) -> usize {
 pub fn may_send(
     catalog: &Catalog,
     principal: &Principal,
-    envelope: &Envelope,
+    envelope: &Envelope<'_>,
 ) -> Result<(), Missing> {
     let name = envelope.name.as_deref();
     let ability = match envelope.method.as_deref() {
@@ -239,7 +436,7 @@ pub fn may_call(catalog: &Catalog, principal: &Principal, name: &str) -> Result<
 
 /// Reads the body of a request that is one object, no deeper than messages are.
 pub fn object(body: &[u8]) -> Result<JsonObject, String> {
-    if depth(body) > DEEPEST {
+    if is_too_deep(body) {
         return Err(NoMessage::Deep.to_string());
     }
     match serde_json::from_slice(body) {
@@ -276,14 +473,18 @@ fn error(code: ErrorCode, message: String) -> String {
 mod tests {
     use super::*;
 
-    type Seen = Result<Envelope, NoMessage>;
+    /// Method and name.
+    type Seen = Result<(Option<String>, Option<String>), NoMessage>;
 
     #[expect(clippy::unnecessary_wraps, reason = "what it is compared with")]
     fn seen(method: &str, name: Option<&str>) -> Seen {
-        Ok(Envelope {
-            method: Some(method.to_owned()),
-            name: name.map(str::to_owned),
-            version: None,
+        Ok((Some(method.to_owned()), name.map(str::to_owned)))
+    }
+
+    fn look(body: &[u8]) -> Seen {
+        super::look(body).map(|seen| {
+            let owned = |text: Option<Cow<'_, str>>| text.map(Cow::into_owned);
+            (owned(seen.method), owned(seen.name))
         })
     }
 
@@ -303,14 +504,7 @@ mod tests {
                 seen("tools/call", None),
             ),
             (r#"{"method":"tools/call"}"#, seen("tools/call", None)),
-            (
-                r#"{"id":1,"result":{}}"#,
-                Ok(Envelope {
-                    method: None,
-                    name: None,
-                    version: None,
-                }),
-            ),
+            (r#"{"id":1,"result":{}}"#, Ok((None, None))),
             // Two readers could each believe another one.
             (
                 r#"{"method":"tools/list","method":"tools/call"}"#,
@@ -338,6 +532,26 @@ mod tests {
             assert_eq!(look(body.as_bytes()), expected, "{body}");
         }
         assert_eq!(look(b"{\"method\":\"\xff\"}"), Err(NoMessage::Json));
+        // Also where nobody looks.
+        let skipped = look(b"{\"method\":\"x\",\"more\":\"\xff\"}");
+        assert_eq!(skipped, Err(NoMessage::Json));
+    }
+
+    #[test]
+    fn what_nobody_looks_at_is_sound_or_not() {
+        let rows = [
+            (
+                r#"{"method":"x","more":[null,true,-1,1.5,"\u00e4",{"a":{}}]}"#,
+                true,
+            ),
+            (r#"{"method":"x","more":"\ud800"}"#, false),
+            (r#"{"method":"x","more":{"\ud800":1}}"#, false),
+            (r#"{"method":"x","more":[1e999]}"#, false),
+        ];
+        for (body, expected) in rows {
+            let envelope = super::look(body.as_bytes()).expect("a message");
+            assert_eq!(envelope.is_sound(), expected, "{body}");
+        }
     }
 
     #[test]
@@ -364,7 +578,7 @@ mod tests {
         ];
         for (method, params, header, expected) in rows {
             let body = format!(r#"{{"method":"{method}","params":{params}}}"#);
-            let seen = look(body.as_bytes()).expect("a message");
+            let seen = super::look(body.as_bytes()).expect("a message");
             assert_eq!(seen.era(header), expected, "{body} {header:?}");
         }
         let twice = r#"{"params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/protocolVersion":"2025-11-25"}}}"#;

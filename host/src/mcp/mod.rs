@@ -7,19 +7,17 @@
 // Logging, sampling and roots are deprecated in the newest revision and still spoken (SEP-2577).
 #![expect(deprecated, reason = "older revisions have them, and clients use them")]
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams,
     CompleteResult, CompletionInfo, CreateTaskResult, DiscoverResult, GetPromptRequestParams,
-    GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, InitializeRequestParams,
-    InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-    ListToolsResult, LoggingLevel, MetaObject, PaginatedRequestParams, ProtocolVersion,
-    ReadResourceRequestParams, ReadResourceResponse, Reference, ServerCapabilities, ServerConfig,
-    SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter, Tool,
-    UnsubscribeRequestParams, UpdateTaskParams,
+    GetPromptResponse, GetTaskParams, GetTaskResult, InitializeRequestParams, InitializeResult,
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+    LoggingLevel, MetaObject, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams,
+    ReadResourceResponse, Reference, ServerConfig, SetLevelRequestParams, SubscribeRequestParams,
+    SubscriptionFilter, Tool, UnsubscribeRequestParams, UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -29,27 +27,37 @@ use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{Catalog, List};
 use crate::config::Ability;
-use crate::host::{Host, Subscription, random_id};
+use crate::host::{Host, Subscription};
 use crate::jobs::Details;
 use crate::plugin::wit::completions::Subject;
-use crate::plugin::{Abilities, Asked, CallInfo, Changed, Level, Plugin, Principal};
+use crate::plugin::{
+    Abilities, Asked, CallInfo, Changed, IdempotencyKey, Level, Plugin, Principal,
+};
 
 mod ask;
 mod call;
 mod convert;
 pub mod envelope;
 mod events;
+pub mod fast_path;
 mod follow;
+mod info;
 mod plain;
 mod record;
+mod request;
 mod seal;
 mod session;
 pub mod sessions;
 mod started;
 mod tasks;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use seal::fuzz as fuzz_seal;
+
 pub use call::{Asking, Caller, Ended, Follow, Target, call};
+use info::{capabilities, instructions, server_info};
 pub use plain::{Answer, Offered, PlainCall, Refused, Replies, offered, plain};
+use request::Request;
 pub use seal::Sealer;
 use session::Session;
 
@@ -162,7 +170,7 @@ impl Handler {
                 .extensions
                 .get::<http::request::Parts>()
                 .and_then(|parts| parts.extensions.get())
-                .ok_or_else(|| ErrorData::internal_error("nobody knows who sent this", None)),
+                .ok_or_else(request::nobody_knows),
         }
     }
 
@@ -201,42 +209,38 @@ impl Handler {
     /// Who asks, and how they can be asked back.
     fn caller<'a>(
         &'a self,
-        context: &RequestContext<RoleServer>,
+        request: &Request<'_>,
         replies: Option<rmcp::model::InputResponses>,
         state: Option<String>,
-    ) -> Result<Caller<'a>, ErrorData> {
-        let asking = if is_new_era(context) {
-            Asking::Answering {
+    ) -> Caller<'a> {
+        let asking = match request.context {
+            Some(context) if !request.is_new_era => {
+                Asking::Requests(Session::new(context.peer.clone()))
+            }
+            _ => Asking::Answering {
                 replies: replies.unwrap_or_default(),
                 state,
                 sealer: &self.server.sealer,
-            }
-        } else {
-            Asking::Requests(Session::new(context.peer.clone()))
+            },
         };
-        Ok(Caller {
-            principal: self.principal(context)?.clone(),
-            cancelled: context.ct.clone(),
-            traceparent: context.meta.get_traceparent().map(str::to_owned),
+        Caller {
+            principal: request.principal.clone(),
+            cancelled: request.cancelled.clone(),
+            traceparent: request.traceparent.clone(),
             events: None,
             abilities: self.abilities.unwrap_or_else(|| {
-                let declared = context.client_capabilities();
-                let declared = declared.as_ref();
+                let declared = request.capabilities.as_ref();
                 declared.map_or_else(Abilities::default, ask::client_abilities)
             }),
             asking,
             host: self.host(),
-            follow: self.follow(context),
-        })
+            follow: self.follow(request),
+        }
     }
 
-    /// Tasks are of the new era, and only for requests that declare the extension.
-    fn follow(&self, context: &RequestContext<RoleServer>) -> Follow {
-        let declared = context
-            .client_capabilities()
-            .is_some_and(|capabilities| capabilities.supports_tasks());
+    fn follow(&self, request: &Request<'_>) -> Follow {
         match self.host().jobs() {
-            _ if declared && is_new_era(context) => Follow::Task,
+            _ if request.follows_tasks() => Follow::Task,
             Some(jobs) => Follow::Briefly(jobs.settings().answer_within),
             None => Follow::Briefly(Duration::ZERO),
         }
@@ -246,15 +250,98 @@ impl Handler {
     async fn serve(
         &self,
         target: &Target,
-        context: &RequestContext<RoleServer>,
+        request: &Request<'_>,
         caller: Caller<'_>,
     ) -> Result<Ended, ErrorData> {
-        let level = if is_new_era(context) {
+        let Some(context) = request.context else {
+            return call::call(target, caller).await;
+        };
+        let level = if request.is_new_era {
             context.meta.log_level().map(level)
         } else {
             Some(self.session.level())
         };
-        events::pass_on(context, level, target, caller).await
+        Box::pin(events::pass_on(context, level, target, caller)).await
+    }
+
+    /// `server/discover`
+    fn discovered(&self, principal: &Principal) -> DiscoverResult {
+        let mut info = self.get_info();
+        info.instructions = instructions(&self.catalog(), principal);
+        let versions = self.supported_protocol_versions().into_owned();
+        DiscoverResult::from_server_info(versions, info)
+    }
+
+    /// `tools/list`
+    fn listed_tools(
+        &self,
+        params: Option<PaginatedRequestParams>,
+        request: &Request<'_>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        one_page(params)?;
+        let catalog = self.catalog();
+        let mut tools = convert::tools(&catalog, request.principal);
+        if self.host().jobs().is_some() {
+            tools.extend(follow::tools(request.principal));
+            tools.sort_by(|a, b| a.name.cmp(&b.name));
+        }
+        let mut result = ListToolsResult::with_all_items(tools);
+        (result.ttl_ms, result.cache_scope) = convert::cache(catalog.freshness(List::Tools));
+        result.meta = request.stamp(result.meta);
+        Ok(result)
+    }
+
+    /// `tools/call`
+    async fn called(
+        &self,
+        params: CallToolRequestParams,
+        request: &Request<'_>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let caller = self.caller(request, params.input_responses, params.request_state);
+        let catalog = self.catalog();
+        if let Some(tool) = catalog.tool(&params.name) {
+            // Before its arguments are looked at: with others it could not be called either.
+            call::allowed(&caller.principal, Ability::CallTools, &tool.plugin)?;
+            call::can_follow(tool, &caller)?;
+            if let Err(error) = tool.plugin.may_call(&caller.principal) {
+                record::not_now(tool, &caller.principal, &error);
+                let mut refused = call::told(error.to_string());
+                refused.meta = request.stamp(refused.meta);
+                return Ok(refused.into());
+            }
+        }
+        let arguments = params.arguments.unwrap_or_default();
+        let target = match Target::tool(&catalog, &params.name, arguments) {
+            Ok(target) => target,
+            Err(Ok(mut misfit)) => {
+                record::misfit(&catalog, &params.name, request.principal);
+                misfit.meta = request.stamp(misfit.meta);
+                return Ok(misfit.into());
+            }
+            Err(Err(error)) => return Err(error),
+        };
+        match self.serve(&target, request, caller).await? {
+            Ended::Tool(mut result) | Ended::Broken(_, mut result) => {
+                result.meta = request.stamp(result.meta);
+                Ok(result.into())
+            }
+            Ended::InputRequired(result) => Ok(result.into()),
+            Ended::Task(job) => {
+                // A task is only answered where there are jobs.
+                let jobs = self.host().jobs().ok_or_else(mixed_up)?;
+                let mut result = CreateTaskResult::new(tasks::task(jobs, &job));
+                result.meta = request.stamp(None);
+                Ok(result.into())
+            }
+            Ended::Prompt(_) | Ended::Resource(_) => Err(mixed_up()),
+        }
+    }
+
+    fn request<'a>(
+        &'a self,
+        context: &'a RequestContext<RoleServer>,
+    ) -> Result<Request<'a>, ErrorData> {
+        Ok(Request::framed(self.principal(context)?, context))
     }
 }
 
@@ -279,10 +366,7 @@ impl ServerHandler for Handler {
         &self,
         context: RequestContext<RoleServer>,
     ) -> Result<DiscoverResult, ErrorData> {
-        let mut info = self.get_info();
-        info.instructions = instructions(&self.catalog(), self.principal(&context)?);
-        let versions = self.supported_protocol_versions().into_owned();
-        Ok(DiscoverResult::from_server_info(versions, info))
+        Ok(self.discovered(self.principal(&context)?))
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
@@ -295,21 +379,10 @@ impl ServerHandler for Handler {
 
     async fn list_tools(
         &self,
-        request: Option<PaginatedRequestParams>,
+        params: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        one_page(request)?;
-        let catalog = self.catalog();
-        let principal = self.principal(&context)?;
-        let mut tools = convert::tools(&catalog, principal);
-        if self.host().jobs().is_some() {
-            tools.extend(follow::tools(principal));
-            tools.sort_by(|a, b| a.name.cmp(&b.name));
-        }
-        let mut result = ListToolsResult::with_all_items(tools);
-        (result.ttl_ms, result.cache_scope) = convert::cache(catalog.freshness(List::Tools));
-        result.meta = stamp(result.meta, &context);
-        Ok(result)
+        self.listed_tools(params, &self.request(&context)?)
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
@@ -321,41 +394,10 @@ impl ServerHandler for Handler {
 
     async fn call_tool(
         &self,
-        request: CallToolRequestParams,
+        params: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let caller = self.caller(&context, request.input_responses, request.request_state)?;
-        let catalog = self.catalog();
-        if let Some(tool) = catalog.tool(&request.name) {
-            // Before its arguments are looked at: with others it could not be called either.
-            call::allowed(&caller.principal, Ability::CallTools, &tool.plugin)?;
-            call::can_follow(tool, &caller)?;
-        }
-        let arguments = request.arguments.unwrap_or_default();
-        let target = match Target::tool(&catalog, &request.name, arguments) {
-            Ok(target) => target,
-            Err(Ok(mut misfit)) => {
-                record::misfit(&self.catalog(), &request.name, self.principal(&context)?);
-                misfit.meta = stamp(misfit.meta, &context);
-                return Ok(misfit.into());
-            }
-            Err(Err(error)) => return Err(error),
-        };
-        match self.serve(&target, &context, caller).await? {
-            Ended::Tool(mut result) | Ended::Broken(_, mut result) => {
-                result.meta = stamp(result.meta, &context);
-                Ok(result.into())
-            }
-            Ended::InputRequired(result) => Ok(result.into()),
-            Ended::Task(job) => {
-                // A task is only answered where there are jobs.
-                let jobs = self.host().jobs().ok_or_else(mixed_up)?;
-                let mut result = CreateTaskResult::new(tasks::task(jobs, &job));
-                result.meta = stamp(None, &context);
-                Ok(result.into())
-            }
-            Ended::Prompt(_) | Ended::Resource(_) => Err(mixed_up()),
-        }
+        self.called(params, &self.request(&context)?).await
     }
 
     async fn get_task(
@@ -404,15 +446,16 @@ impl ServerHandler for Handler {
 
     async fn get_prompt(
         &self,
-        request: GetPromptRequestParams,
+        params: GetPromptRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
-        let arguments = request.arguments.unwrap_or_default();
-        let target = Target::prompt(&self.catalog(), &request.name, arguments)?;
-        let caller = self.caller(&context, request.input_responses, request.request_state)?;
-        match self.serve(&target, &context, caller).await? {
+        let arguments = params.arguments.unwrap_or_default();
+        let target = Target::prompt(&self.catalog(), &params.name, arguments)?;
+        let request = self.request(&context)?;
+        let caller = self.caller(&request, params.input_responses, params.request_state);
+        match self.serve(&target, &request, caller).await? {
             Ended::Prompt(mut result) => {
-                result.meta = stamp(result.meta, &context);
+                result.meta = request.stamp(result.meta);
                 Ok(result.into())
             }
             Ended::InputRequired(result) => Ok(result.into()),
@@ -463,14 +506,15 @@ impl ServerHandler for Handler {
 
     async fn read_resource(
         &self,
-        request: ReadResourceRequestParams,
+        params: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let target = Target::resource(&self.catalog(), request.uri)?;
-        let caller = self.caller(&context, request.input_responses, request.request_state)?;
-        match self.serve(&target, &context, caller).await? {
+        let target = Target::resource(&self.catalog(), params.uri)?;
+        let request = self.request(&context)?;
+        let caller = self.caller(&request, params.input_responses, params.request_state);
+        match self.serve(&target, &request, caller).await? {
             Ended::Resource(mut result) => {
-                result.meta = stamp(result.meta, &context);
+                result.meta = request.stamp(result.meta);
                 Ok(result.into())
             }
             Ended::InputRequired(result) => Ok(result.into()),
@@ -519,7 +563,7 @@ impl ServerHandler for Handler {
             cancelled: context.ct.clone(),
             deadline: std::time::Instant::now() + plugin.limits().wall_time,
             events: None,
-            idempotency_key: random_id(),
+            idempotency_key: IdempotencyKey::new(),
             meta: Vec::new(),
             traceparent: context.meta.get_traceparent().map(str::to_owned),
             abilities: Abilities::default(),
@@ -615,9 +659,12 @@ impl ServerHandler for Handler {
             .iter()
             .filter_map(|uri| self.host().watch(uri, &principal.tenant))
             .collect();
+        let subject = principal.subject.as_deref();
+        let leave = self.host().leave(&principal.tenant, subject);
         let over = async {
             tokio::select! {
                 () = context.cancelled() => {}
+                () = self.host().withdrawn(&leave) => {}
                 () = self.server.stop.cancelled() => {}
             }
         };
@@ -686,14 +733,13 @@ fn is_new_era(context: &RequestContext<RoleServer>) -> bool {
         .is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
 }
 
-/// Results of the new era name the server (MCP 2026-07-28: SHOULD); older clients never saw that key.
+/// See [`Request::stamp`].
 fn stamp(meta: Option<MetaObject>, context: &RequestContext<RoleServer>) -> Option<MetaObject> {
-    if !is_new_era(context) {
-        return meta;
+    if is_new_era(context) {
+        Some(request::stamped(meta))
+    } else {
+        meta
     }
-    let mut meta = meta.unwrap_or_default();
-    meta.insert(SERVER_INFO.to_owned(), serde_json::json!(server_info()));
-    Some(meta)
 }
 
 fn mixed_up() -> ErrorData {
@@ -711,55 +757,4 @@ fn level(level: LoggingLevel) -> Level {
         LoggingLevel::Alert => Level::Alert,
         LoggingLevel::Emergency => Level::Emergency,
     }
-}
-
-/// What this server can do, which is what its plugins can.
-fn capabilities(catalog: &Catalog, tasks: bool) -> ServerCapabilities {
-    let usual = ServerCapabilities::builder()
-        .enable_logging()
-        .enable_tools()
-        .enable_tool_list_changed();
-    let mut capabilities = if tasks {
-        usual.enable_tasks().build()
-    } else {
-        usual.build()
-    };
-    let all = ServerCapabilities::builder()
-        .enable_prompts()
-        .enable_prompts_list_changed()
-        .enable_resources()
-        .enable_resources_list_changed()
-        .enable_resources_subscribe()
-        .enable_completions()
-        .build();
-    let plugins = catalog.plugins();
-    if catalog.prompts().len() > 0 {
-        capabilities.prompts = all.prompts;
-    }
-    if catalog.resources().len() + catalog.templates().len() > 0 {
-        capabilities.resources = all.resources;
-    }
-    if plugins.iter().any(|plugin| plugin.completes()) {
-        capabilities.completions = all.completions;
-    }
-    capabilities
-}
-
-fn server_info() -> Implementation {
-    Implementation::new("toolward", env!("CARGO_PKG_VERSION"))
-}
-
-/// What the plugins say about using their tools, one paragraph each. Of plugins that the principal may not use it hears
-/// nothing.
-fn instructions(catalog: &Catalog, principal: &Principal) -> Option<String> {
-    let paragraphs: Vec<Cow<'_, str>> = catalog
-        .plugins()
-        .into_iter()
-        .filter(|plugin| call::allowed(principal, Ability::CallTools, plugin).is_ok())
-        .filter_map(|plugin| {
-            let text = plugin.manifest.instructions.as_ref()?;
-            Some(format!("{}: {text}", plugin.name()).into())
-        })
-        .collect();
-    (!paragraphs.is_empty()).then(|| paragraphs.join("\n\n"))
 }

@@ -141,6 +141,12 @@ pub async fn plain(server: &Server, given: PlainCall) -> Result<Answer, Refused>
     let host = &server.host;
     let catalog = host.catalog();
     envelope::may_call(&catalog, &given.principal, &given.tool).map_err(Refused::Scope)?;
+    if let Some(tool) = catalog.tool(&given.tool)
+        && let Err(error) = tool.plugin.may_call(&given.principal)
+    {
+        record::not_now(tool, &given.principal, &error);
+        return Ok(Answer::Busy(error.to_string()));
+    }
     let target = match Target::tool(&catalog, &given.tool, given.arguments) {
         Ok(target) => target,
         Err(Ok(misfit)) => {

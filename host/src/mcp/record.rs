@@ -8,11 +8,11 @@ use serde_json::Value;
 use super::ask::{self, Question};
 use super::call::{Caller, Served};
 use crate::audit::{self, Confirmation, Event, Kind, Trail};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Tool};
 use crate::host::Host;
 use crate::jobs::Job;
-use crate::plugin::{Plugin, Principal, Reply};
-use crate::telemetry::outcome;
+use crate::plugin::{CallError, Plugin, Principal, Reply};
+use crate::telemetry::{metrics, outcome};
 
 /// The beginning of an event that is about a plugin and a principal.
 pub(super) fn head(kind: Kind, plugin: &Plugin, principal: &Principal) -> Event {
@@ -24,6 +24,9 @@ pub(super) fn head(kind: Kind, plugin: &Plugin, principal: &Principal) -> Event 
 /// Begins the record of a call. What cannot be recorded is not done, unless the operator wants it so.
 pub(super) fn begin(target: &Served, caller: &Caller<'_>) -> Result<audit::Call, ErrorData> {
     let plugin = target.plugin();
+    if !plugin.audit().is_on() {
+        return Ok(plugin.audit().nothing());
+    }
     let (method, name, arguments) = target.identity();
     let event = head(Kind::Call, plugin, &caller.principal)
         .with("method", method)
@@ -44,8 +47,19 @@ pub(super) fn begin(target: &Served, caller: &Caller<'_>) -> Result<audit::Call,
     Ok(record)
 }
 
-/// A call whose arguments do not fit, which therefore does not begin.
+/// A call of a tenant that calls too often, refused before its arguments were looked at.
+pub(super) fn not_now(tool: &Tool, principal: &Principal, error: &CallError) {
+    metrics()
+        .call(tool.plugin.name().as_str(), &tool.name)
+        .ended(error.word());
+    not_begun_by(tool, principal, error.word());
+}
+
+/// A call whose arguments do not fit, which therefore does not begin. Looking at them was work as well, so it counts.
 pub(super) fn misfit(catalog: &Catalog, name: &str, principal: &Principal) {
+    if let Some(tool) = catalog.tool(name) {
+        tool.plugin.called_in_vain(principal);
+    }
     not_begun(catalog, name, principal, outcome::INVALID_ARGUMENTS);
 }
 
@@ -56,11 +70,15 @@ pub(super) fn denied(catalog: &Catalog, name: &str, principal: &Principal) {
 
 fn not_begun(catalog: &Catalog, name: &str, principal: &Principal, word: &'static str) {
     if let Some(tool) = catalog.tool(name) {
-        let event = head(Kind::Call, &tool.plugin, principal)
-            .with("method", "tools/call")
-            .with("tool", name);
-        tool.plugin.audit().record(event.outcome(word));
+        not_begun_by(tool, principal, word);
     }
+}
+
+fn not_begun_by(tool: &Tool, principal: &Principal, word: &'static str) {
+    let event = head(Kind::Call, &tool.plugin, principal)
+        .with("method", "tools/call")
+        .with("tool", tool.name.as_str());
+    tool.plugin.audit().record(event.outcome(word));
 }
 
 /// A line for every confirmation among the replies. A reason that came with the tool's own arguments was shown to

@@ -16,6 +16,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::ask::Question;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
+
 /// How long somebody may take to answer.
 pub(super) const LIFETIME: Duration = Duration::from_mins(15);
 /// How long a key is used for sealing; it opens for as long again.

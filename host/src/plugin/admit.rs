@@ -18,6 +18,8 @@ use crate::config::{self, Limits, TenantLimits, TenantName};
 use crate::egress::Bucket;
 use crate::telemetry::metrics;
 
+/// Doors of tenants that are kept open at once.
+const MOST_DOORS: usize = 10_000;
 const NEVER_CLOSED: &str = "these semaphores are never closed";
 
 /// The doors of all tenants.
@@ -43,7 +45,7 @@ impl Tenants {
         }
     }
 
-    /// Tenants are those that the configuration names, so there is an end to them.
+    /// An authorization server may name tenants without end, so the doors that nobody stands in go when there are too many.
     fn door(&self, tenant: &TenantName) -> Arc<OfTenant> {
         let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(door) = doors.get(tenant) {
@@ -56,8 +58,25 @@ impl Tenants {
             queue: Semaphore::new(limits.queue as usize),
             rate: limits.calls_per_second.map(Bucket::new),
         });
+        if doors.len() >= MOST_DOORS {
+            doors.retain(|_, door| Arc::strong_count(door) > 1 || door.is_busy());
+        }
         doors.insert(tenant.clone(), door.clone());
         door
+    }
+}
+
+impl OfTenant {
+    /// Whether a call of its runs.
+    fn is_busy(&self) -> bool {
+        self.places.available_permits() < self.limits.concurrency as usize
+    }
+
+    fn too_often(&self, principal: &Principal) -> CallError {
+        CallError::TenantRate {
+            tenant: principal.tenant.clone(),
+            limit: self.limits.calls_per_second.unwrap_or_default(),
+        }
     }
 }
 
@@ -116,10 +135,30 @@ impl Plugin {
         let begun = Instant::now();
         let admitted = match self.enter_now(&tenant, owner) {
             Some(admitted) => admitted,
-            None => self.enter(principal, &tenant, whose, owner).await?,
+            None => Box::pin(self.enter(principal, &tenant, whose, owner)).await?,
         };
         metrics().waited(self.name().as_str(), begun.elapsed());
         Ok(admitted)
+    }
+
+    /// Whether the principal's tenant may call at all now. Asked before anything of a call is looked at, so that calls
+    /// that are refused for what they ask cost a tenant as much as others; nothing is counted yet.
+    pub fn may_call(&self, principal: &Principal) -> Result<(), CallError> {
+        let tenant = self.engine.tenants.door(&principal.tenant);
+        let now = tokio::time::Instant::now();
+        match &tenant.rate {
+            Some(rate) if !rate.has_one(now) => Err(tenant.too_often(principal)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// A call that was refused for what it asked.
+    pub fn called_in_vain(&self, principal: &Principal) {
+        let tenant = self.engine.tenants.door(&principal.tenant);
+        if let Some(rate) = &tenant.rate {
+            // Others may have taken the last one meanwhile.
+            let _ = rate.try_take(tokio::time::Instant::now());
+        }
     }
 
     /// How many calls there may be in a second.
@@ -130,10 +169,7 @@ impl Plugin {
                 .is_none_or(|bucket| bucket.try_take(now).is_ok())
         };
         if !passes(&tenant.rate) {
-            return Err(CallError::TenantRate {
-                tenant: principal.tenant.clone(),
-                limit: tenant.limits.calls_per_second.unwrap_or_default(),
-            });
+            return Err(tenant.too_often(principal));
         }
         if !passes(&self.door.rate) {
             return Err(CallError::Rate {
@@ -216,5 +252,36 @@ impl Plugin {
         }
         self.engine.kept.give_one_up();
         self.engine.instances.enter(whose).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn tenants_without_end_do_not_take_memory_without_end() {
+        let usual = TenantLimits {
+            concurrency: 2,
+            queue: 1,
+            calls_per_second: None,
+        };
+        let tenants = Tenants::new(config::Tenants {
+            usual,
+            own: BTreeMap::new(),
+        });
+        let name = |number: usize| format!("t{number}").parse().expect("a name");
+        let busy = tenants.door(&name(0));
+        let place = busy.places.clone().try_acquire_owned();
+        drop(busy);
+        for number in 1..3 * MOST_DOORS {
+            tenants.door(&name(number));
+        }
+        let doors = tenants.doors.lock().expect("nobody panics");
+        assert!(doors.len() <= MOST_DOORS);
+        assert!(doors.contains_key(&name(0)), "a call of its runs");
+        drop((doors, place));
     }
 }

@@ -474,9 +474,9 @@ impl Plugin {
             }
             Ok(answer)
         };
-        let turns = InTurns::new(call, self.engine.threads.clone(), whose, over);
-        let guests = self.engine.guests.handle();
-        guests.spawn(Metered::new(turns, cpu))
+        let metered = Metered::new(call, cpu);
+        let turns = InTurns::new(metered, self.engine.threads.clone(), whose, over);
+        self.engine.guests.handle().spawn(turns)
     }
 
     fn prepare(&self, seat: Seat, info: &Arc<CallInfo>) -> Prepared {

@@ -4,11 +4,16 @@
 //! before, are sixteen million checks of the same value. Nobody can stop a validator, so the pairs of a part of the schema
 //! and a part of the value are counted first, and the count ends at a bound. It counts what the validator would do if it
 //! stopped nowhere early; what is counted too often is never what is reasonable.
+//!
+//! A pair is not always one check: a list of sixty thousand numbers to choose from is compared one by one, and a pattern
+//! takes as many steps for each byte of a text as it has states ([`pattern`](super::pattern)). Both are part of the count.
 
 use std::collections::HashMap;
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
+
+use super::pattern;
 
 /// Pairs that are checked at most.
 const MOST: u32 = 1_000_000;
@@ -23,6 +28,16 @@ const HERE_BY_NAME: [&str; 2] = ["dependentSchemas", "dependencies"];
 const REFERENCES: [&str; 3] = ["$ref", "$dynamicRef", "$recursiveRef"];
 /// Subschemas of any child.
 const EACH: [&str; 3] = ["contains", "unevaluatedItems", "unevaluatedProperties"];
+/// Lists that a value is compared with, entry by entry.
+const LISTS: [&str; 4] = ["enum", "const", "required", "dependentRequired"];
+/// Comparisons that take as long as a check.
+const COMPARISONS: usize = 16;
+/// Steps over a text that take as long as a check.
+const STEPS: usize = 256;
+/// States of all patterns of a schema. Each of them is memory of the host for as long as the schema is known.
+const MOST_STATES: usize = 200_000;
+/// Parts that are gone through for what is not evaluated otherwise.
+const MOST_UNFOLDED: u32 = 20_000;
 /// What every validator knows by itself.
 const OWN: &str = "https://json-schema.org/";
 
@@ -51,6 +66,12 @@ struct Node {
     names: Vec<usize>,
     /// Whether every child asks anew which of `here` have seen it.
     unevaluated: bool,
+    /// Checks that it is by itself, beside the first.
+    weight: usize,
+    /// States of the pattern for a text.
+    states: usize,
+    /// States of the patterns for the names of properties.
+    name_states: usize,
 }
 
 impl Effort {
@@ -59,6 +80,7 @@ impl Effort {
         let mut graph = Graph::default();
         graph.collect(schema);
         graph.add(schema)?;
+        unfolds(&graph.nodes)?;
         Ok(Self { nodes: graph.nodes })
     }
 
@@ -86,6 +108,8 @@ struct Graph<'s> {
     /// What a reference may start from: the whole, and whatever has an `$id`.
     bases: Vec<&'s Value>,
     anchors: HashMap<&'s str, Vec<&'s Value>>,
+    /// Of all patterns.
+    states: usize,
 }
 
 impl<'s> Graph<'s> {
@@ -206,7 +230,27 @@ impl<'s> Graph<'s> {
         }
         node.unevaluated =
             map.contains_key("unevaluatedItems") || map.contains_key("unevaluatedProperties");
+        let lists = LISTS.iter().filter_map(|key| map.get(*key)).map(size);
+        node.weight = (lists.sum::<usize>() + node.named.len()) / COMPARISONS;
+        if let Some(Value::String(text)) = map.get("pattern") {
+            node.states = self.pattern(text)?;
+        }
+        for (text, _) in by_name("patternProperties") {
+            node.name_states += self.pattern(text)?;
+        }
         Ok(node)
+    }
+
+    /// The states of a pattern. All of them together must not be more than the host has room for.
+    fn pattern(&mut self, text: &str) -> Result<usize, String> {
+        let states = pattern::states(text);
+        self.states = self.states.saturating_add(pattern::room(states));
+        if self.states > MOST_STATES {
+            return Err(format!(
+                "has patterns that are too large: together they have more than {MOST_STATES} states"
+            ));
+        }
+        Ok(states)
     }
 
     /// All that a reference may mean: it is resolved from every base, so that none is missed.
@@ -229,6 +273,54 @@ impl<'s> Graph<'s> {
     }
 }
 
+/// Whether the compiler will be done in good time: for `unevaluatedProperties` and `unevaluatedItems` it goes through all
+/// that a part leads to, each time anew.
+fn unfolds(nodes: &[Node]) -> Result<(), String> {
+    let mut left = MOST_UNFOLDED;
+    let mut entered = Vec::new();
+    let mut all = (0..nodes.len()).filter(|index| nodes[*index].unevaluated);
+    if all.all(|index| unfold(nodes, index, &mut entered, &mut left).is_some()) {
+        return Ok(());
+    }
+    Err(format!(
+        "has an `unevaluatedProperties` or `unevaluatedItems` beside more than {MOST_UNFOLDED} parts that it depends on"
+    ))
+}
+
+fn unfold(nodes: &[Node], index: usize, entered: &mut Vec<usize>, left: &mut u32) -> Option<()> {
+    *left = left.checked_sub(1)?;
+    if entered.len() > DEEPEST {
+        return None;
+    }
+    if entered.contains(&index) {
+        return Some(());
+    }
+    let node = &nodes[index];
+    entered.push(index);
+    let lists = [
+        &node.here,
+        &node.others,
+        &node.at,
+        &node.rest,
+        &node.each,
+        &node.names,
+    ];
+    for next in lists.into_iter().flatten().chain(node.named.values()) {
+        unfold(nodes, *next, entered, left)?;
+    }
+    entered.pop();
+    Some(())
+}
+
+/// How many values a value consists of. Its depth is bounded by that of the parser.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::Object(map) => 1 + map.values().map(size).sum::<usize>(),
+        Value::Array(values) => 1 + values.iter().map(size).sum::<usize>(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 1,
+    }
+}
+
 /// One count. `None`: there is too much.
 struct Count<'g> {
     nodes: &'g [Node],
@@ -238,8 +330,18 @@ struct Count<'g> {
 }
 
 impl Count<'_> {
+    fn spend(&mut self, checks: usize) -> Option<()> {
+        self.left = self.left.checked_sub(u32::try_from(checks).ok()?)?;
+        Some(())
+    }
+
+    /// As many steps for each byte as there are states, and one to read it.
+    fn text(&mut self, text: &str, states: usize) -> Option<()> {
+        self.spend(text.len().saturating_mul(states.saturating_add(1)) / STEPS)
+    }
+
     fn visit(&mut self, index: usize, value: &Value, depth: usize) -> Option<()> {
-        self.left = self.left.checked_sub(1)?;
+        self.spend(1)?;
         if depth > DEEPEST {
             return None;
         }
@@ -249,6 +351,7 @@ impl Count<'_> {
         }
         let nodes = self.nodes;
         let node = &nodes[index];
+        self.spend(node.weight)?;
         self.entered.push(index);
         self.here(node, value, depth)?;
         self.entered.pop();
@@ -260,7 +363,10 @@ impl Count<'_> {
                         Some(index) => self.visit(*index, child, depth + 1)?,
                         None => self.all(&node.others, child, depth)?,
                     }
-                    self.all(&node.names, &Value::Null, depth)?;
+                    self.text(name, node.name_states)?;
+                    if !node.names.is_empty() {
+                        self.all(&node.names, &Value::String(name.clone()), depth)?;
+                    }
                     self.child(node, value, child, depth)?;
                 }
             }
@@ -273,7 +379,8 @@ impl Count<'_> {
                     self.child(node, value, child, depth)?;
                 }
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+            Value::String(text) => self.text(text, node.states)?,
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
         self.entered = outside;
         Some(())
@@ -345,13 +452,66 @@ mod tests {
             { "additionalProperties": { "$dynamicRef": "#x" } }, { "additionalProperties": { "$dynamicRef": "#x" } },
         ] });
         assert!(!bears(&anchored, &nested(60)));
-        let unevaluated = ladder(
-            60,
-            |before| json!({ "allOf": [before], "unevaluatedProperties": false }),
-        );
-        assert!(!bears(&unevaluated, &json!({ "a": 1 })));
+        let unevaluated = |count| {
+            ladder(
+                count,
+                |before| json!({ "allOf": [before], "unevaluatedProperties": false }),
+            )
+        };
+        assert!(!bears(&unevaluated(60), &json!({ "a": 1 })));
         let long = ladder(5000, |before| json!({ "allOf": [before] }));
         assert!(!bears(&long, &json!({})));
+    }
+
+    #[test]
+    fn long_lists_and_large_patterns_count_as_what_they_are() {
+        let numbers: Vec<u32> = (0..50_000).collect();
+        let value = json!(vec![-1; 100_000]);
+        assert!(!bears(&json!({ "items": { "enum": numbers } }), &value));
+        assert!(bears(
+            &json!({ "items": { "enum": [1, 2, 3, 4, 5, 6, 7, 8, 9] } }),
+            &value
+        ));
+        let many: serde_json::Map<_, _> = (0..5000)
+            .map(|number| (format!("p{number}"), json!({})))
+            .collect();
+        let objects = json!(vec![json!({}); 100_000]);
+        assert!(!bears(
+            &json!({ "items": { "properties": many } }),
+            &objects
+        ));
+
+        let long = json!("ab".repeat(500_000));
+        for pattern in ["[ab]*a[ab]{5000}c", "(a?){5000}"] {
+            assert!(!bears(&json!({ "pattern": pattern }), &long), "{pattern}");
+            let named = json!({ "patternProperties": { pattern: true } });
+            assert!(
+                !bears(&named, &json!({ "ab".repeat(500_000): 1 })),
+                "{pattern}"
+            );
+        }
+        for pattern in ["^[a-z]{1,63}$", r"^\d{4}-\d{2}$", "^(a|b)+$"] {
+            assert!(bears(&json!({ "pattern": pattern }), &long), "{pattern}");
+        }
+        let short = json!(vec!["b9a7e2f0-1c3d-4e5f-8a9b-0c1d2e3f4a5b"; 10_000]);
+        let uuid = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
+        assert!(bears(&json!({ "items": { "pattern": uuid } }), &short));
+    }
+
+    #[test]
+    fn patterns_that_the_host_has_no_room_for_are_refused() {
+        let large = |count: usize| {
+            let parts: serde_json::Map<_, _> = (0..count)
+                .map(|number| {
+                    let pattern = format!("{number}(x{{1000}}){{50}}");
+                    (format!("p{number}"), json!({ "pattern": pattern }))
+                })
+                .collect();
+            Effort::of(&json!({ "properties": parts }))
+        };
+        assert!(large(1).is_ok());
+        let error = large(100).expect_err("five million states");
+        assert!(error.contains("patterns that are too large"), "{error}");
     }
 
     #[test]

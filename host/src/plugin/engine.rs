@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
-use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use super::admit::Tenants;
 use super::cache::Cache;
@@ -26,6 +26,13 @@ const CORE_INSTANCES: u32 = 100;
 const MEMORIES: u32 = 2;
 const TABLES: u32 = 32;
 const TABLE_ELEMENTS: usize = 20_000;
+
+/// Bytes of memory and of each table that stay with a place of the pool when a call has ended: they are overwritten for
+/// the next one, which costs less than giving them back and faulting them in again. Where the system tells which pages
+/// were written (Linux since 6.7), only those are overwritten; elsewhere all of them, from the start.
+const KEPT_MEMORY: usize = 256 * 1024;
+const KEPT_BLINDLY: usize = 32 * 1024;
+const KEPT_TABLE: usize = 16 * 1024;
 
 /// How often running guests are looked at.
 const EPOCH: Duration = Duration::from_millis(1);
@@ -169,6 +176,11 @@ impl Engine {
 
 /// The engine's settings. Compiled components are only valid for the same settings, and wasmtime checks that.
 fn settings(max_instances: u32) -> Config {
+    let kept = if PoolingAllocationConfig::is_pagemap_scan_available() {
+        KEPT_MEMORY
+    } else {
+        KEPT_BLINDLY
+    };
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(max_instances)
         .total_core_instances(max_instances.saturating_mul(CORE_INSTANCES))
@@ -179,7 +191,9 @@ fn settings(max_instances: u32) -> Config {
         .max_memories_per_component(MEMORIES)
         .max_tables_per_component(TABLES)
         .table_elements(TABLE_ELEMENTS)
-        .linear_memory_keep_resident(32 * 1024);
+        .pagemap_scan(Enabled::Auto)
+        .linear_memory_keep_resident(kept)
+        .table_keep_resident(KEPT_TABLE);
     let mut settings = code_settings();
     settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     settings

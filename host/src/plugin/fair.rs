@@ -248,17 +248,17 @@ impl Over {
 
 /// A future that runs guests: each of its polls is a turn on one of the threads.
 pub(super) struct InTurns<F> {
-    future: Pin<Box<F>>,
+    future: F,
     threads: Arc<Gate>,
     whose: Whose,
     turn: Option<Enter>,
     over: Arc<Over>,
 }
 
-impl<F: Future> InTurns<F> {
+impl<F: Future + Unpin> InTurns<F> {
     pub(super) fn new(future: F, threads: Arc<Gate>, whose: Whose, over: Arc<Over>) -> Self {
         Self {
-            future: Box::pin(future),
+            future,
             threads,
             whose,
             turn: None,
@@ -267,7 +267,7 @@ impl<F: Future> InTurns<F> {
     }
 }
 
-impl<F: Future> Future for InTurns<F> {
+impl<F: Future + Unpin> Future for InTurns<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -281,7 +281,7 @@ impl<F: Future> Future for InTurns<F> {
             return Poll::Pending;
         };
         this.turn = None;
-        let polled = this.future.as_mut().poll(cx);
+        let polled = Pin::new(&mut this.future).poll(cx);
         if this.over.0.swap(false, Ordering::Relaxed) && polled.is_pending() {
             // In line before the place is free, so that it goes to whose turn it is.
             let mut next = this.threads.enter(&this.whose);
@@ -402,7 +402,12 @@ mod tests {
         let work = || async {
             over.clone().wait().await;
         };
-        let mut first = InTurns::new(work(), threads.clone(), whose("a", "p"), over.clone());
+        let mut first = InTurns::new(
+            Box::pin(work()),
+            threads.clone(),
+            whose("a", "p"),
+            over.clone(),
+        );
         let mut other = threads.enter(&whose("b", "p"));
         let held = threads.try_enter();
         assert!((&mut first).now_or_never().is_none());

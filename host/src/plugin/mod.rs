@@ -17,6 +17,7 @@ pub mod history;
 mod load;
 pub mod manifest;
 mod offers;
+mod pattern;
 mod reuse;
 mod right;
 mod settings;
@@ -37,7 +38,8 @@ pub use trust::Signer;
 pub use offers::Answer;
 
 pub use crate::capability::{
-    Abilities, Asked, CallInfo, Changed, Changes, Event, Level, Principal, Reply,
+    Abilities, Asked, CallInfo, Changed, Changes, Event, IdempotencyKey, Level, Principal, Reply,
+    random_id,
 };
 
 /// The values that cross the boundary, as `wit/` defines them.

@@ -46,7 +46,7 @@ pub(super) struct Owner {
     tenant: TenantName,
     subject: String,
     /// Who comes with fewer rights must not meet what was made with more.
-    scopes: Vec<String>,
+    scopes: Arc<[String]>,
 }
 
 /// One load of one plugin, told apart from all others in this process.

@@ -118,7 +118,7 @@ mod tests {
             let principal = Principal {
                 tenant: "local".parse().unwrap(),
                 subject: None,
-                scopes: vec!["openid".to_owned(), scope.to_owned()],
+                scopes: ["openid".to_owned(), scope.to_owned()].into(),
             };
             let decided = may(&principal, Action { ability, plugin });
             assert_eq!(
@@ -134,7 +134,7 @@ mod tests {
         let nobody = Principal {
             tenant: "local".parse().unwrap(),
             subject: None,
-            scopes: Vec::new(),
+            scopes: [].into(),
         };
         let plugin: PluginName = "backup-jobs".parse().unwrap();
         let check = |ability, plugin, expected: &str| {

@@ -5,16 +5,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::http::Routes;
 use crate::config;
 
 /// How long calls in flight may take to finish when the host is stopped.
@@ -32,7 +31,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Serves until `stop` is cancelled, then lets requests in flight finish.
 pub(super) async fn serve(
     listener: TcpListener,
-    routes: Router,
+    routes: Routes,
     settings: &config::Server,
     stop: &CancellationToken,
 ) {
@@ -49,8 +48,8 @@ pub(super) async fn serve(
     while let Some((stream, slot)) = next(&listener, &slots, stop).await {
         tune(&stream, silence);
         while connections.try_join_next().is_some() {}
-        let service = TowerToHyperService::new(routes.clone());
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        let connection = http.serve_connection(TokioIo::new(stream), routes.clone());
+        let connection = graceful.watch(connection);
         connections.spawn(async move {
             let _slot = slot;
             if let Err(error) = connection.await {

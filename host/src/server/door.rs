@@ -193,6 +193,7 @@ mod tests {
             header_timeout: Duration::from_secs(1),
             body_timeout: Duration::from_secs(1),
             keep_alive: Duration::from_secs(1),
+            fast_path: true,
             sessions: config::Sessions {
                 idle_timeout: Duration::from_secs(1),
                 max: 1,

@@ -1,4 +1,4 @@
-//! What every request passes before it is served: who sends it; and on `/mcp` besides: is it a message, may they.
+//! What every request passes before it is served: who sends it; and the reading of bodies.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,23 +9,19 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
-use http::{HeaderMap, Method, StatusCode};
-use http_body_util::{BodyExt as _, Collected, LengthLimitError, Limited};
+use http::{HeaderMap, StatusCode};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use super::challenge::{self, Credentials};
-use super::problem::{Face, Problem};
+use super::problem::Problem;
 use crate::auth::Authenticator;
 use crate::host::Host;
-use crate::mcp::envelope::{self, Envelope, Era};
 use crate::mcp::sessions::Sessions;
 use crate::plugin::Principal;
 use crate::policy::Missing;
 
 pub(super) const SESSION: &str = "mcp-session-id";
 pub(super) const VERSION: &str = "mcp-protocol-version";
-
-/// Bytes of a refusal of rmcp's that are passed on.
-const LONGEST_REFUSAL: usize = 64 * 1024;
 
 /// Who is asked, and what is checked.
 #[derive(Debug)]
@@ -35,13 +31,6 @@ pub(super) struct Guard {
     pub(super) sessions: Arc<Sessions>,
     pub(super) max_body: usize,
     pub(super) body_timeout: Duration,
-}
-
-/// A message of the old era, read and looked at.
-#[derive(Clone, Debug)]
-pub(super) struct Message {
-    pub(super) envelope: Envelope,
-    pub(super) body: Bytes,
 }
 
 /// How callers are known.
@@ -58,7 +47,11 @@ pub(super) enum Callers {
 }
 
 impl Callers {
-    async fn principal(&self, host: &Host, headers: &HeaderMap) -> Result<Principal, Problem> {
+    pub(super) async fn principal(
+        &self,
+        host: &Host,
+        headers: &HeaderMap,
+    ) -> Result<Principal, Problem> {
         let (authenticator, metadata) = match self {
             Self::Unasked(principal) => return Ok(principal.clone()),
             Self::Asked {
@@ -84,7 +77,7 @@ impl Callers {
         Err(challenge::refused(metadata, &refusal))
     }
 
-    fn insufficient(&self, missing: &Missing) -> Problem {
+    pub(super) fn insufficient(&self, missing: &Missing) -> Problem {
         challenge::insufficient(self.metadata(), missing)
     }
 
@@ -94,68 +87,6 @@ impl Callers {
             Self::Asked { metadata, .. } => metadata.as_deref(),
         }
     }
-}
-
-/// The middleware of `/mcp`.
-pub(super) async fn guard(
-    State(guard): State<Arc<Guard>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let principal = match guard
-        .callers
-        .principal(&guard.host, request.headers())
-        .await
-    {
-        Ok(principal) => principal,
-        Err(refused) => return refused.unread().respond(Face::Mcp),
-    };
-    // Nobody further in needs the token: rmcp hands the headers to handlers, and somebody would log them.
-    request.headers_mut().remove(header::AUTHORIZATION);
-    if request.method() == Method::POST {
-        request = match guard.check_message(request, &principal).await {
-            Ok(request) => request,
-            Err(refused) => return refused.respond(Face::Mcp),
-        };
-    } else {
-        let version = request.headers().get(VERSION).and_then(text);
-        let era = envelope::era(version);
-        request.extensions_mut().insert(era);
-    }
-    if request.extensions().get() == Some(&Era::New) {
-        // It means nothing there, and so that nobody finds a meaning it goes no further.
-        request.headers_mut().remove(SESSION);
-    }
-    request.extensions_mut().insert(principal);
-    let response = next.run(request).await;
-    if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
-        // rmcp says that of every body it cannot read; the media type was checked above.
-        let text = "the body is no message of MCP";
-        return Problem::new(StatusCode::BAD_REQUEST, "invalid_request", text).respond(Face::Mcp);
-    }
-    if is_bare_refusal(&response) {
-        return in_form(response).await;
-    }
-    response
-}
-
-/// Some of rmcp's refusals are a text that does not say what it is.
-fn is_bare_refusal(response: &Response) -> bool {
-    let status = response.status();
-    (status.is_client_error() || status.is_server_error())
-        && !response.headers().contains_key(header::CONTENT_TYPE)
-}
-
-/// The same as an error of the protocol.
-async fn in_form(response: Response) -> Response {
-    let (mut parts, body) = response.into_parts();
-    let text = Limited::new(body, LONGEST_REFUSAL).collect().await;
-    let text = text.map(Collected::to_bytes).unwrap_or_default();
-    let body = envelope::refusal_body(&String::from_utf8_lossy(&text));
-    parts.headers.remove(header::CONTENT_LENGTH);
-    let json = HeaderValue::from_static("application/json");
-    parts.headers.insert(header::CONTENT_TYPE, json);
-    Response::from_parts(parts, Body::from(body))
 }
 
 /// The middleware of routes beside `/mcp`: who sends it. A refusal for want of scopes becomes a challenge.
@@ -187,26 +118,6 @@ pub(super) async fn know(
 }
 
 impl Guard {
-    /// Reads the message and looks at it; the request goes on with its body in memory.
-    async fn check_message(
-        &self,
-        request: Request,
-        principal: &Principal,
-    ) -> Result<Request, Problem> {
-        let (mut parts, body) = request.into_parts();
-        let body = self.read(&parts.headers, body).await?;
-        let envelope = envelope::look(&body).map_err(Problem::no_message)?;
-        envelope::may_send(&self.host.catalog(), principal, &envelope)
-            .map_err(|missing| self.callers.insufficient(&missing))?;
-        let era = envelope.era(parts.headers.get(VERSION).and_then(text));
-        parts.extensions.insert(era);
-        if era == Era::Old {
-            let body = body.clone();
-            parts.extensions.insert(Message { envelope, body });
-        }
-        Ok(Request::from_parts(parts, Body::from(body)))
-    }
-
     /// Reads a body of JSON, within the limits of size and time.
     pub(super) async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
         if !is_json(headers) {

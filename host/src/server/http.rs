@@ -1,5 +1,6 @@
 //! HTTP: every route, and what stands before it.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,25 +10,28 @@ use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{any, get};
+use axum::routing::get;
+use futures::future::BoxFuture;
 use http::{Method, StatusCode};
+use hyper::body::Incoming;
+use hyper::service::Service;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 use super::door::{self, Door};
-use super::guard::{self, Callers, Guard, Message};
+use super::guard::{self, Callers, Guard};
+use super::mcp::{self, Mcp};
 use super::problem::{Face, Problem};
-use super::sessions::{OldEra, Visit};
+use super::sessions::OldEra;
 use super::{admin, connections, jobs, metadata, openapi, operator, rest, status, ui};
 use crate::auth::{Authenticator, IssuerError};
 use crate::config::{self, Config, MetricsReaders};
 use crate::host::{Host, anonymous_principal, local_principal};
-use crate::mcp::envelope::Era;
 use crate::mcp::sessions::Sessions;
 use crate::mcp::{Handler, Server};
-use crate::plugin::Principal;
 use crate::telemetry::{NONE, metrics};
 
 /// Why HTTP is not served.
@@ -80,12 +84,12 @@ impl Listening {
 }
 
 /// Every route there is.
-fn routes(
+pub(super) fn routes(
     host: Arc<Host>,
     config: &Config,
     address: SocketAddr,
     stop: &CancellationToken,
-) -> Result<Router, HttpError> {
+) -> Result<Routes, HttpError> {
     let settings = &config.server;
     let auth = config.auth.as_ref();
     let oauth = auth.and_then(|auth| auth.oauth.as_ref());
@@ -124,18 +128,20 @@ fn routes(
         // Each time before a layer: what is set after it would stand outside.
         .method_not_allowed_fallback(no_method)
         .layer(known.clone());
+    let door = Arc::new(Door::new(settings, auth, address));
     let mcp = Arc::new(Mcp {
+        door: door.clone(),
         old_era: OldEra {
             sessions: guard.sessions.clone(),
             keep_alive: settings.keep_alive,
         },
+        guard,
+        fast: settings
+            .fast_path
+            .then(|| Arc::new(Handler::of_requests(server.clone()))),
         new_era: new_era(server, settings),
     });
-    let mut inside = Router::new()
-        .nest_service("/mcp", any(serve_mcp).with_state(mcp))
-        .layer(from_fn_with_state(guard, guard::guard))
-        .merge(plain)
-        .merge(ui::routes());
+    let mut inside = Router::new().merge(plain).merge(ui::routes());
     if let Some(oauth) = oauth {
         for path in metadata {
             let document = metadata::document(oauth);
@@ -159,19 +165,45 @@ fn routes(
         MetricsReaders::Scoped => inside = inside.route("/metrics", some),
         MetricsReaders::Nobody => {}
     }
-    let door = Arc::new(Door::new(settings, auth, address));
-    Ok(inside
+    let others = inside
         .fallback(nothing)
         .method_not_allowed_fallback(no_method)
         .layer(from_fn_with_state(door, come_in))
         .merge(outside.method_not_allowed_fallback(no_method))
-        .layer(from_fn(measure)))
+        .layer(from_fn(measure));
+    Ok(Routes { mcp, others })
 }
 
-/// MCP, both eras.
-struct Mcp {
-    old_era: OldEra,
-    new_era: StreamableHttpService<Handler, NeverSessionManager>,
+/// Everything that is answered here.
+#[derive(Clone)]
+pub(super) struct Routes {
+    mcp: Arc<Mcp>,
+    others: Router,
+}
+
+impl Routes {
+    /// The answer to any request.
+    pub(super) fn answer(
+        &self,
+        request: http::Request<Body>,
+    ) -> BoxFuture<'static, Result<Response, Infallible>> {
+        let path = request.uri().path();
+        if path.strip_suffix('/').unwrap_or(path) == mcp::PATH {
+            let mcp = self.mcp.clone();
+            return Box::pin(async move { Ok(mcp.answer(request).await) });
+        }
+        Box::pin(self.others.clone().oneshot(request))
+    }
+}
+
+impl Service<http::Request<Incoming>> for Routes {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn call(&self, request: http::Request<Incoming>) -> Self::Future {
+        self.answer(request.map(Body::new))
+    }
 }
 
 fn new_era(
@@ -193,26 +225,6 @@ fn new_era(
     )
 }
 
-/// `/mcp`, behind the guard: each request carries its principal and its era.
-async fn serve_mcp(State(mcp): State<Arc<Mcp>>, mut request: Request) -> Response {
-    if request.extensions().get() == Some(&Era::New) {
-        return mcp.new_era.handle(request).await.map(Body::new);
-    }
-    let message = request.extensions_mut().remove::<Message>();
-    let Some(principal) = request.extensions().get::<Principal>() else {
-        let text = "nobody knows who sent this";
-        return Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", text)
-            .respond(Face::Mcp);
-    };
-    let visit = Visit {
-        method: request.method(),
-        headers: request.headers(),
-        principal,
-        message: message.as_ref().map(|one| (&one.envelope, &one.body)),
-    };
-    mcp.old_era.serve(&visit)
-}
-
 async fn nothing() -> Problem {
     let text = "there is nothing here; GET /openapi.json tells what there is";
     Problem::new(StatusCode::NOT_FOUND, "not_found", text)
@@ -227,19 +239,23 @@ async fn no_method() -> Problem {
 async fn measure(request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let method = match *request.method() {
+    let method = method_label(request.method());
+    let response = next.run(request).await;
+    let route = route.as_ref().map_or(NONE, MatchedPath::as_str);
+    let status = response.status();
+    metrics().http_request(route, method, status.as_str(), begun.elapsed());
+    response
+}
+
+pub(super) fn method_label(method: &Method) -> &'static str {
+    match *method {
         Method::GET => "GET",
         Method::POST => "POST",
         Method::DELETE => "DELETE",
         Method::HEAD => "HEAD",
         Method::OPTIONS => "OPTIONS",
         _ => "other",
-    };
-    let response = next.run(request).await;
-    let route = route.as_ref().map_or(NONE, MatchedPath::as_str);
-    let status = response.status().as_u16();
-    metrics().http_request(route, method, status, begun.elapsed());
-    response
+    }
 }
 
 fn callers(auth: Option<&Arc<config::Auth>>, address: SocketAddr) -> Result<Callers, HttpError> {

@@ -4,9 +4,12 @@ mod admin;
 mod challenge;
 mod connections;
 mod door;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod guard;
 pub mod http;
 mod jobs;
+mod mcp;
 mod metadata;
 mod openapi;
 mod operator;

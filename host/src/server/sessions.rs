@@ -47,7 +47,7 @@ pub(super) struct Visit<'a> {
     pub(super) headers: &'a HeaderMap,
     pub(super) principal: &'a Principal,
     /// Only with POST.
-    pub(super) message: Option<(&'a Envelope, &'a Bytes)>,
+    pub(super) message: Option<(&'a Envelope<'a>, &'a Bytes)>,
 }
 
 impl OldEra {
@@ -74,7 +74,7 @@ impl OldEra {
     fn post(
         &self,
         visit: &Visit<'_>,
-        envelope: &Envelope,
+        envelope: &Envelope<'_>,
         body: &[u8],
     ) -> Result<Response, Problem> {
         if !accepts(visit.headers, JSON) || !accepts(visit.headers, EVENT_STREAM) {
@@ -202,7 +202,7 @@ fn not_allowed() -> Response {
 
 /// The revision, where a request names one; the method for proxies, which old clients do not send, and which must not
 /// contradict the message.
-fn check_headers(headers: &HeaderMap, envelope: Option<&Envelope>) -> Result<(), Problem> {
+fn check_headers(headers: &HeaderMap, envelope: Option<&Envelope<'_>>) -> Result<(), Problem> {
     if let Some(version) = headers.get(VERSION)
         && !text(version).is_some_and(envelope::is_known)
     {
@@ -213,7 +213,7 @@ fn check_headers(headers: &HeaderMap, envelope: Option<&Envelope>) -> Result<(),
             what,
         ));
     }
-    let contradicts = |envelope: &Envelope| {
+    let contradicts = |envelope: &Envelope<'_>| {
         let mut methods = headers.get_all(MCP_METHOD).iter();
         !methods.all(|method| text(method).is_some_and(|method| envelope.is_method(method)))
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use rmcp::ServiceExt as _;
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::CancellationToken;
 
 use crate::host::{Host, local_principal};
@@ -25,10 +25,18 @@ pub enum StdioError {
 
 /// Serves until the input ends.
 pub async fn serve(host: Arc<Host>) -> Result<(), StdioError> {
+    let (input, output) = rmcp::transport::stdio();
+    serve_on(host, input, output).await
+}
+
+pub(super) async fn serve_on(
+    host: Arc<Host>,
+    input: impl AsyncRead + Send + Unpin + 'static,
+    output: impl AsyncWrite + Send + Unpin + 'static,
+) -> Result<(), StdioError> {
     let ended = CancellationToken::new();
     let server = Server::new(host, ended.clone());
     let handler = Handler::new(server, local_principal());
-    let (input, output) = rmcp::transport::stdio();
     let input = Watched { input, ended };
     let running = match Box::pin(handler.serve((input, output))).await {
         Ok(running) => running,

@@ -16,7 +16,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::outcome;
 use super::process::Process;
-use super::series::{Series, Text};
+use super::series::Series;
 
 /// What the answer of `GET /metrics` is.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -219,46 +219,36 @@ impl Metrics {
     /// A call of a tool begins.
     #[must_use]
     pub fn call(&self, plugin: &str, tool: &str) -> Ending<impl FnMut(&'static str, Duration)> {
-        let names = [Text::from(plugin.to_owned()), tool.to_owned().into()];
         Ending::new(move |outcome, time| {
-            let [plugin, tool] = names.clone();
-            let outcome = Text::Borrowed(outcome);
-            self.calls.at([plugin.clone(), tool.clone(), outcome]).inc();
-            self.call_seconds
-                .at([plugin, tool])
-                .observe(time.as_secs_f64());
+            self.calls.at([plugin, tool, outcome], increase);
+            self.call_seconds.at([plugin, tool], seconds(time));
         })
     }
 
     /// Somebody wants an instance for a call of any kind.
     #[must_use]
     pub fn run(&self, plugin: &str, tenant: &str) -> Ending<impl FnMut(&'static str, Duration)> {
-        let plugin = Text::from(plugin.to_owned());
-        let tenant = Text::from(tenant.to_owned());
         Ending::new(move |ended, _| {
-            self.runs.at([plugin.clone(), ended.into()]).inc();
-            self.tenant_runs.at([tenant.clone(), ended.into()]).inc();
+            self.runs.at([plugin, ended], increase);
+            self.tenant_runs.at([tenant, ended], increase);
         })
     }
 
     /// A plugin has these limits from now on.
     pub fn limits(&self, plugin: &str, limits: &[(&'static str, f64)]) {
         for (name, value) in limits {
-            let labels = [plugin.to_owned().into(), Text::Borrowed(name)];
-            self.limits.at(labels).set(*value);
+            self.limits.at([plugin, name], |limit| {
+                limit.set(*value);
+            });
         }
     }
 
     /// A plugin's request to a backend begins.
     #[must_use]
     pub fn backend_request(&self, binding: &str) -> Ending<impl FnMut(&'static str, Duration)> {
-        let binding = Text::from(binding.to_owned());
         Ending::new(move |outcome, time| {
-            let outcome = Text::Borrowed(outcome);
-            self.backend_requests.at([binding.clone(), outcome]).inc();
-            self.backend_seconds
-                .at([binding.clone()])
-                .observe(time.as_secs_f64());
+            self.backend_requests.at([binding, outcome], increase);
+            self.backend_seconds.at([binding], seconds(time));
         })
     }
 
@@ -270,18 +260,14 @@ impl Metrics {
 
     /// A call got its instance.
     pub fn waited(&self, plugin: &str, time: Duration) {
-        self.queue_seconds
-            .at([plugin.to_owned().into()])
-            .observe(time.as_secs_f64());
+        self.queue_seconds.at([plugin], seconds(time));
     }
 
     /// An instance has done its work, and had so many bytes of linear memory.
     pub fn memory(&self, plugin: &str, bytes: usize) {
         #[expect(clippy::cast_precision_loss, reason = "no instance has 2^53 bytes")]
         let bytes = bytes as f64;
-        self.instance_bytes
-            .at([plugin.to_owned().into()])
-            .observe(bytes);
+        self.instance_bytes.at([plugin], |seen| seen.observe(bytes));
     }
 
     /// An instance lives, until the guard is dropped.
@@ -298,24 +284,18 @@ impl Metrics {
 
     /// A login or renewal at a backend ended.
     pub fn login(&self, binding: &str, outcome: &'static str) {
-        self.logins
-            .at([binding.to_owned().into(), outcome.into()])
-            .inc();
+        self.logins.at([binding, outcome], increase);
     }
 
     /// A request was not served.
     pub fn refusal(&self, reason: &'static str) {
-        self.refusals.at([reason.into()]).inc();
+        self.refusals.at([reason], increase);
     }
 
     /// A request over HTTP was answered. The route is one of ours, with placeholders, and not the path.
-    pub fn http_request(&self, route: &str, method: &'static str, status: u16, time: Duration) {
-        let route = Text::from(route.to_owned());
-        let status = status.to_string();
-        self.http_requests
-            .at([route.clone(), method.into(), status.into()])
-            .inc();
-        self.http_seconds.at([route]).observe(time.as_secs_f64());
+    pub fn http_request(&self, route: &str, method: &str, status: &str, time: Duration) {
+        self.http_requests.at([route, method, status], increase);
+        self.http_seconds.at([route], seconds(time));
     }
 
     /// Everything, in the text format of `OpenMetrics`, which Prometheus reads.
@@ -330,6 +310,14 @@ impl Metrics {
         let _ = text::encode(&mut text, &self.registry);
         text
     }
+}
+
+fn increase(counter: &Counter) {
+    counter.inc();
+}
+
+fn seconds(time: Duration) -> impl FnOnce(&Histogram) {
+    move |seen| seen.observe(time.as_secs_f64())
 }
 
 /// Something that is under way and is told of when it has ended. Dropped before, it was given up.

@@ -1,8 +1,10 @@
 //! A metric by labels, whose number of label sets is bounded.
 
-use std::borrow::Cow;
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use arc_swap::ArcSwap;
 use prometheus_client::encoding::EncodeMetric;
 use prometheus_client::metrics::TypedMetric;
 use prometheus_client::metrics::family::Family;
@@ -10,19 +12,26 @@ use prometheus_client::registry::{Registry, Unit};
 
 /// Label sets of one family; what comes later is counted under `other`.
 const MOST: usize = 2000;
-const OTHER: Text = Cow::Borrowed("other");
+const OTHER: &str = "other";
 
-pub(super) type Text = Cow<'static, str>;
-type Labels<const N: usize> = [(&'static str, Text); N];
+type Labels<const N: usize> = [(&'static str, String); N];
 
 /// A family of metrics with these labels.
+///
+/// Metrics are asked for several times with each call. Those that are known are found in an index that only ever grows,
+/// by labels that nobody has to own, without a lock.
 #[derive(Debug)]
 pub(super) struct Series<const N: usize, M> {
     names: [&'static str; N],
     family: Family<Labels<N>, M>,
     /// Label sets so far; two that come at the same moment may count twice.
     size: AtomicUsize,
+    index: ArcSwap<Index<N, M>>,
+    hasher: RandomState,
 }
+
+/// What is known, by the hash of the values.
+type Index<const N: usize, M> = HashMap<u64, Vec<([Box<str>; N], M)>>;
 
 impl<const N: usize, M> Series<N, M>
 where
@@ -33,6 +42,8 @@ where
             names,
             family: Family::new_with_constructor(make),
             size: AtomicUsize::new(0),
+            index: ArcSwap::default(),
+            hasher: RandomState::new(),
         }
     }
 
@@ -50,24 +61,48 @@ where
         }
     }
 
-    /// The metric with these values of the labels.
-    pub(super) fn at(&self, values: [Text; N]) -> M {
-        let labels = self.labels(values);
-        if let Some(known) = self.family.get(&labels) {
-            return known.clone();
+    /// Uses the metric with these values of the labels.
+    pub(super) fn at(&self, values: [&str; N], measure: impl FnOnce(&M)) {
+        let hash = self.hasher.hash_one(values);
+        let index = self.index.load();
+        let known = index.get(&hash).into_iter().flatten();
+        let is_it = |known: &[Box<str>; N]| known.iter().map(AsRef::as_ref).eq(values);
+        if let Some((_, metric)) = known.into_iter().find(|(known, _)| is_it(known)) {
+            return measure(metric);
         }
-        if self.size.fetch_add(1, Ordering::Relaxed) < MOST {
-            return self.family.get_or_create_owned(&labels);
-        }
-        // So that it never wraps around.
-        self.size.store(MOST, Ordering::Relaxed);
-        let others = self.labels([const { OTHER }; N]);
-        self.family.get_or_create_owned(&others)
+        drop(index);
+        measure(&self.take_up(hash, values));
     }
 
-    fn labels(&self, values: [Text; N]) -> Labels<N> {
+    /// The metric with labels that were not known a moment ago.
+    fn take_up(&self, hash: u64, values: [&str; N]) -> M {
+        if self.size.fetch_add(1, Ordering::Relaxed) >= MOST {
+            // So that it never wraps around.
+            self.size.store(MOST, Ordering::Relaxed);
+            return self.family.get_or_create_owned(&self.labels([OTHER; N]));
+        }
+        let metric = self.family.get_or_create_owned(&self.labels(values));
+        self.index.rcu(|index| {
+            let mut index = Index::clone(index);
+            let own = values.map(Box::from);
+            let known = index.entry(hash).or_default();
+            if known.iter().all(|(known, _)| *known != own) {
+                known.push((own, metric.clone()));
+            }
+            index
+        });
+        metric
+    }
+
+    fn labels(&self, values: [&str; N]) -> Labels<N> {
         let mut names = self.names.iter();
-        values.map(|value| (*names.next().expect("as many names as values"), value))
+        let owned = |value: &str| {
+            (
+                *names.next().expect("as many names as values"),
+                value.to_owned(),
+            )
+        };
+        values.map(owned)
     }
 }
 
@@ -84,8 +119,12 @@ mod tests {
         let mut registry = Registry::default();
         series.register(&mut registry, "calls", "Calls", None);
         for number in 0..3 * MOST {
-            series.at([format!("tool-{number}").into()]).inc();
-            series.at(["tool-0".into()]).inc();
+            series.at([&format!("tool-{number}")], |tool| {
+                tool.inc();
+            });
+            series.at(["tool-0"], |tool| {
+                tool.inc();
+            });
         }
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
@@ -101,7 +140,9 @@ mod tests {
         let series = Series::new(["tool"], <Counter>::default);
         let mut registry = Registry::default();
         series.register(&mut registry, "calls", "Calls", None);
-        series.at(["a\"} 1\n# EOF\\".into()]).inc();
+        series.at(["a\"} 1\n# EOF\\"], |tool| {
+            tool.inc();
+        });
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
         assert_eq!(

@@ -2,20 +2,19 @@
 //! quiet and flooded, in turns.
 
 use std::error::Error;
-use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::load::{self, Connection, Request};
+use crate::load::{self, Call, Connection, Request};
 use crate::options::Plan;
 use crate::samples::{Samples, Sorted};
-use crate::server::{Door, Server};
-use crate::subject::{Program, Site, Transport};
+use crate::server::Server;
+use crate::site::Site;
+use crate::subject::{Program, Setup, Transport};
 
 /// More connections than the flooding tenant may have calls at once, so that it always has all that it may.
 const FLOOD: usize = 32;
@@ -41,17 +40,17 @@ pub(crate) struct Fairness {
 
 /// Measures both floods.
 pub(crate) async fn measure(site: &Site, plan: &Plan) -> Result<Vec<Fairness>, Box<dyn Error>> {
-    let folder = tempfile::tempdir()?;
     let mut tokens = Vec::new();
     let mut tables = String::new();
     for tenant in ["quiet", "flood"] {
-        let (token, table) = token(site, tenant).await?;
-        tokens.push(token);
-        tables.push_str(&table);
-        tables.push('\n');
+        let token = site.token(tenant, tenant).await?;
+        tokens.push(token.secret);
+        tables.push_str(&token.table);
     }
-    configure(site, folder.path(), &tables)?;
-    let command = site.command_in(folder.path(), Program::Ours, Transport::Http);
+    let hostile = json!(site.fixture("hostile")?);
+    let hostile = format!("[plugins.hostile]\ncomponent = {hostile}\ngrant = [\"http\"]\n");
+    let folder = site.with(&(tables + &hostile), &[])?;
+    let command = site.command_in(folder.path(), Program::Ours(Setup::Plain), Transport::Http);
     let server = Server::start_for(
         "ours, two tenants",
         command,
@@ -59,9 +58,7 @@ pub(crate) async fn measure(site: &Site, plan: &Plan) -> Result<Vec<Fairness>, B
         Some(&tokens[0]),
     )
     .await?;
-    let Door::Http(address) = server.door else {
-        return Err("the host does not say where it listens".into());
-    };
+    let address = server.address()?;
     let mut found = Vec::new();
     for (flood, tool) in FLOODS {
         let mut quiet = Samples::default();
@@ -121,10 +118,11 @@ async fn begin(
     token: &str,
     tool: &'static str,
 ) -> Result<Vec<AbortOnDropHandle<()>>, Box<dyn Error>> {
-    let request = Request {
-        tool,
-        token: Some(token),
+    let call = match tool {
+        "echo" => Call::echo(),
+        tool => Call::any(tool),
     };
+    let request = Request::of(call, Some(token));
     let mut flood = Vec::new();
     for _ in 0..FLOOD {
         let mut connection = Connection::open(address, &request).await?;
@@ -135,29 +133,4 @@ async fn begin(
     // Until they have all that they may have.
     tokio::time::sleep(Duration::from_millis(100)).await;
     Ok(flood)
-}
-
-/// A token as `toolward token new` prints it, and the table for the configuration.
-async fn token(site: &Site, tenant: &str) -> Result<(String, String), Box<dyn Error>> {
-    let made = site
-        .host()
-        .args(["token", "new", tenant, "--json", "--tenant", tenant])
-        .output()
-        .await?;
-    let made: Value = serde_json::from_slice(&made.stdout)?;
-    match (made["token"].as_str(), made["toml"].as_str()) {
-        (Some(token), Some(table)) => Ok((token.to_owned(), table.to_owned())),
-        _ => Err("`toolward token new` gives no token".into()),
-    }
-}
-
-fn configure(site: &Site, folder: &Path, tables: &str) -> Result<(), Box<dyn Error>> {
-    let hostile = site.fixture("hostile")?;
-    let config = fs::read_to_string(site.config())?;
-    let hostile = json!(hostile);
-    let text = format!(
-        "{config}\n{tables}\n[plugins.hostile]\ncomponent = {hostile}\ngrant = [\"http\"]\n"
-    );
-    fs::write(folder.join("toolward.toml"), text)?;
-    Ok(())
 }

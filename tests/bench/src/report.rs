@@ -1,17 +1,21 @@
-//! The report for programs. Other tools read it: records and ratios may gain members, and lose none.
+//! The report for programs. Other tools read it: its members may become more, and none goes away.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::calls::Measured;
 use crate::fairness::Fairness;
+use crate::inside::Insides;
+use crate::instructions::Instructions;
 use crate::lists::{self, Lists};
 use crate::options::Plan;
 use crate::process;
+use crate::ratios::{self, Figures, RELOAD, Ratio, WARM_START};
 use crate::samples::{Samples, Sorted, microseconds};
+use crate::scale::{Point, Scale};
 use crate::starts::{self, Start};
-use crate::subject;
 
 /// Everything that one run found out.
 #[derive(Debug, Serialize)]
@@ -25,23 +29,43 @@ pub(crate) struct Report {
     pub(crate) rounds: u32,
     pub(crate) turn_s: f64,
     pub(crate) records: Vec<Record>,
+    /// Memory along the curves.
+    pub(crate) scale: Vec<Point>,
     /// What one tenant feels of another.
     pub(crate) fairness: Vec<Fairness>,
-    /// Calls of plugins that read long lists of a large backup server.
-    pub(crate) lists: Lists,
-    /// By `RECORD/FIGURE/CONNECTIONS`: the figure divided by that of the native server of the official SDK; for lists,
-    /// by that of a program that sends the same requests itself.
-    pub(crate) ratios: BTreeMap<String, Ratio>,
+    /// Calls of plugins that read long lists of a large backup server. None: not measured.
+    pub(crate) lists: Option<Lists>,
+    /// Instructions of one call. None: not asked for.
+    pub(crate) instructions: Option<Instructions>,
+    /// What is promised, and whether it holds.
+    pub(crate) ratios: BTreeMap<&'static str, Ratio>,
+    /// By `RECORD/FIGURE/CONNECTIONS`: the figure divided by that of the native server of the official SDK; for lists
+    /// and for what asks a backend, by that of a program that sends the same requests itself.
+    pub(crate) comparisons: BTreeMap<String, Comparison>,
+}
+
+/// What the parts found out.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) calls: Vec<Measured>,
+    pub(crate) starts: Vec<(Start, Samples)>,
+    pub(crate) fairness: Vec<Fairness>,
+    pub(crate) inside: Insides,
+    pub(crate) reloads: Option<Samples>,
+    pub(crate) scale: Scale,
+    pub(crate) lists: Option<Lists>,
+    pub(crate) instructions: Option<Instructions>,
+    pub(crate) figures: Figures,
 }
 
 /// One measurement. A start is a call, too: the first one, counted from the creation of the process.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Record {
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     pub(crate) connections: usize,
     /// Answered as they should be.
     pub(crate) calls: usize,
-    /// None for starts, which are taken one by one.
+    /// None for starts and reloads, and for what is measured without transports: these are taken one by one.
     pub(crate) calls_per_s: Option<f64>,
     pub(crate) p50_us: f64,
     pub(crate) p95_us: f64,
@@ -49,9 +73,9 @@ pub(crate) struct Record {
     pub(crate) p999_us: f64,
     /// Of the measured process, in user space and in the kernel.
     pub(crate) cpu_us_per_call: f64,
-    /// At the end.
-    pub(crate) rss_bytes: u64,
-    /// After the first call, before any load. None for starts, which end there.
+    /// At the end. None for what is only a part of a process.
+    pub(crate) rss_bytes: Option<u64>,
+    /// After the first call, before any load. None where there is no load.
     pub(crate) idle_rss_bytes: Option<u64>,
     pub(crate) errors: usize,
     /// CPU time of the load generator, as a share of one core, which is all it can use.
@@ -63,20 +87,37 @@ pub(crate) struct Record {
 
 /// A figure of the host beside the same figure of a baseline.
 #[derive(Debug, Serialize)]
-pub(crate) struct Ratio {
+pub(crate) struct Comparison {
     pub(crate) value: f64,
 }
 
 impl Report {
-    pub(crate) fn new(
-        plan: &Plan,
-        calls: Vec<Measured>,
-        starts: Vec<(Start, Samples)>,
-        lists: Lists,
-        fairness: Vec<Fairness>,
-    ) -> Self {
+    pub(crate) fn new(plan: &Plan, found: Found) -> Self {
+        let Found {
+            calls,
+            starts,
+            fairness,
+            inside,
+            reloads,
+            scale,
+            lists,
+            instructions,
+            mut figures,
+        } = found;
         let calls = calls.into_iter().map(of_calls);
-        let records: Vec<Record> = calls.chain(starts.into_iter().map(of_starts)).collect();
+        let mut records: Vec<Record> = calls.chain(starts.into_iter().map(of_starts)).collect();
+        let mut milliseconds = |key, record: Option<&Record>| {
+            figures.extend(record.map(|record| (key, record.p50_us / 1000.0)));
+        };
+        let ten = records.iter().find(|record| record.name == starts::TEN);
+        milliseconds(WARM_START, ten);
+        let reload = reloads.map(|samples| record("reload", 1, samples));
+        milliseconds(RELOAD, reload.as_ref());
+        records.extend(reload);
+        records.extend(inside.records);
+        figures.extend(inside.figures);
+        records.extend(scale.records);
+        figures.extend(scale.figures);
         let (processor, cores) = process::machine();
         Self {
             build: if cfg!(debug_assertions) {
@@ -89,16 +130,56 @@ impl Report {
             cores,
             rounds: plan.rounds,
             turn_s: plan.turn.as_secs_f64(),
-            ratios: ratios(&records, &lists.records),
+            ratios: ratios::judge(&records, &fairness, &figures),
+            comparisons: comparisons(&records, lists.as_ref()),
             records,
+            instructions,
+            scale: scale.points,
             lists,
             fairness,
         }
     }
 
-    /// One of the ratios.
+    /// What does not hold, and calls that failed. Where only parts were measured, the others are not missed.
+    pub(crate) fn failures(&self, plan: &Plan) -> Vec<String> {
+        let mut failures = Vec::new();
+        for (key, ratio) in &self.ratios {
+            let Ratio {
+                figure,
+                unit,
+                bound,
+                limit,
+                ..
+            } = ratio;
+            match ratio.value {
+                Some(value) if !ratio.holds => failures.push(format!(
+                    "{key}: {figure} is {value:.2} {unit}, {bound} {limit:.2} is promised"
+                )),
+                None if plan.is_whole() => {
+                    failures.push(format!("{key}: {figure} was not measured"));
+                }
+                Some(_) | None => {}
+            }
+        }
+        let records = self.records.iter();
+        let records = records.map(|it| (it.name.as_ref(), it.connections, it.errors));
+        let fairness = self.fairness.iter();
+        let fairness = fairness.map(|it| (it.flood, it.connections, it.errors));
+        let lists = self.lists.iter().flat_map(|lists| &lists.records);
+        let lists = lists.map(|it| (it.name, 1, it.errors));
+        for (name, connections, errors) in records.chain(fairness).chain(lists) {
+            if errors > 0 {
+                failures.push(format!(
+                    "{name} at {connections} connections: {errors} calls failed"
+                ));
+            }
+        }
+        failures
+    }
+
+    /// One of the comparisons.
     pub(crate) fn ratio(&self, record: &Record, figure: &str) -> Option<f64> {
-        self.value(record.name, figure, record.connections)
+        self.value(&record.name, figure, record.connections)
     }
 
     /// One of those of lists, which are called one after the other.
@@ -107,7 +188,7 @@ impl Report {
     }
 
     fn value(&self, name: &str, figure: &str, connections: usize) -> Option<f64> {
-        let ratio = self.ratios.get(&key(name, figure, connections));
+        let ratio = self.comparisons.get(&key(name, figure, connections));
         ratio.map(|it| it.value)
     }
 }
@@ -121,7 +202,7 @@ fn of_calls(measured: Measured) -> Record {
     } = measured;
     let elapsed = samples.elapsed.as_secs_f64();
     let mut record = record(subject.name, connections, samples);
-    record.yardstick = subject::yardstick(subject.transport);
+    record.yardstick = subject.yardstick;
     record.calls_per_s = Some(per(count(record.calls), elapsed));
     record.idle_rss_bytes = Some(idle);
     record
@@ -133,7 +214,12 @@ fn of_starts((start, samples): (Start, Samples)) -> Record {
     record
 }
 
-fn record(name: &'static str, connections: usize, samples: Samples) -> Record {
+/// A measurement of any kind.
+pub(crate) fn record(
+    name: impl Into<Cow<'static, str>>,
+    connections: usize,
+    samples: Samples,
+) -> Record {
     let calls = samples.latencies.len();
     // Calls that failed cost, too: leaving them out of the number would blame the others.
     let all = count(calls + samples.errors);
@@ -144,7 +230,7 @@ fn record(name: &'static str, connections: usize, samples: Samples) -> Record {
     );
     let sorted = Sorted::new(samples.latencies);
     Record {
-        name,
+        name: name.into(),
         connections,
         calls,
         calls_per_s: None,
@@ -153,7 +239,7 @@ fn record(name: &'static str, connections: usize, samples: Samples) -> Record {
         p99_us: sorted.permille(990),
         p999_us: sorted.permille(999),
         cpu_us_per_call: cpu,
-        rss_bytes: samples.resident,
+        rss_bytes: Some(samples.resident),
         idle_rss_bytes: None,
         errors: samples.errors,
         generator_share: share,
@@ -161,16 +247,16 @@ fn record(name: &'static str, connections: usize, samples: Samples) -> Record {
     }
 }
 
-fn ratios(records: &[Record], lists: &[lists::Record]) -> BTreeMap<String, Ratio> {
-    let mut ratios = BTreeMap::new();
+fn comparisons(records: &[Record], lists: Option<&Lists>) -> BTreeMap<String, Comparison> {
+    let mut comparisons = BTreeMap::new();
     let mut add = |name: &str, figure, connections, ours: f64, theirs: f64| {
         let value = ours / theirs;
         // Nothing measured is no figure: JSON has no infinity.
         if value.is_finite() {
-            ratios.insert(key(name, figure, connections), Ratio { value });
+            comparisons.insert(key(name, figure, connections), Comparison { value });
         }
     };
-    for list in lists {
+    for list in lists.iter().flat_map(|lists| &lists.records) {
         let ours = list.returned_bytes;
         add(list.name, "p50", 1, list.p50_us, list.direct_p50_us);
         add(list.name, "bytes", 1, ours, list.direct_bytes);
@@ -183,7 +269,7 @@ fn ratios(records: &[Record], lists: &[lists::Record]) -> BTreeMap<String, Ratio
             continue;
         };
         let mut add = |figure, ours, theirs| {
-            add(record.name, figure, record.connections, ours, theirs);
+            add(&record.name, figure, record.connections, ours, theirs);
         };
         add("cpu", record.cpu_us_per_call, native.cpu_us_per_call);
         add("p50", record.p50_us, native.p50_us);
@@ -192,14 +278,14 @@ fn ratios(records: &[Record], lists: &[lists::Record]) -> BTreeMap<String, Ratio
             add("calls_per_s", ours, theirs);
         }
     }
-    ratios
+    comparisons
 }
 
 fn key(name: &str, figure: &str, connections: usize) -> String {
     format!("{name}/{figure}/{connections}")
 }
 
-fn per(amount: f64, of: f64) -> f64 {
+pub(crate) fn per(amount: f64, of: f64) -> f64 {
     if of > 0.0 { amount / of } else { 0.0 }
 }
 
@@ -207,7 +293,7 @@ fn per(amount: f64, of: f64) -> f64 {
     clippy::cast_precision_loss,
     reason = "nobody waits for 2^53 calls of a benchmark"
 )]
-fn count(number: usize) -> f64 {
+pub(crate) fn count(number: usize) -> f64 {
     number as f64
 }
 
@@ -216,6 +302,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::subject::SUBJECTS;
 
     fn samples(latency: u64, cpu: u64) -> Samples {
         Samples {
@@ -228,17 +315,21 @@ mod tests {
 
     #[test]
     fn each_figure_is_divided_by_the_native_servers() {
-        let measured = |index: usize, latency, cpu| Measured {
-            subject: subject::SUBJECTS[index],
+        let subject = |name| {
+            let mut all = SUBJECTS.into_iter();
+            all.find(|subject| subject.name == name).expect("exists")
+        };
+        let measured = |name, latency, cpu| Measured {
+            subject: subject(name),
             connections: 16,
             idle: 1,
             samples: samples(latency, cpu),
         };
         let records = [
-            of_calls(measured(1, 50, 400)),
-            of_calls(measured(2, 100, 600)),
+            of_calls(measured("rmcp", 50, 400)),
+            of_calls(measured("ours-fresh", 100, 600)),
         ];
-        let ratios = ratios(&records, &[]);
+        let ratios = comparisons(&records, None);
         let names: Vec<&str> = ratios.keys().map(String::as_str).collect();
         let expected = ["calls_per_s", "cpu", "p50", "p99"];
         assert_eq!(

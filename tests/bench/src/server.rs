@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
 
+use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio_util::task::AbortOnDropHandle;
@@ -12,8 +14,8 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::load::{CallError, Caller as _, Connection, Pipe, Request};
 use crate::subject::Transport;
 
-/// How long a start may take: a debug build compiles a component for seconds.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// How long a start may take: with a thousand plugins that were never compiled, minutes.
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Why a program cannot be measured.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +30,9 @@ pub(crate) enum StartError {
     /// It ended, or waits for something.
     #[error("{name} does not say where it listens; it says:\n{said}")]
     Silent { name: String, said: String },
+    /// It started, and is not what it is to be: its figures would be those of something else.
+    #[error("{name} is not as it should be: {problem}")]
+    Unready { name: String, problem: String },
     /// It started, and does not do what it is measured by.
     #[error("{name} does not answer the first call")]
     Call {
@@ -41,7 +46,7 @@ pub(crate) enum StartError {
 #[derive(Debug)]
 pub(crate) enum Door {
     Http(SocketAddr),
-    Stdio(Pipe),
+    Stdio(Box<Pipe>),
 }
 
 /// A process that has answered its first call. It is killed when this is dropped.
@@ -51,6 +56,8 @@ pub(crate) struct Server {
     pub(crate) door: Door,
     child: Child,
     _stderr: AbortOnDropHandle<()>,
+    /// Where its configuration is.
+    folder: Option<TempDir>,
 }
 
 impl Server {
@@ -66,9 +73,37 @@ impl Server {
     /// The same with a token, for a server that asks who calls.
     pub(crate) async fn start_for(
         name: &str,
-        mut command: Command,
+        command: Command,
         transport: Transport,
         token: Option<&str>,
+    ) -> Result<Self, StartError> {
+        Self::start_with(name, command, transport, &Request::echo(token)).await
+    }
+
+    /// The same with another first call.
+    pub(crate) async fn start_with(
+        name: &str,
+        command: Command,
+        transport: Transport,
+        first: &Request,
+    ) -> Result<Self, StartError> {
+        let mut server = Self::spawn(name, command, transport).await?;
+        let called = match &mut server.door {
+            Door::Stdio(pipe) => pipe.call().await,
+            Door::Http(address) => call_once(*address, first).await,
+        };
+        called.map_err(|source| StartError::Call {
+            name: name.to_owned(),
+            source,
+        })?;
+        Ok(server)
+    }
+
+    /// Starts it, until it says where it listens.
+    pub(crate) async fn spawn(
+        name: &str,
+        mut command: Command,
+        transport: Transport,
     ) -> Result<Self, StartError> {
         let refused = |source| StartError::Spawn {
             name: name.to_owned(),
@@ -88,24 +123,51 @@ impl Server {
         let gone = || refused(io::ErrorKind::BrokenPipe.into());
         let id = child.id().ok_or_else(gone)?;
         let mut stderr = BufReader::new(child.stderr.take().ok_or_else(gone)?);
-        let mut door = match (child.stdin.take(), child.stdout.take()) {
-            (Some(input), Some(output)) => Door::Stdio(Pipe::new(input, output)),
+        let door = match (child.stdin.take(), child.stdout.take()) {
+            (Some(input), Some(output)) => Door::Stdio(Box::new(Pipe::new(input, output))),
             _ => Door::Http(endpoint(name, &mut stderr).await?),
         };
-        let called = match &mut door {
-            Door::Stdio(pipe) => pipe.call().await,
-            Door::Http(address) => call_once(*address, token).await,
-        };
-        called.map_err(|source| StartError::Call {
-            name: name.to_owned(),
-            source,
-        })?;
         Ok(Self {
             id,
             door,
             child,
             _stderr: AbortOnDropHandle::new(tokio::spawn(drain(stderr))),
+            folder: None,
         })
+    }
+
+    /// With a folder that goes away when the server has ended.
+    pub(crate) fn with(mut self, folder: TempDir) -> Self {
+        self.folder = Some(folder);
+        self
+    }
+
+    /// Makes sure that a host offers so many tools and has so many sessions, and no plugin that it cannot offer. A
+    /// plugin that is left out costs nothing, and would be measured as one that costs nothing.
+    pub(crate) async fn ready(&self, tools: usize, sessions: usize) -> Result<(), StartError> {
+        let unready = |problem: String| StartError::Unready {
+            name: format!("the host of process {}", self.id),
+            problem,
+        };
+        let seen = state(self.address()?).await;
+        let seen = seen.map_err(|error| unready(error.to_string()))?;
+        let expected = json!({ "status": "ready", "tools": tools, "sessions": sessions });
+        let differs = |key: &&str| seen[*key] != expected[*key];
+        if ["status", "tools", "sessions"].iter().any(differs) {
+            return Err(unready(format!("{seen} instead of {expected}")));
+        }
+        Ok(())
+    }
+
+    /// Where it listens, if it does.
+    pub(crate) fn address(&self) -> Result<SocketAddr, StartError> {
+        match self.door {
+            Door::Http(address) => Ok(address),
+            Door::Stdio(_) => Err(StartError::Silent {
+                name: "a program that does not listen".to_owned(),
+                said: String::new(),
+            }),
+        }
     }
 
     /// Ends it and waits until it is gone.
@@ -114,9 +176,19 @@ impl Server {
     }
 }
 
-async fn call_once(address: SocketAddr, token: Option<&str>) -> Result<(), CallError> {
-    let mut connection = Connection::open(address, &Request::echo(token)).await?;
+async fn call_once(address: SocketAddr, first: &Request) -> Result<(), CallError> {
+    let mut connection = Connection::open(address, first).await?;
     connection.call().await
+}
+
+/// What the host says of itself to everybody.
+async fn state(address: SocketAddr) -> Result<Value, Box<dyn std::error::Error>> {
+    let body = Connection::open(address, &Request::state())
+        .await?
+        .knock()
+        .await?
+        .1;
+    Ok(serde_json::from_slice(&body)?)
 }
 
 /// Reads lines up to the one with the address.
@@ -145,8 +217,8 @@ async fn endpoint(
 
 /// The address in `http://127.0.0.1:PORT/mcp`, somewhere in a line for people.
 fn address(line: &str) -> Option<SocketAddr> {
-    let (_, rest) = line.split_once("http://")?;
-    let (address, _) = rest.split_once("/mcp")?;
+    let (_, rest) = line.split_once("://")?;
+    let (address, _) = rest.split_once('/')?;
     address.parse().ok()
 }
 

@@ -5,11 +5,13 @@ use std::time::Instant;
 
 use tokio::process::Command;
 
+use crate::copies::Copies;
 use crate::options::Plan;
 use crate::process;
 use crate::samples::Samples;
 use crate::server::Server;
-use crate::subject::{Program, Site, Transport};
+use crate::site::{ECHO_TOOLS, Keys, Site};
+use crate::subject::{Program, Setup, Transport};
 
 /// What the host finds in its cache of compiled components.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -38,9 +40,16 @@ pub(crate) const fn yardstick(transport: Transport) -> &'static str {
     }
 }
 
-const STARTS: [Start; 6] = [
+/// With ten plugins of the SDK, all of them compiled before.
+pub(crate) const TEN: &str = "start-ours-10-plugins";
+
+const STARTS: [Start; 7] = [
     start(Transport::Http, Cache::Without, yardstick(Transport::Http)),
     start(Transport::Http, Cache::Warm, "start-ours-warm"),
+    Start {
+        program: Program::Ours(Setup::Ten),
+        ..start(Transport::Http, Cache::Warm, TEN)
+    },
     start(Transport::Http, Cache::Empty, "start-ours-cold"),
     start(
         Transport::Stdio,
@@ -54,7 +63,7 @@ const STARTS: [Start; 6] = [
 const fn start(transport: Transport, cache: Cache, name: &'static str) -> Start {
     let program = match cache {
         Cache::Without => Program::Rmcp,
-        Cache::Warm | Cache::Empty => Program::Ours,
+        Cache::Warm | Cache::Empty => Program::Ours(Setup::Plain),
     };
     Start {
         name,
@@ -66,15 +75,32 @@ const fn start(transport: Transport, cache: Cache, name: &'static str) -> Start 
 
 /// Measures all of them, in turns.
 pub(crate) async fn measure(
-    site: &Site,
+    site: &mut Site,
+    copies: &Copies,
     plan: &Plan,
 ) -> Result<Vec<(Start, Samples)>, Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let tables = &copies.tables(site, folder.path(), 10).await?;
+    let keys = Keys {
+        tables,
+        keep: true,
+        ..Keys::default()
+    };
+    site.prepare(Setup::Ten, &keys, &[])?;
     // Fills the cache, and reads every program from the disk once.
     for (program, transport) in [
-        (Program::Ours, Transport::Http),
+        (Program::Ours(Setup::Plain), Transport::Http),
+        (Program::Ours(Setup::Ten), Transport::Http),
         (Program::Rmcp, Transport::Http),
     ] {
-        take(site.command(program, transport), transport, "warming up").await?;
+        let command = site.command(program, transport);
+        let server = Server::start("warming up", command, transport).await?;
+        match program {
+            Program::Ours(Setup::Ten) => server.ready(ECHO_TOOLS + 10, 0).await?,
+            Program::Ours(_) => server.ready(ECHO_TOOLS, 0).await?,
+            Program::Bare | Program::Rmcp | Program::RmcpHalfThreads | Program::Backend => {}
+        }
+        server.stop().await?;
     }
     let mut all = STARTS.map(|start| (start, Samples::default()));
     for round in 0..plan.starts {

@@ -1,27 +1,70 @@
-//! What is measured, and the command that starts it.
-
-use std::env;
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-
-use tempfile::TempDir;
-use tokio::process::Command;
+//! What is measured.
 
 /// How a client reaches it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Transport {
     Http,
     Stdio,
 }
 
 /// Which program it is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Program {
     Bare,
     Rmcp,
-    /// The host with the echo plugin, a fresh instance for every call.
-    Ours,
+    /// The same with as many threads as the host has for I/O.
+    RmcpHalfThreads,
+    /// The host, configured in one of these ways.
+    Ours(Setup),
+    /// The HTTPS server that plugins ask.
+    Backend,
+}
+
+/// How the host is configured.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Setup {
+    /// With the echo plugin, a fresh instance for every call, and nobody is asked who calls.
+    Plain,
+    /// With a plugin that has jobs, so that the host's own tools are on offer.
+    Jobs,
+    /// As `Plain`, for those who have a token.
+    Named,
+    /// As `Named`, and an instance serves its principal again.
+    PerPrincipal,
+    /// With a plugin that asks a backend, where the host logs in.
+    Backend,
+    /// With ten more plugins.
+    Ten,
+}
+
+impl Setup {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Jobs => "jobs",
+            Self::Named => "named",
+            Self::PerPrincipal => "per-principal",
+            Self::Backend => "backend",
+            Self::Ten => "ten",
+        }
+    }
+}
+
+/// What is called, and by which road.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    /// The echo tool by stateless MCP.
+    Echo,
+    /// The same in a session of the old era, one for each connection.
+    Session,
+    /// The same by plain HTTP.
+    Rest,
+    /// A tool of the host itself.
+    Own,
+    /// A tool that makes one request to the backend.
+    Ask,
+    /// That request, made by the generator itself.
+    Direct,
 }
 
 /// One of the things that are measured.
@@ -31,6 +74,9 @@ pub(crate) struct Subject {
     pub(crate) name: &'static str,
     pub(crate) program: Program,
     pub(crate) transport: Transport,
+    pub(crate) kind: Kind,
+    /// What its figures are divided by.
+    pub(crate) yardstick: &'static str,
 }
 
 /// The native server that a figure over this transport is divided by.
@@ -42,182 +88,48 @@ pub(crate) const fn yardstick(transport: Transport) -> &'static str {
 }
 
 /// All whose calls are measured.
-pub(crate) const SUBJECTS: [Subject; 5] = [
+pub(crate) const SUBJECTS: [Subject; 13] = [
+    http("bare", Program::Bare, Kind::Echo),
+    http(yardstick(Transport::Http), Program::Rmcp, Kind::Echo),
+    http("rmcp-half-threads", Program::RmcpHalfThreads, Kind::Echo),
+    http("ours-floor", Program::Ours(Setup::Jobs), Kind::Own),
+    http("ours-fresh", Program::Ours(Setup::Plain), Kind::Echo),
+    http("ours-fresh-named", Program::Ours(Setup::Named), Kind::Echo),
+    http(
+        "ours-per-principal",
+        Program::Ours(Setup::PerPrincipal),
+        Kind::Echo,
+    ),
+    http("ours-session", Program::Ours(Setup::Plain), Kind::Session),
+    http("ours-rest", Program::Ours(Setup::Plain), Kind::Rest),
     Subject {
-        name: "bare",
-        program: Program::Bare,
-        transport: Transport::Http,
+        yardstick: "direct-backend",
+        ..http("ours-backend", Program::Ours(Setup::Backend), Kind::Ask)
     },
     Subject {
-        name: yardstick(Transport::Http),
-        program: Program::Rmcp,
-        transport: Transport::Http,
+        yardstick: "direct-backend",
+        ..http("direct-backend", Program::Backend, Kind::Direct)
     },
-    Subject {
-        name: "ours-fresh",
-        program: Program::Ours,
-        transport: Transport::Http,
-    },
-    Subject {
-        name: yardstick(Transport::Stdio),
-        program: Program::Rmcp,
-        transport: Transport::Stdio,
-    },
-    Subject {
-        name: "ours-fresh-stdio",
-        program: Program::Ours,
-        transport: Transport::Stdio,
-    },
+    stdio(yardstick(Transport::Stdio), Program::Rmcp),
+    stdio("ours-fresh-stdio", Program::Ours(Setup::Plain)),
 ];
 
-/// Why nothing can be measured here.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SiteError {
-    /// Something was not built.
-    #[error("`{path}` is missing\nhint: cargo xtask bench")]
-    Missing { path: PathBuf },
-    /// A file or folder cannot be made.
-    #[error("cannot prepare the benchmark")]
-    Prepare(#[from] io::Error),
-}
-
-/// Where the programs are, and a folder for the host's configuration and cache that goes away afterwards.
-#[derive(Debug)]
-pub(crate) struct Site {
-    this: PathBuf,
-    host: PathBuf,
-    plugins: PathBuf,
-    target: PathBuf,
-    folder: TempDir,
-}
-
-impl Site {
-    /// The host that was built with this binary, in the same profile: it cannot be mistaken for another one.
-    pub(crate) fn find() -> Result<Self, SiteError> {
-        let this = env::current_exe()?;
-        let profile = this.parent().unwrap_or(Path::new(""));
-        let target = profile.parent().unwrap_or(Path::new("")).to_path_buf();
-        let host = profile.join(format!("toolward{}", env::consts::EXE_SUFFIX));
-        let plugins = target.join("plugins");
-        let needed = ["echo", "backup-jobs", "sessions"].map(|name| component(&plugins, name));
-        for path in needed.iter().chain([&host]) {
-            if !path.exists() {
-                return Err(SiteError::Missing { path: path.clone() });
-            }
-        }
-        let site = Self {
-            host,
-            plugins,
-            target,
-            folder: tempfile::tempdir()?,
-            this,
-        };
-        site.configure(site.folder.path(), "")?;
-        Ok(site)
-    }
-
-    /// Where the report goes.
-    pub(crate) fn output(&self) -> PathBuf {
-        self.target.join("bench").join("latest.json")
-    }
-
-    /// The command. The host finds its compiled cache warm, but for the first time.
-    pub(crate) fn command(&self, program: Program, transport: Transport) -> Command {
-        self.command_in(self.folder.path(), program, transport)
-    }
-
-    /// The host, for another command than to serve.
-    pub(crate) fn host(&self) -> Command {
-        Command::new(&self.host)
-    }
-
-    /// Its configuration.
-    pub(crate) fn config(&self) -> PathBuf {
-        self.folder.path().join("toolward.toml")
-    }
-
-    /// Another of the plugins that were built.
-    pub(crate) fn fixture(&self, name: &str) -> Result<PathBuf, SiteError> {
-        let path = self.target.join("plugins").join(format!("{name}.wasm"));
-        if !path.exists() {
-            return Err(SiteError::Missing { path });
-        }
-        Ok(path)
-    }
-
-    /// A folder of its own for one start with an empty cache.
-    pub(crate) fn cold(&self) -> Result<TempDir, SiteError> {
-        let folder = tempfile::tempdir()?;
-        self.configure(folder.path(), "")?;
-        Ok(folder)
-    }
-
-    /// A folder of its own with more tables, and files that they name.
-    pub(crate) fn with(&self, tables: &str, files: &[(&str, &str)]) -> Result<TempDir, SiteError> {
-        let folder = tempfile::tempdir()?;
-        for (name, text) in files {
-            fs::write(folder.path().join(name), text)?;
-        }
-        self.configure(folder.path(), tables)?;
-        Ok(folder)
-    }
-
-    /// A plugin's component.
-    pub(crate) fn component(&self, plugin: &str) -> String {
-        component(&self.plugins, plugin).display().to_string()
-    }
-
-    /// The same command with the configuration, and so the cache, in `folder`.
-    pub(crate) fn command_in(
-        &self,
-        folder: &Path,
-        program: Program,
-        transport: Transport,
-    ) -> Command {
-        if program == Program::Ours {
-            let mut command = Command::new(&self.host);
-            command.args(["serve", "--config"]);
-            command.arg(folder.join("toolward.toml"));
-            if transport == Transport::Stdio {
-                command.arg("--stdio");
-            }
-            return command;
-        }
-        let mut command = Command::new(&self.this);
-        command.arg("serve").arg(match (program, transport) {
-            (Program::Bare, _) => "bare",
-            (_, Transport::Http) => "rmcp",
-            (_, Transport::Stdio) => "rmcp-stdio",
-        });
-        command
-    }
-
-    fn configure(&self, folder: &Path, tables: &str) -> io::Result<()> {
-        let mut config = toml_table("server", "listen", "127.0.0.1:0");
-        let cache = folder.join("cache").display().to_string();
-        config += &toml_table("runtime", "cache-dir", &cache);
-        config += "state-dir = \"state\"\n";
-        // Built here, signed with the key of this target folder.
-        let key = fs::read_to_string(self.plugins.join("development.pub"))?;
-        let key = key.lines().nth(1).unwrap_or_default();
-        let keys = format!("[{{ key = {key:?} }}]");
-        config += &[
-            "[publishers.development]\nkeys = ",
-            &keys,
-            "\nplugins = [\"*\"]\n",
-        ]
-        .concat();
-        config += &toml_table("plugins.echo", "component", &self.component("echo"));
-        config += tables;
-        fs::write(folder.join("toolward.toml"), config)
+const fn http(name: &'static str, program: Program, kind: Kind) -> Subject {
+    Subject {
+        name,
+        program,
+        transport: Transport::Http,
+        kind,
+        yardstick: yardstick(Transport::Http),
     }
 }
 
-fn component(plugins: &Path, name: &str) -> PathBuf {
-    plugins.join(format!("{name}.wasm"))
-}
-
-/// A table with one string. Rust's escapes of a path are TOML's, too, but for those that no sane path needs.
-pub(crate) fn toml_table(table: &str, key: &str, value: &str) -> String {
-    format!("[{table}]\n{key} = {value:?}\n")
+const fn stdio(name: &'static str, program: Program) -> Subject {
+    Subject {
+        name,
+        program,
+        transport: Transport::Stdio,
+        kind: Kind::Echo,
+        yardstick: yardstick(Transport::Stdio),
+    }
 }

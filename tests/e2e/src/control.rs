@@ -52,6 +52,12 @@ impl Control {
         }
     }
 
+    /// Where it listens, on this machine.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The tables of a deployment: the plugin `erratic`, with this backend.
     #[must_use]
     pub fn erratic(&self) -> String {

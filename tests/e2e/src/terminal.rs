@@ -67,8 +67,12 @@ impl Terminal {
             .arg("--config")
             .arg(config)
             .env("TERM", "xterm")
-            .env_remove("NO_COLOR")
+            // All that speaks for or against colours (anstyle-query): a test alone decides, not where it runs.
+            .env_remove("CI")
+            .env_remove("CLICOLOR")
             .env_remove("CLICOLOR_FORCE")
+            .env_remove("COLORTERM")
+            .env_remove("NO_COLOR")
             .envs(env.iter().copied())
             .stdin(open())
             .stdout(open())

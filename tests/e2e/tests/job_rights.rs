@@ -329,6 +329,28 @@ async fn every_door_wants_its_scope() {
 /// What a token is good for now counts, not what it was good for when the job began.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_is_taken_with_the_rights_of_the_moment() {
+    rights_change(async |host, deployment, text| {
+        host.stop().await;
+        deployment.write("toolward.toml", text);
+        Host::start(deployment).await
+    })
+    .await;
+}
+
+/// The same where nobody waits for the next start.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_goes_while_the_host_serves_takes_its_jobs_with_it() {
+    rights_change(async |host, deployment, text| {
+        deployment.write("toolward.toml", text);
+        let process = host.process_id().to_string();
+        let sent = Command::new("kill").args(["-HUP", &process]).status();
+        assert!(sent.unwrap().success());
+        host
+    })
+    .await;
+}
+
+async fn rights_change(change: impl AsyncFnOnce(Host, &Deployment, &str) -> Host) {
     let scopes = ["tools:call", "jobs:read", "jobs:cancel", "admin"];
     let [kept, narrowed, gone, operator] =
         ["kept", "narrowed", "gone", "operator"].map(|name| bearer(name, "team-a", &scopes));
@@ -342,7 +364,6 @@ async fn a_step_is_taken_with_the_rights_of_the_moment() {
     for id in &ids {
         operator.until(&host, id, "running").await;
     }
-    host.stop().await;
 
     let text = std::fs::read_to_string(deployment.config()).unwrap();
     let less = narrowed.table.replace("\"tools:call\", ", "");
@@ -350,8 +371,7 @@ async fn a_step_is_taken_with_the_rights_of_the_moment() {
     let text = text
         .replace(&narrowed.table, &less)
         .replace(&gone.table, "");
-    deployment.write("toolward.toml", &text);
-    let host = Host::start(&deployment).await;
+    let host = change(host, &deployment, &text).await;
     for (id, reason) in [(&ids[1], "tools:call:jobs"), (&ids[2], "no longer good")] {
         let job = operator.until(&host, id, "failed").await;
         let error = job["error"].as_str().unwrap();

@@ -4,6 +4,7 @@
 
 use std::process::Command;
 
+use e2e::control::eventually;
 use e2e::{Deployment, Host, mcp};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -172,12 +173,12 @@ async fn a_tenant_has_its_own_limits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_has_so_many_calls_in_a_second() {
-    let (acme, acme_table) = token("acme", "acme");
+    let (acme_token, acme_table) = token("acme", "acme");
     let (other, other_table) = token("other", "other");
     let limits =
         format!("{acme_table}\n{other_table}\n[tenants.acme.limits]\ncalls-per-second = 1\n");
     let host = host(&limits).await;
-    let acme = mcp::Client::new(host.url()).with_token(&acme);
+    let acme = mcp::Client::new(host.url()).with_token(&acme_token);
     let texts = at_once(&acme, "echo", json!({ "text": "here" }), 40).await;
     let limit = "tenant `acme` calls more often than its limit of 1 calls-per-second";
     assert!(
@@ -185,6 +186,26 @@ async fn a_tenant_has_so_many_calls_in_a_second() {
         "{texts:?}"
     );
     assert!(texts.iter().any(|text| text == "here"), "{texts:?}");
+    // What is refused for its arguments was work as well: it takes the place of the one call of this second.
+    let misfit = json!({ "text": 1 });
+    eventually("its arguments are looked at", async || {
+        let answer = acme.call("echo", misfit.clone()).await;
+        mcp::text(&answer.unwrap()).contains("do not fit")
+    })
+    .await;
+    let texts = at_once(&acme, "echo", misfit.clone(), 40).await;
+    let limited = texts.iter().filter(|text| text.starts_with(limit)).count();
+    let looked_at = texts.iter().filter(|text| text.contains("do not fit"));
+    assert!(limited >= 20, "{texts:?}");
+    assert_eq!(looked_at.count() + limited, 40, "{texts:?}");
+    let call = format!("{}/api/tools/echo", host.url().trim_end_matches("/mcp"));
+    let mut refused = Vec::new();
+    for _ in 0..5 {
+        let request = mcp::http().post(&call).bearer_auth(&acme_token);
+        let answer = request.json(&misfit).send().await.unwrap();
+        refused.push(answer.status().as_u16());
+    }
+    assert!(refused.contains(&503), "{refused:?}");
     let other = mcp::Client::new(host.url()).with_token(&other);
     let texts = at_once(&other, "echo", json!({ "text": "here" }), 40).await;
     assert!(texts.iter().all(|text| text == "here"), "{texts:?}");

@@ -88,10 +88,10 @@ fn a_good_token_tells_who_calls() {
     let principal = check(&signer, &header(), &claims()).unwrap();
     assert_eq!(principal.tenant.as_str(), "team-a");
     assert_eq!(principal.subject.as_deref(), Some("alice"));
-    assert_eq!(principal.scopes, ["openid", "tools:call"]);
+    assert_eq!(*principal.scopes, ["openid", "tools:call"]);
     let list = with(claims(), "scope", json!(["tools:call", 7, "admin"]));
     let principal = check(&signer, &header(), &list).unwrap();
-    assert_eq!(principal.scopes, ["tools:call", "admin"]);
+    assert_eq!(*principal.scopes, ["tools:call", "admin"]);
     let audiences = with(
         claims(),
         "aud",

@@ -33,6 +33,7 @@ pub(super) fn resolve(cx: &mut Cx<'_>, raw: &raw::Server, authenticated: bool) -
     for name in ["allowed-origins", "allowed-hosts"] {
         cx.origins.default(&key(name).path(), "[]");
     }
+    cx.origins.default(&key("fast-path").path(), "true");
     Server {
         listen,
         allowed_origins: texts(cx, raw.allowed_origins.as_deref(), check_origin),
@@ -61,6 +62,7 @@ pub(super) fn resolve(cx: &mut Cx<'_>, raw: &raw::Server, authenticated: bool) -
             raw.keep_alive.as_ref(),
             defaults::KEEP_ALIVE,
         ),
+        fast_path: raw.fast_path.as_ref().is_none_or(|at| at.value),
         sessions: sessions::resolve(
             cx,
             raw.sessions.as_ref().unwrap_or(&raw::Sessions::default()),

@@ -61,10 +61,12 @@ fn ca_file(cx: &mut Cx<'_>, at: &At<String>, server: Option<&Url>) -> Option<Tls
 
 /// The text of a PEM file with at least one certificate, each of which can be an authority.
 pub(super) fn read_certificates(path: &std::path::Path) -> Result<String, String> {
-    let length = std::fs::metadata(path)
-        .map_err(|error| error.to_string())?
-        .len();
-    if length > LONGEST_CA_FILE {
+    let about = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    // A device has no length and no end.
+    if !about.is_file() {
+        return Err("it is not a file".to_owned());
+    }
+    if about.len() > LONGEST_CA_FILE {
         return Err("it is too long".to_owned());
     }
     let pem = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
@@ -151,5 +153,12 @@ mod tests {
         ] {
             assert_eq!(parse_digest(bad), None, "{bad}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_no_file_of_certificates() {
+        let read = read_certificates(std::path::Path::new("/dev/zero"));
+        assert_eq!(read, Err("it is not a file".to_owned()));
     }
 }

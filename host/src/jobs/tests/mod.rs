@@ -171,7 +171,7 @@ fn principal(tenant: &str, subject: &str) -> Principal {
     Principal {
         tenant: tenant.parse().unwrap(),
         subject: Some(subject.to_owned()),
-        scopes: Vec::new(),
+        scopes: Arc::default(),
     }
 }
 

@@ -15,7 +15,7 @@ async fn an_operator_sees_a_job_and_does_not_answer_for_it() {
     let job = setup.start().await;
     setup.ended(&job).await;
     let mut operator = principal("local", "operator");
-    operator.scopes.push("admin".to_owned());
+    operator.scopes = ["admin".to_owned()].into();
     assert!(setup.jobs.get(&operator, &job.id).await.is_ok());
     let reply = vec![("n".to_owned(), Reply::Declined)];
     let refused = setup.jobs.reply(&operator, &job.id, reply).await;
@@ -46,7 +46,7 @@ async fn a_job_of_somebody_else_is_not_there() {
     let setup = setup(Scripted::new(|_| Ok(Ok(running(1))))).await;
     let job = setup.start().await;
     let mut admin = principal("elsewhere", "somebody");
-    admin.scopes.push("admin".to_owned());
+    admin.scopes = ["admin".to_owned()].into();
     for stranger in [
         principal("local", "another"),
         principal("elsewhere", "somebody"),

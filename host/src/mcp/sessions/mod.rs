@@ -19,12 +19,10 @@ use rmcp::model::{
 use serde::Serialize;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use super::{Handler, Server, ask, session};
 use crate::config;
-use crate::host::random_id;
-use crate::plugin::Principal;
+use crate::plugin::{Principal, random_id};
 use journal::Bounds;
 use open::Beginning;
 use owner::Owner;
@@ -149,7 +147,7 @@ impl Sessions {
             let mut background = JoinSet::new();
             background.spawn(pass_on_news(sessions.clone(), server.clone()));
             let pause = (settings.idle_timeout / 4).clamp(SOONEST_SWEEP, SWEEP);
-            background.spawn(look_after(sessions.clone(), pause, server.stop.clone()));
+            background.spawn(look_after(sessions.clone(), pause, server.clone()));
             Self {
                 server,
                 settings,
@@ -197,6 +195,10 @@ impl Sessions {
             Beginning {
                 id: random_id().into(),
                 owner: principal.into(),
+                leave: self
+                    .server
+                    .host
+                    .leave(&principal.tenant, principal.subject.as_deref()),
                 version: result.protocol_version.clone(),
                 client: name_of(&params),
                 abilities: ask::client_abilities(&params.capabilities),
@@ -273,11 +275,12 @@ impl Sessions {
         }
     }
 
-    /// Ends what is idle, and drops what nobody comes back for.
+    /// Ends what is idle, or whose token no longer counts, and drops what nobody comes back for.
     fn sweep(&self) {
         let now = Instant::now();
         for session in self.all() {
-            if session.idle(now) > self.settings.idle_timeout {
+            let is_idle = session.idle(now) > self.settings.idle_timeout;
+            if is_idle || !self.server.host.may_stay(&session.leave) {
                 self.end(&session);
             } else {
                 session.age(now);
@@ -389,10 +392,13 @@ async fn pass_on_news(sessions: Weak<Sessions>, server: Arc<Server>) {
     }
 }
 
-async fn look_after(sessions: Weak<Sessions>, pause: Duration, stop: CancellationToken) {
+async fn look_after(sessions: Weak<Sessions>, pause: Duration, server: Arc<Server>) {
+    let (stop, mut callers) = (server.stop.clone(), server.host.callers());
+    drop(server);
     let until_stop = async {
         loop {
-            tokio::time::sleep(pause).await;
+            // At once where a token was taken away.
+            let _ = tokio::time::timeout(pause, callers.changed()).await;
             if let Some(sessions) = sessions.upgrade() {
                 sessions.sweep();
             }

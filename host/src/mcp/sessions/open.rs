@@ -12,6 +12,7 @@ use super::exchange::UnderWay;
 use super::journal::{Bounds, Journal, Kind, Next, Reader, ResumeError, STANDALONE};
 use super::owner::Owner;
 use super::{Server, Shown, session};
+use crate::host::Leave;
 use crate::plugin::{self, Abilities, Changed};
 
 /// A session. Between requests nothing of it runs.
@@ -19,6 +20,8 @@ use crate::plugin::{self, Abilities, Changed};
 pub struct OpenSession {
     pub(super) id: Arc<str>,
     pub(super) owner: Owner,
+    /// What the caller came in with.
+    pub(super) leave: Leave,
     pub(super) server: Arc<Server>,
     pub(super) version: ProtocolVersion,
     /// What the client calls itself, cut short.
@@ -41,6 +44,7 @@ pub struct OpenSession {
 pub(super) struct Beginning {
     pub(super) id: Arc<str>,
     pub(super) owner: Owner,
+    pub(super) leave: Leave,
     pub(super) version: ProtocolVersion,
     pub(super) client: Box<str>,
     pub(super) abilities: Abilities,
@@ -69,6 +73,7 @@ impl OpenSession {
         let Beginning {
             id,
             owner,
+            leave,
             version,
             client,
             abilities,
@@ -78,6 +83,7 @@ impl OpenSession {
         Self {
             id,
             owner,
+            leave,
             server,
             version,
             client,

@@ -3,7 +3,7 @@
 use crate::config::TenantName;
 use crate::plugin::Principal;
 
-/// A principal without its scopes: a new token of the same caller goes on with the session.
+/// A principal without its scopes: a new access token of the same caller goes on with the session.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) struct Owner {
     pub(super) tenant: TenantName,

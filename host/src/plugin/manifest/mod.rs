@@ -15,6 +15,8 @@ use crate::capability::Lesson;
 use crate::config::{self, BackendName, Grant, PluginName, RequestPattern};
 
 mod check;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod section;
 mod text;
 

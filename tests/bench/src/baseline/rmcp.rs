@@ -14,6 +14,9 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt as _};
 use serde_json::{Value, json};
 
+/// The most that a request may have. The SDK's own limit is below what is measured.
+const BODY: usize = 32 * 1024 * 1024;
+
 /// The schema of the tool's arguments: shared, as a careful server would have it.
 static SCHEMA: LazyLock<Arc<JsonObject>> = LazyLock::new(|| {
     let schema = json!({
@@ -31,7 +34,9 @@ pub(super) fn routes() -> Router {
     let mcp = StreamableHttpService::new(
         || Ok(Echo),
         Arc::new(LocalSessionManager::default()),
-        StreamableHttpServerConfig::default().with_json_response(true),
+        StreamableHttpServerConfig::default()
+            .with_json_response(true)
+            .with_max_request_body_bytes(BODY),
     );
     Router::new().nest_service("/mcp", mcp)
 }

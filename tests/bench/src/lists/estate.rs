@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use vbr_simulator::{Options, Recorded, Simulator};
 
-use crate::subject::{Site, toml_table};
+use crate::site::{Site, toml_table};
 
 /// More than ten runs of each job, as one job in sixteen has never run.
 const RUNS: usize = 11;

@@ -20,8 +20,9 @@ use serde_json::{Value, json};
 
 use crate::options::Plan;
 use crate::samples::Sorted;
-use crate::server::{Door, Server};
-use crate::subject::{Program, Site, Transport};
+use crate::server::Server;
+use crate::site::Site;
+use crate::subject::{Program, Setup, Transport};
 use ask::{Agent, Direct, Memory};
 use estate::Estate;
 
@@ -133,12 +134,9 @@ pub(crate) async fn measure(site: &Site, plan: &Plan) -> Result<Lists, Box<dyn E
     let jobs = if plan.quick { 1_000 } else { 10_000 };
     let estate = Estate::start(jobs).await?;
     let folder = estate.configure(site)?;
-    let command = site.command_in(folder.path(), Program::Ours, Transport::Http);
+    let command = site.command_in(folder.path(), Program::Ours(Setup::Plain), Transport::Http);
     let server = Server::start("the host with the Veeam plugins", command, Transport::Http).await?;
-    let Door::Http(address) = &server.door else {
-        return Err("the host was started without an address".into());
-    };
-    let agent = Agent::new(*address)?;
+    let agent = Agent::new(server.address()?)?;
     let direct = Direct::login(&estate).await?;
 
     let lists = all();

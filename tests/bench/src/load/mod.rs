@@ -1,14 +1,17 @@
 //! Calls as bytes on the wire, in a closed loop: each connection sends its next call when the last was answered.
 
-pub(crate) mod http;
+mod direct;
+mod http;
 pub(crate) mod message;
-pub(crate) mod pipe;
+mod pipe;
 
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 
-pub(crate) use http::{Connection, Request};
+pub(crate) use direct::Direct;
+pub(crate) use http::{Connection, Request, Road};
+pub(crate) use message::Call;
 pub(crate) use pipe::Pipe;
 
 /// Why a call was not answered as it should.

@@ -3,6 +3,7 @@
 mod calls;
 mod configuration;
 mod files;
+mod leave;
 mod operators;
 mod storm;
 mod support;

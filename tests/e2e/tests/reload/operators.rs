@@ -168,11 +168,11 @@ async fn reloads_leave_lines_in_the_audit_log() {
 }
 
 /// A well-formed token.
-fn token(name: &str) -> String {
+pub(crate) fn token(name: &str) -> String {
     format!("toolward_{name:A<43}")
 }
 
-fn hash(token: &str) -> String {
+pub(crate) fn hash(token: &str) -> String {
     use std::fmt::Write as _;
     let digest = ring::digest::digest(&ring::digest::SHA256, token.as_bytes());
     digest

@@ -179,3 +179,57 @@ async fn what_is_revoked_goes_at_once_and_a_publisher_who_is_gone_stops_the_conf
     served.operator.until_problem("other", "is revoked").await;
     assert!(served.client.tools().await.is_empty());
 }
+
+/// Whoever revokes has a reason that does not wait for somebody else's mistake in the same file.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_revoked_goes_although_the_rest_of_the_edit_is_refused() {
+    const RELOAD: &str = "[reload]\nwatch = false\n";
+    const MISSING: &str = "[plugins.third]\ncomponent = \"missing.wasm\"\n";
+    let tables = format!("{RELOAD}{SHOP}{OTHER}");
+    let served = Served::start_with(&shop("echo", "1.0.0"), &tables).await;
+    let other = named("other", "dialogue", "1.0.0", "");
+    versions::put_version(&served.path("other.wasm"), &other);
+    assert_eq!(served.operator.reload().await.0, 200);
+    let sha256 = plugin(&served.operator.status().await, "other")["sha256"].clone();
+    let revoked = format!(
+        "[trust]\nrevoked = [\"sha256:{}\"]\n",
+        sha256.as_str().unwrap()
+    );
+
+    served.configure(&format!("{RELOAD}{revoked}{SHOP}{OTHER}{MISSING}"));
+    let (code, told) = served.operator.reload().await;
+    assert_eq!(
+        (code, &told["configuration"]["outcome"]),
+        (422, &json!("refused")),
+        "{told}"
+    );
+    assert_eq!(told["plugins"]["other"]["outcome"], "removed", "{told}");
+    assert_eq!(told["plugins"]["third"]["outcome"], "refused", "{told}");
+    assert_eq!(served.client.tools().await, ECHO);
+    // And it stays out, however often the same file is read.
+    for _ in 0..2 {
+        let (code, told) = served.operator.reload().await;
+        assert_eq!(code, 422, "{told}");
+        let status = served.operator.until_problem("other", "is revoked").await;
+        assert_eq!(plugin(&status, "other")["serving"], false, "{status}");
+        assert_eq!(served.client.tools().await, ECHO);
+    }
+    // Another version of it is nobody's business.
+    versions::put_version(
+        &served.path("other.wasm"),
+        &named("other", "dialogue", "1.1.0", ""),
+    );
+    served.operator.reload().await;
+    served.operator.until_serving("other", "1.1.0").await;
+
+    // The key of both.
+    let key = format!("[trust]\nrevoked = [\"{}\"]\n", e2e::development_key());
+    served.configure(&format!("{RELOAD}{key}{SHOP}{OTHER}{MISSING}"));
+    assert_eq!(served.operator.reload().await.0, 422);
+    assert!(served.client.tools().await.is_empty());
+    // Taken back.
+    served.configure(&tables);
+    assert_eq!(served.operator.reload().await.0, 200);
+    served.operator.until_serving("other", "1.1.0").await;
+    served.operator.until_serving("shop", "1.0.0").await;
+}

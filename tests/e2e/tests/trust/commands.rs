@@ -416,3 +416,61 @@ fn a_refused_plugin_is_listed_with_its_reason() {
     assert_eq!(listed["taken"], false);
     assert!(listed["problem"]["hints"][0].is_string(), "{listed}");
 }
+
+const AUDIT: &str = "\n[audit]\nfolder = \"log\"\nkey = \"file:audit.key\"\nanchor = \"anchors\"\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_installed_is_recorded_in_the_log_of_the_host_that_serves() {
+    let workshop = Workshop::new();
+    let key = workshop.key("ours");
+    workshop.key("stranger");
+    let deployment = shop(&(publisher(&key, "shop") + AUDIT));
+    deployment.write("audit.key", &"5f2b8c1d".repeat(8));
+    let one = workshop.signed("one.wasm", "shop", "1.0.0", "ours");
+    let two = workshop.signed("two.wasm", "shop", "1.1.0", "ours");
+    let strange = workshop.signed("strange.wasm", "shop", "1.2.0", "stranger");
+    let install = |plugin: &PathBuf| {
+        let plugin = plugin.display().to_string();
+        run(&deployment, &["plugin", "install", &plugin])
+    };
+    install(&one).succeeded();
+    let host = Host::start(&deployment).await;
+    install(&two).succeeded();
+    assert_eq!(install(&strange).code, 4);
+    run(&deployment, &["plugin", "rollback", "shop"]).succeeded();
+    run(&deployment, &["plugin", "remove", "shop"]).succeeded();
+    assert_ne!(run(&deployment, &["plugin", "remove", "shop"]).code, 0);
+    host.stop().await;
+    run(&deployment, &["audit", "verify"]).succeeded();
+
+    let log = std::fs::read_to_string(deployment.folder().join("log/audit.jsonl")).unwrap();
+    let lines = log.lines().map(serde_json::from_str::<serde_json::Value>);
+    let installs: Vec<_> = lines
+        .map(Result::unwrap)
+        .filter(|line| line["event"] == "install")
+        .collect();
+    let text = |line: &serde_json::Value, key: &str| line[key].as_str().unwrap_or("-").to_owned();
+    let told: Vec<_> = installs
+        .iter()
+        .map(|line| ["act", "plugin", "version", "before", "outcome"].map(|key| text(line, key)))
+        .collect();
+    let expected = [
+        ["install", "shop", "1.0.0", "-", "ok"],
+        ["install", "shop", "1.1.0", "1.0.0", "ok"],
+        ["install", "shop", "1.2.0", "-", "refused"],
+        ["rollback", "shop", "1.0.0", "-", "ok"],
+        ["remove", "shop", "1.0.0", "-", "ok"],
+        ["remove", "shop", "-", "-", "failed"],
+    ];
+    assert_eq!(told, expected, "{log}");
+    assert!(
+        text(&installs[2], "reason").contains("strange.wasm"),
+        "{log}"
+    );
+    assert!(installs.iter().all(|line| line["uid"].is_number()), "{log}");
+
+    // What cannot be recorded is not done.
+    deployment.write("audit.key", "short");
+    assert_ne!(install(&one).code, 0);
+    assert!(!deployment.folder().join("shop.wasm").exists());
+}

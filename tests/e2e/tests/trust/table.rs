@@ -313,7 +313,26 @@ fn two_manifests() {
     let length = super::support::raw("echo").len();
     bytes.extend_from_slice(&fs::read(twice).unwrap()[length..]);
     fs::write(deployment.folder().join("shop.wasm"), bytes).unwrap();
-    refused(&deployment, "it has 2 manifests; a plugin has exactly one");
+    let words = "it has 2 manifests; a plugin has exactly one";
+    refused(&deployment, words);
+    // Nor does anything else of the binary take either of the two for the truth.
+    let file = deployment.folder().join("shop.wasm").display().to_string();
+    for arguments in [
+        vec!["plugin", "inspect", &file],
+        vec!["plugin", "verify", &file],
+        vec!["plugin", "install", &file],
+    ] {
+        let ran = run(&deployment, &arguments);
+        assert_ne!(ran.code, 0, "{arguments:?}: {ran:?}");
+        assert!((ran.stdout + &ran.stderr).contains(words), "{arguments:?}");
+    }
+    fs::write(workshop.path("plugin.toml"), manifest("shop", "9.0.0")).unwrap();
+    for twice in [file.as_str(), "good.wasm"] {
+        let packed = workshop.run(&["plugin", "pack", twice, "--output", "packed.wasm"]);
+        assert_ne!(packed.code, 0, "{twice}: {packed:?}");
+        assert!(packed.stderr.contains("manifest"), "{twice}: {packed:?}");
+        assert!(!workshop.path("packed.wasm").exists());
+    }
 }
 
 /// A pipe would keep a loader waiting, and give each reader something else.
