@@ -18,7 +18,7 @@ mod check;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod section;
-mod text;
+pub(crate) mod text;
 
 pub use section::{ManifestError, SECTION, interfaces, pack, read, section_digest};
 
