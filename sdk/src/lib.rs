@@ -54,6 +54,7 @@ mod guest;
 pub mod http;
 mod job;
 mod meta;
+mod misfit;
 mod output;
 mod plugin;
 mod prompt;
@@ -79,7 +80,7 @@ pub use output::{Annotations, Content, Document, DocumentBody, Item, Link, Media
 pub use plugin::{CompleteFunction, LookFunction, Plugin, TailorFunction};
 pub use prompt::{Filled, IntoFilled, Message, Prompt, PromptArgument, PromptDefinition};
 pub use resource::{Found, IntoFound, Json, ListFunction, Page, Resource, ResourceDefinition};
-pub use schemars;
+pub use schema::{JsonSchema, Kind, Schema};
 pub use serde;
 pub use serde_json;
 pub use suspend::Suspended;
@@ -235,13 +236,12 @@ pub use toolward_sdk_macros::resource;
 
 /// What a plugin needs, for `use toolward_sdk::prelude::*`.
 pub mod prelude {
-    pub use schemars::JsonSchema;
     pub use serde::{Deserialize, Serialize};
     pub use serde_json::{Value, json};
 
     pub use crate::http::HttpError;
     pub use crate::{
-        Content, Context, Failure, Job, Output, Rendered, Reply, Result, Step, ToolError, Trouble,
+        Content, Context, Failure, Job, JsonSchema, Output, Rendered, Reply, Result, Step, ToolError, Trouble,
         Turn, Work, answer, plugin, prompt, resource, tool,
     };
 }
@@ -262,7 +262,13 @@ pub mod __private {
     pub use crate::job::JobEntry;
     pub use crate::prompt::{PromptEntry, finish_prompt, prompt_arguments, read_prompt_arguments};
     pub use crate::resource::{ResourceEntry, finish_resource, read_blanks};
+    pub mod schema {
+        pub use crate::schema::{
+            Choice, Content, Fallback, Field, Limits, NoFallback, Presence, Struct, Tag, Variant,
+            Wrapped, input, no_input, of,
+        };
+    }
     pub use crate::tool::{
-        Entry, arguments, empty_input_schema, finish, input_schema, job_support, output_schema,
+        Entry, Listed, arguments, finish, job_support, output_schema,
     };
 }

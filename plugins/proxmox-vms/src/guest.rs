@@ -1,6 +1,6 @@
 //! Guests: the list of all, and finding the one that somebody means.
 
-use schemars::JsonSchema;
+use toolward_sdk::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt::Write as _;

@@ -1,6 +1,6 @@
 //! What a call that changes something answers.
 
-use schemars::JsonSchema;
+use toolward_sdk::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use toolward_sdk::prelude::*;

@@ -1,6 +1,6 @@
 //! How values are shown: sizes in bytes and for people, times as dates, shares as percent.
 
-use schemars::JsonSchema;
+use toolward_sdk::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A size, exactly and for people.

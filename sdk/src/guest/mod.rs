@@ -106,6 +106,11 @@ impl World for Call {
         backends::bound().into_iter().map(backend).collect()
     }
 
+    fn read_only(&self) -> bool {
+        let bound = backends::bound();
+        !bound.is_empty() && bound.iter().all(|backend| backend.read_only)
+    }
+
     fn supports(&self, what: Capability) -> bool {
         self.0.supports(values::capability(what))
     }

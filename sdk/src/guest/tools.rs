@@ -3,19 +3,20 @@
 use super::bindings::tools::exports::toolward::plugin::tools::{
     Guest, Hints, JobSupport, Listing, NewJob, Outcome, Tool,
 };
-use super::bindings::toolward::plugin::{backends, call, values as wit};
+use super::bindings::toolward::plugin::{call, values as wit};
 use super::{Offers, context, values};
+use crate::context::Context;
 use crate::error::Failure;
 use crate::job;
 use crate::plugin::Plugin;
 use crate::suspend::Suspension;
-use crate::tool::{self, Definition};
+use crate::tool::{self, Offered};
 
 // Both functions are small, so that the compiler sees which results there are, and writes code for no others.
 impl<T: Offers> Guest for T {
     #[inline]
-    fn list_tools(_: &call::Context) -> Result<Listing, wit::Failure> {
-        Ok(listing(T::plugin()))
+    fn list_tools(cx: &call::Context) -> Result<Listing, wit::Failure> {
+        Ok(listing(context(cx), T::plugin()))
     }
 
     #[inline]
@@ -35,23 +36,21 @@ impl<T: Offers> Guest for T {
     }
 }
 
-fn listing(plugin: &Plugin) -> Listing {
-    let bound = backends::bound().into_iter().map(super::backend);
-    let offered = plugin.offered(&bound.collect::<Vec<_>>());
+fn listing(cx: &Context, plugin: &Plugin) -> Listing {
     Listing {
-        tools: offered.into_iter().map(tool).collect(),
+        tools: plugin.offered(cx).into_iter().map(tool).collect(),
         freshness: plugin.freshness().map(values::freshness),
     }
 }
 
-fn tool(definition: Definition) -> Tool {
+fn tool(definition: Offered) -> Tool {
     let hints = definition.hints;
     Tool {
         name: definition.name.to_owned(),
         title: definition.title.map(str::to_owned),
         description: definition.description.to_owned(),
-        input_schema: definition.input_schema.to_string(),
-        output_schema: definition.output_schema.map(|schema| schema.to_string()),
+        input_schema: definition.input_schema,
+        output_schema: definition.output_schema,
         hints: Hints {
             read_only: hints.read_only,
             destructive: hints.destructive,

@@ -106,7 +106,7 @@ fn item(item: Item) -> wit::Item {
         Item::Audio(audio) => wit::Item::Audio(media(audio)),
         Item::Link(to) => wit::Item::Link(link(to)),
         Item::Document(embedded) => wit::Item::Document(document(embedded)),
-        Item::Other(content) => wit::Item::Other(content.to_string()),
+        Item::Other(content) => wit::Item::Other(content),
     }
 }
 
@@ -252,15 +252,12 @@ pub(super) fn requests(requests: Vec<(String, Ask)>) -> Vec<wit::InputRequest> {
 
 fn ask(ask: Ask) -> wit::Ask {
     match ask {
-        Ask::Form { message, schema } => wit::Ask::Form(wit::Form {
-            message,
-            schema: schema.to_string(),
-        }),
+        Ask::Form { message, schema } => wit::Ask::Form(wit::Form { message, schema }),
         Ask::Visit { message, url } => wit::Ask::Visit(wit::Visit { message, url }),
         Ask::Confirm(question) => wit::Ask::Confirm(confirm(question)),
-        Ask::Sample(params) => wit::Ask::Sample(params.to_string()),
+        Ask::Sample(params) => wit::Ask::Sample(params),
         Ask::Roots => wit::Ask::Roots,
-        Ask::Other(question) => wit::Ask::Other(question.to_string()),
+        Ask::Other(question) => wit::Ask::Other(question),
     }
 }
 

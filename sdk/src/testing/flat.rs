@@ -21,7 +21,7 @@ pub(super) fn check(requests: &[(String, Ask)]) {
         let twice = requests[..at].iter().any(|(other, _)| other == key);
         assert!(!twice, "two questions have the key `{key}`");
         if let Ask::Form { schema, .. } = ask {
-            form(key, schema);
+            form(key, &schema::parsed(schema));
         }
     }
 }

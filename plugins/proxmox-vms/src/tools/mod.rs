@@ -16,7 +16,7 @@ pub(crate) mod storage;
 pub(crate) mod tasks;
 pub(crate) mod usage;
 
-use schemars::JsonSchema;
+use toolward_sdk::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use toolward_sdk::prelude::*;
