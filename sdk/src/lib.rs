@@ -257,7 +257,7 @@ pub mod __private {
     #[cfg(target_arch = "wasm32")]
     pub use crate::guest::{
         Offers, bindings, export_completions, export_jobs, export_prompts, export_resources,
-        export_tools, export_watch,
+        export_tools, export_watch, tools,
     };
     pub use crate::job::JobEntry;
     pub use crate::prompt::{PromptEntry, finish_prompt, prompt_arguments, read_prompt_arguments};

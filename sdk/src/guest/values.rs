@@ -59,7 +59,7 @@ fn request_error(error: RequestError) -> wit::RequestError {
     }
 }
 
-fn trouble(kind: Trouble) -> wit::Trouble {
+pub(super) fn trouble(kind: Trouble) -> wit::Trouble {
     match kind {
         Trouble::InvalidInput => wit::Trouble::InvalidInput,
         Trouble::NotFound => wit::Trouble::NotFound,
@@ -176,11 +176,15 @@ pub(super) fn icons(icons: Vec<Icon>) -> Vec<wit::Icon> {
 pub(super) fn freshness(freshness: Freshness) -> wit::Freshness {
     wit::Freshness {
         ttl_ms: millis(freshness.time),
-        sharing: match freshness.sharing {
-            Sharing::Personal => wit::Sharing::Personal,
-            Sharing::Tenant => wit::Sharing::Tenant,
-            Sharing::Everyone => wit::Sharing::Everyone,
-        },
+        sharing: sharing(freshness.sharing),
+    }
+}
+
+pub(super) fn sharing(sharing: Sharing) -> wit::Sharing {
+    match sharing {
+        Sharing::Personal => wit::Sharing::Personal,
+        Sharing::Tenant => wit::Sharing::Tenant,
+        Sharing::Everyone => wit::Sharing::Everyone,
     }
 }
 
