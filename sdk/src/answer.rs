@@ -38,7 +38,7 @@ impl<T: Serialize + JsonSchema> IntoOutput for T {
     }
 
     fn into_output(self) -> Result<Output> {
-        from_json(serde_json::to_string(&self)?)
+        from_json(serde_json::to_string(&self))
     }
 }
 
@@ -121,13 +121,14 @@ impl<T: IntoOutput, E: Into<Failure>> Outcome for std::result::Result<T, E> {
 }
 
 /// Goes by the value, not the type, and agrees with [`schema::output`].
-fn from_json(json: String) -> Result<Output> {
+fn from_json(json: Result<String, serde_json::Error>) -> Result<Output> {
+    let json = json?;
     Ok(match json.as_bytes().first() {
         Some(b'{') => Output {
             structured: Some(json),
             ..Output::new()
         },
-        Some(b'"') => Output::text(serde_json::from_slice::<String>(json.as_bytes())?),
+        Some(b'"') => Output::text(serde_json::from_str::<String>(&json)?),
         Some(b'n') => Output::new(),
         _ => Output {
             structured: Some(format!("{{\"{}\":{json}}}", schema::RESULT)),

@@ -208,12 +208,12 @@ impl Context {
     /// # Ok(()) }
     /// ```
     pub fn settings<T: DeserializeOwned>(&self) -> Result<T> {
-        from_json(self.call.settings().as_bytes()).map_err(|misfit| {
+        from_json(&self.call.settings()).map_err(|misfit| {
             let what = match misfit.path.as_str() {
                 "" => "the settings".to_owned(),
-                path => ["setting `", path, "`"].concat(),
+                path => format!("setting `{path}`"),
             };
-            ToolError::internal([&what, " of this plugin: ", &misfit.reason].concat()).into()
+            ToolError::internal(format!("{what} of this plugin: {}", misfit.reason)).into()
         })
     }
 

@@ -32,9 +32,8 @@
 //! assert_eq!(host.call("job_get", json!({"id": "7"})).structured(), json!({"name": "Nightly"}));
 //! ```
 //!
-//! The crate is built as `crate-type = ["cdylib", "rlib"]`: for `wasm32-wasip2` it is the component that the host
-//! loads; natively it is a library whose tools [`testing`] runs. Its manifest names `serde` and `schemars` beside
-//! this crate, because their derives do.
+//! The crate is built as `crate-type = ["cdylib"]`: for `wasm32-wasip2` it is the component that the host loads; natively
+//! [`testing`] runs its tools. Its manifest names `serde` beside this crate, because its derives do.
 //!
 //! What is deliberately not here: addresses, credentials and time-outs of backends. Those are the operator's.
 
@@ -264,7 +263,7 @@ pub mod __private {
     pub use crate::resource::{ResourceEntry, finish_resource, read_blanks};
     pub mod schema {
         pub use crate::schema::{
-            Choice, Content, Fallback, Field, Limits, NoFallback, Presence, Struct, Tag, Variant,
+            Branches, Choice, Content, Fallback, Field, Limits, NoFallback, Presence, Struct, Tag, Variant,
             Wrapped, input, no_input, of,
         };
     }

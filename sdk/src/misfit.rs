@@ -7,12 +7,9 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Result, ToolError};
 
-/// What comes before line and column.
-const POSITION: &[u8] = b" at line ";
-
 /// Reads a whole text as JSON. An error comes with the path to what does not fit, which is empty for the root.
-pub(crate) fn from_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, Misfit> {
-    serde_json::from_slice(json).map_err(|error| Misfit::new(json, &error))
+pub(crate) fn from_json<T: DeserializeOwned>(json: &str) -> Result<T, Misfit> {
+    serde_json::from_str(json).map_err(|error| Misfit::new(json, &error))
 }
 
 /// What does not fit, and why.
@@ -23,7 +20,8 @@ pub(crate) struct Misfit {
 }
 
 impl Misfit {
-    fn new(json: &[u8], error: &serde_json::Error) -> Self {
+    fn new(json: &str, error: &serde_json::Error) -> Self {
+        let json = json.as_bytes();
         let before: usize = json
             .split_inclusive(|byte| *byte == b'\n')
             .take(error.line().saturating_sub(1))
@@ -33,9 +31,9 @@ impl Misfit {
         let mut reason = error.to_string();
         // A position says something about broken JSON, nothing about a field.
         if error.is_data() {
-            let mut ends = reason.as_bytes().windows(POSITION.len());
-            if let Some(end) = ends.rposition(|end| end == POSITION) {
-                reason.truncate(end);
+            let position = format!(" at line {} column {}", error.line(), error.column());
+            if let Some(alone) = reason.strip_suffix(&position) {
+                reason = alone.to_owned();
             }
         }
         Self {
@@ -47,8 +45,8 @@ impl Misfit {
     /// The error of a tool whose argument it is.
     pub(crate) fn into_tool_error(self) -> ToolError {
         ToolError::invalid_input(match self.path.as_str() {
-            "" => ["arguments: ", &self.reason].concat(),
-            path => ["argument `", path, "`: ", &self.reason].concat(),
+            "" => format!("arguments: {}", self.reason),
+            path => format!("argument `{path}`: {}", self.reason),
         })
     }
 }
@@ -97,7 +95,7 @@ fn path(json: &[u8]) -> String {
             }
             Step::Item(number) => {
                 path.push('[');
-                path.push_str(&number.to_string());
+                path.push_str(&format!("{number}"));
                 path.push(']');
             }
         }
@@ -147,7 +145,7 @@ mod tests {
 
     #[track_caller]
     fn check(json: &str, message: &str) {
-        let misfit = from_json::<Args>(json.as_bytes()).expect_err("it does not fit");
+        let misfit = from_json::<Args>(json).expect_err("it does not fit");
         let error = misfit.into_tool_error();
         assert_eq!(error.kind, crate::Trouble::InvalidInput);
         assert_eq!(error.message, message);

@@ -26,7 +26,7 @@ pub(crate) fn read<T: DeserializeOwned>(what: &str, texts: &[(String, String)]) 
         let reason = error.to_string();
         let message = match current.get() {
             None => reason,
-            Some(name) => [what, " `", name, "`: ", &reason].concat(),
+            Some(name) => format!("{what} `{name}`: {reason}"),
         };
         ToolError::invalid_input(message).into()
     })

@@ -201,7 +201,7 @@ pub const fn job_support<T: Outcome, const REQUIRED: bool>() -> JobSupport {
 
 /// Reads arguments; the error names the argument that does not fit.
 pub fn arguments<T: DeserializeOwned>(json: &str) -> Result<T> {
-    from_json(json.as_bytes()).map_err(|misfit| misfit.into_tool_error().into())
+    from_json(json).map_err(|misfit| misfit.into_tool_error().into())
 }
 
 /// Turns what the function returned into what the host gets.

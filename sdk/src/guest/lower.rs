@@ -10,10 +10,11 @@
 
 #![expect(unsafe_code, reason = "memory that the host reads is written by address")]
 
+use std::process::abort;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 
 /// What can be written.
-pub(super) trait Lower {
+pub(crate) trait Lower {
     const SIZE: usize;
     const ALIGN: usize;
     /// Writes it to its place, and what it points to elsewhere.
@@ -22,10 +23,10 @@ pub(super) trait Lower {
 
 /// A place in memory that is large enough for what is written there.
 #[derive(Clone, Copy)]
-pub(super) struct Place(*mut u8);
+pub(crate) struct Place(*mut u8);
 
 impl Place {
-    pub(super) fn at(self, offset: usize) -> Self {
+    pub(crate) fn at(self, offset: usize) -> Self {
         // SAFETY: whoever asks for a part of a value stays inside of it.
         Self(unsafe { self.0.add(offset) })
     }
@@ -35,18 +36,18 @@ impl Place {
         unsafe { self.0.cast::<T>().write(value) }
     }
 
-    pub(super) fn case(self, number: u8) {
+    pub(crate) fn case(self, number: u8) {
         self.write(number);
     }
 }
 
 /// What the host may read after a call has returned, until it says that it has.
 #[derive(Default)]
-pub(super) struct Lent(Vec<Area>);
+pub(crate) struct Lent(Vec<Area>);
 
 impl Lent {
     /// Makes a value, and says where it is.
-    pub(super) fn root<T: Lower>(&mut self, value: &T) -> *const u8 {
+    pub(crate) fn root<T: Lower>(&mut self, value: &T) -> *const u8 {
         let place = self.area(T::SIZE, T::ALIGN);
         value.lower(place, self);
         place.0
@@ -55,7 +56,7 @@ impl Lent {
     #[inline(never)]
     fn area(&mut self, size: usize, align: usize) -> Place {
         let Ok(layout) = Layout::from_size_align(size, align) else {
-            unreachable!("sizes and alignments are those of types");
+            abort()
         };
         if size == 0 {
             return Place(layout.dangling_ptr().as_ptr());
@@ -85,11 +86,11 @@ impl Drop for Area {
 // SAFETY: a component has one thread.
 unsafe impl Send for Area {}
 
-pub(super) const fn up(offset: usize, align: usize) -> usize {
+pub(crate) const fn up(offset: usize, align: usize) -> usize {
     offset.next_multiple_of(align)
 }
 
-pub(super) const fn larger(a: usize, b: usize) -> usize {
+pub(crate) const fn larger(a: usize, b: usize) -> usize {
     if a > b { a } else { b }
 }
 
@@ -127,7 +128,7 @@ impl Lower for String {
 }
 
 /// Bytes, which need not be written anew as other lists are.
-pub(super) struct Bytes<'b>(pub(super) &'b [u8]);
+pub(crate) struct Bytes<'b>(pub(crate) &'b [u8]);
 
 impl Lower for Bytes<'_> {
     const SIZE: usize = str::SIZE;
@@ -275,7 +276,7 @@ macro_rules! variant {
     };
 }
 
-pub(super) use {record, variant};
+pub(crate) use {record, variant};
 
 impl Lower for () {
     const SIZE: usize = 0;

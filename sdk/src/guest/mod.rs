@@ -18,7 +18,7 @@ mod completions;
 mod exchange;
 mod jobs;
 mod layout;
-mod lower;
+pub(crate) mod lower;
 mod prompts;
 mod resources;
 #[allow(missing_docs, reason = "what only `plugin!` uses")]

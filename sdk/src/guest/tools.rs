@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::bindings::toolward::plugin::call;
 use super::layout::Entries;
-use super::lower::{Bytes, Lent, record, variant};
+use super::lower::{Bytes, Lent, Lower, Place, larger, record, up, variant};
 use super::{Offers, context, values};
 use crate::ask::Questions;
 use crate::context::Context;
@@ -15,7 +15,7 @@ use crate::job::NewJob;
 use crate::meta::{Freshness, Icon};
 use crate::output::Output;
 use crate::plugin::Plugin;
-use crate::suspend::Suspension;
+use crate::suspend::Suspended;
 use crate::tool::{JobSupport, Offered};
 
 /// The export `list-tools`.
@@ -63,43 +63,42 @@ unsafe fn received(cx: u32) -> call::Context {
 }
 
 fn list(cx: &Context, plugin: &Plugin) -> *const u8 {
-    let listing = Listing {
-        tools: plugin.offered(cx),
-        freshness: plugin.freshness(),
-    };
-    keep(Ended::Listed(Ok(listing)))
+    keep(Kept::Tools(plugin.offered(cx), plugin.freshness()))
 }
 
 fn call(cx: &Context, plugin: &Plugin, name: &str, arguments: &str) -> *const u8 {
-    keep(Ended::Called(match plugin.call(cx, name, arguments) {
-        Ok(output) => Ok(Outcome::Done(output)),
-        Err(Failure::Suspended(suspended)) => Ok(match *suspended.0 {
-            Suspension::Asks(questions) => Outcome::InputNeeded(questions),
-            Suspension::Starts(job) => Outcome::Started(job),
-        }),
-        Err(Failure::Tool(error)) => Err(Failed::Tool(error)),
-        Err(Failure::Request(error)) => Err(Failed::Request(error)),
-        Err(Failure::Cancelled) => Err(Failed::Cancelled),
-    }))
+    keep(Kept::Call(plugin.call(cx, name, arguments)))
 }
 
 /// How a call of one of the exports ended.
-enum Ended {
-    Listed(Result<Listing, Failed>),
-    Called(Result<Outcome, Failed>),
+enum Kept {
+    Tools(Vec<Offered>, Option<Freshness>),
+    Call(Result<Output, Failure>),
 }
 
 /// What the host is reading.
-static KEPT: Mutex<Option<(Ended, Lent)>> = Mutex::new(None);
+static KEPT: Mutex<Option<(Kept, Lent)>> = Mutex::new(None);
 
 /// Writes a result where the host can read it. It stays there until [`returned`].
-fn keep(ended: Ended) -> *const u8 {
+fn keep(kept: Kept) -> *const u8 {
     let mut lent = Lent::default();
-    let root = match &ended {
-        Ended::Listed(result) => lent.root(result),
-        Ended::Called(result) => lent.root(result),
+    let root = match &kept {
+        Kept::Tools(tools, freshness) => {
+            let listing = Listing {
+                tools,
+                freshness: *freshness,
+            };
+            lent.root::<Result<_, Failed<'_>>>(&Ok(listing))
+        }
+        Kept::Call(result) => lent.root(&match result {
+            Ok(output) => Ok(Outcome::Done(output)),
+            Err(Failure::Suspended(suspended)) => Ok(Outcome::Suspended(suspended)),
+            Err(Failure::Tool(error)) => Err(Failed::Tool(error)),
+            Err(Failure::Request(error)) => Err(Failed::Request(error)),
+            Err(Failure::Cancelled) => Err(Failed::Cancelled),
+        }),
     };
-    *KEPT.lock().unwrap_or_else(PoisonError::into_inner) = Some((ended, lent));
+    *KEPT.lock().unwrap_or_else(PoisonError::into_inner) = Some((kept, lent));
     root
 }
 
@@ -108,25 +107,24 @@ pub fn returned() {
     drop(KEPT.lock().unwrap_or_else(PoisonError::into_inner).take());
 }
 
-struct Listing {
-    tools: Vec<Offered>,
+struct Listing<'k> {
+    tools: &'k [Offered],
     freshness: Option<Freshness>,
 }
 
-enum Outcome {
-    Done(Output),
-    InputNeeded(Questions),
-    Started(NewJob),
+enum Outcome<'k> {
+    Done(&'k Output),
+    Suspended(&'k Suspended),
 }
 
-enum Failed {
-    Tool(ToolError),
-    Request(RequestError),
+enum Failed<'k> {
+    Tool(&'k ToolError),
+    Request(&'k RequestError),
     Cancelled,
 }
 
-record!(Listing as listing:
-    &[Offered] = &listing.tools,
+record!(Listing<'_> as listing:
+    &[Offered] = listing.tools,
     Option<&Freshness> = listing.freshness.as_ref(),
 );
 
@@ -154,11 +152,21 @@ variant!(JobSupport:
     2 Self::Required => () = (),
 );
 
-variant!(Outcome:
-    0 Self::Done(output) => &Output = output,
-    1 Self::InputNeeded(questions) => &Questions = questions,
-    2 Self::Started(job) => &NewJob = job,
-);
+impl Lower for Outcome<'_> {
+    const SIZE: usize = up(
+        up(1, Self::ALIGN) + larger(Output::SIZE, larger(Questions::SIZE, NewJob::SIZE)),
+        Self::ALIGN,
+    );
+    const ALIGN: usize = larger(Output::ALIGN, larger(Questions::ALIGN, NewJob::ALIGN));
+
+    fn lower(&self, to: Place, lent: &mut Lent) {
+        let payload = to.at(up(1, Self::ALIGN));
+        match self {
+            Self::Done(output) => output.lower(payload, lent),
+            Self::Suspended(suspended) => suspended.lower(to, payload, lent),
+        }
+    }
+}
 
 record!(NewJob as job:
     Bytes<'_> = Bytes(&job.state.bytes),
@@ -168,7 +176,7 @@ record!(NewJob as job:
     Entries<'_> = &[],
 );
 
-variant!(Failed:
+variant!(Failed<'_>:
     0 Self::Tool(error) => &ToolError = error,
     1 Self::Request(error) => &RequestError = error,
     2 Self::Cancelled => () = (),

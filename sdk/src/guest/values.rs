@@ -223,7 +223,7 @@ pub(super) fn reply(reply: wit::Reply) -> RawReply {
 /// What is asked, if that is how the call ends, where it cannot end in a job.
 pub(super) fn asked(failure: Failure) -> Result<wit::InputNeeded, wit::Failure> {
     match failure {
-        Failure::Suspended(suspended) => match *suspended.0 {
+        Failure::Suspended(suspended) => match suspended.take() {
             Suspension::Asks(asked) => Ok(questions(asked)),
             Suspension::Starts(_) => Err(out_of_place()),
         },

@@ -79,15 +79,15 @@ impl Response {
     /// Reads the body as JSON. The error names the field that does not fit.
     pub fn json<T: DeserializeOwned>(self) -> Result<T, HttpError> {
         let request = self.request.clone();
-        let bytes = self.bytes()?;
-        from_json(&bytes).map_err(|misfit| {
+        let text = self.text()?;
+        from_json(&text).map_err(|misfit| {
             let path = match misfit.path.as_str() {
                 "" => ".",
                 path => path,
             };
             HttpError::Decode {
                 request,
-                reason: [path, ": ", &misfit.reason].concat(),
+                reason: format!("{path}: {}", misfit.reason),
             }
         })
     }

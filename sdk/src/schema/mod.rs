@@ -15,7 +15,7 @@ mod write;
 pub use toolward_sdk_macros::JsonSchema;
 
 pub use table::{
-    Choice, Content, Field, JsonSchema, Kind, Limits, Presence, Schema, Struct, Tag, Variant, Wrapped, of,
+    Branches, Choice, Content, Field, JsonSchema, Kind, Limits, Presence, Schema, Struct, Tag, Variant, Wrapped, of,
 };
 use write::Writer;
 

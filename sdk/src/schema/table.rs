@@ -1,5 +1,7 @@
 //! What a type looks like in JSON, as data.
 
+use super::write::Writer;
+
 /// A type whose JSON Schema is known. `#[derive(JsonSchema)]` beside `Deserialize` or `Serialize` is the usual way.
 ///
 /// Doc comments become descriptions. The attributes of serde are followed, and `#[schemars(…)]` on a field adds to them,
@@ -171,6 +173,17 @@ pub struct Choice {
     pub variants: &'static [Variant],
     /// Whether variants with fields say themselves that they take no others.
     pub closed: bool,
+    /// How it is written if a variant is more than its name.
+    pub branches: Option<Branches>,
+}
+
+/// Writes the variants of a choice. The table points to it, so that a plugin without such a type does not have it.
+#[derive(Clone, Copy, Debug)]
+pub struct Branches(pub(super) fn(&mut Writer, &'static Choice));
+
+impl Branches {
+    /// The only way.
+    pub const WRITTEN: Self = Self(Writer::branches);
 }
 
 /// Where the name of a variant stands.

@@ -61,7 +61,8 @@ struct Rest {
 /// Writes one schema. Nested types are written where they are used: many clients do not follow `$ref`. Only those that
 /// contain themselves stand in `$defs`.
 pub(super) struct Writer {
-    text: String,
+    /// JSON, so far.
+    text: Vec<u8>,
     /// 0 to read such a value, 1 to write it: the place in a pair of names.
     side: usize,
     /// The types that are being written.
@@ -81,7 +82,7 @@ impl Writer {
 
     const fn new(side: usize) -> Self {
         Self {
-            text: String::new(),
+            text: Vec::new(),
             side,
             open: Vec::new(),
             recursive: Vec::new(),
@@ -89,7 +90,7 @@ impl Writer {
     }
 
     pub(super) fn finish(self) -> String {
-        self.text
+        String::from_utf8(self.text).unwrap_or_default()
     }
 
     /// The schema itself. That a choice between objects is an object is said, since clients look for it there.
@@ -225,8 +226,10 @@ impl Writer {
         }
         self.raw(if around.nullable { r#"{"anyOf":[{"# } else { "{" });
         self.key("$ref");
-        let path = ["#/$defs/", self.label(name)].concat();
-        self.quoted(&path);
+        // The name of a type needs no escape.
+        self.raw("\"#/$defs/");
+        self.raw(self.label(name));
+        self.raw("\"");
         if around.nullable {
             self.raw(r#"},{"type":"null"}]"#);
         }
@@ -307,7 +310,7 @@ impl Writer {
     }
 
     fn exactly(&mut self, length: usize) {
-        let length = length.to_string();
+        let length = format!("{length}");
         self.value("minItems", &length);
         self.value("maxItems", &length);
     }
@@ -333,7 +336,7 @@ impl Writer {
             rest.required.push(key);
         }
         self.properties(fields, false, &mut rest);
-        if self.text.as_bytes().last() == Some(&b'{') {
+        if self.text.last() == Some(&b'{') {
             self.text.truncate(before);
         } else {
             self.raw("}");
@@ -359,14 +362,17 @@ impl Writer {
         } else if closed && rest.choice.is_none() {
             self.value("additionalProperties", "false");
         }
-        match rest.choice {
-            None => {}
-            Some((choice, false)) => self.branches(choice),
-            Some((choice, true)) => {
-                self.raw(r#","anyOf":[{"#);
-                self.branches(choice);
-                self.raw("},{}]");
-            }
+        let Some((choice, optional)) = rest.choice else {
+            return;
+        };
+        if optional {
+            self.raw(r#","anyOf":[{"#);
+        }
+        if let Some(branches) = choice.branches {
+            branches.0(self, choice);
+        }
+        if optional {
+            self.raw("},{}]");
         }
     }
 
@@ -406,17 +412,16 @@ impl Writer {
             Schema::Optional(inner) => self.flatten(inner(), true, rest),
             Schema::Wrapped(wrapped) => self.flatten((wrapped.inner.schema)(), optional, rest),
             Schema::Map(value) => rest.others = Some(value()),
-            Schema::Choice(choice) => rest.choice = Some((choice, optional)),
+            Schema::Choice(choice) if choice.branches.is_some() => rest.choice = Some((choice, optional)),
             _ => rest.others = Some(&Schema::Any),
         }
     }
 
     fn choice(&mut self, it: &'static Choice, around: Around) {
         self.open.push((it.name)());
-        if is_branched_choice(it) {
-            self.branches(it);
-        } else {
-            self.names(it, around.nullable);
+        match it.branches {
+            Some(branches) => branches.0(self, it),
+            None => self.names(it, around.nullable),
         }
         self.about(around, it.description);
         self.open.pop();
@@ -436,7 +441,7 @@ impl Writer {
         self.raw(if nullable { ",null]" } else { "]" });
     }
 
-    fn branches(&mut self, it: &'static Choice) {
+    pub(super) fn branches(&mut self, it: &'static Choice) {
         let external = matches!(it.tag, Tag::External);
         self.key(match it.tag {
             Tag::Untagged => "anyOf",
@@ -585,38 +590,19 @@ impl Writer {
 
     /// After anything but a beginning.
     fn comma(&mut self) {
-        if !matches!(self.text.as_bytes().last(), Some(b'{' | b'[')) {
+        if !matches!(self.text.last(), Some(b'{' | b'[')) {
             self.raw(",");
         }
     }
 
     fn raw(&mut self, json: &str) {
-        self.text.push_str(json);
+        self.text.extend_from_slice(json.as_bytes());
     }
 
     fn quoted(&mut self, text: &str) {
-        quote(&mut self.text, text);
+        // Writing a text to memory does not fail.
+        let _ = serde_json::to_writer(&mut self.text, text);
     }
-}
-
-/// A text as JSON.
-fn quote(json: &mut String, text: &str) {
-    json.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => json.extend(['\\', c]),
-            '\n' => json.push_str("\\n"),
-            ' '.. => json.push(c),
-            // The others below the space, as `\u00XX`.
-            _ => {
-                json.push_str("\\u00");
-                for digit in [u32::from(c) >> 4, u32::from(c) & 15] {
-                    json.extend(char::from_digit(digit, 16));
-                }
-            }
-        }
-    }
-    json.push('"');
 }
 
 /// A variant that is only a name, with nothing to say about it.
@@ -626,14 +612,10 @@ fn is_plain(variant: &Variant) -> bool {
 
 fn is_branched(schema: &Schema) -> bool {
     match schema {
-        Schema::Choice(choice) => is_branched_choice(choice),
+        Schema::Choice(choice) => choice.branches.is_some(),
         Schema::Wrapped(wrapped) => is_branched((wrapped.inner.schema)()),
         _ => false,
     }
-}
-
-fn is_branched_choice(choice: &Choice) -> bool {
-    !matches!(choice.tag, Tag::External) || !choice.variants.iter().all(is_plain)
 }
 
 /// The last part of a type's name, without what it is generic over.

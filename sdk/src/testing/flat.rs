@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::ask::Ask;
+use crate::schema;
 
 /// Fails the test when no host would ask this.
 #[track_caller]

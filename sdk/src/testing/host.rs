@@ -383,7 +383,7 @@ impl Host {
             let Err(Failure::Suspended(suspended)) = &result else {
                 break result;
             };
-            let Suspension::Asks(questions) = &*suspended.0 else {
+            let Suspension::Asks(questions) = suspended.get() else {
                 break result;
             };
             flat::check(&questions.requests);

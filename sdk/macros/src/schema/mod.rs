@@ -120,17 +120,25 @@ fn choice(container: &Container<'_>, variants: &[Variant<'_>], about: &str) -> s
         TagType::None => quote!(Untagged),
     };
     let closed = container.attrs.deny_unknown_fields();
-    let variants = variants
-        .iter()
-        .map(|it| variant(container, it))
-        .collect::<syn::Result<Vec<_>>>()?;
+    let mut branched = !matches!(container.attrs.tag(), TagType::External);
+    let mut written = Vec::new();
+    for it in variants {
+        branched |= !matches!(it.style, Style::Unit) || !variant_description(it)?.is_empty();
+        written.push(variant(container, it)?);
+    }
+    let branches = if branched {
+        quote!(::core::option::Option::Some(::toolward_sdk::__private::schema::Branches::WRITTEN))
+    } else {
+        quote!(::core::option::Option::None)
+    };
     Ok(quote! {
         ::toolward_sdk::Schema::Choice(&::toolward_sdk::__private::schema::Choice {
             name: #name,
             description: #about,
             tag: ::toolward_sdk::__private::schema::Tag::#tag,
-            variants: &[#(#variants),*],
+            variants: &[#(#written),*],
             closed: #closed,
+            branches: #branches,
         })
     })
 }
@@ -142,11 +150,7 @@ fn variant(container: &Container<'_>, variant: &Variant<'_>) -> syn::Result<Toke
             "`JsonSchema` does not know one variant that is `untagged` among others: mark the whole enum",
         ));
     }
-    let own = Own::parse(&variant.original.attrs, Place::Variant)?;
-    let about = match own.description {
-        Some(description) => description,
-        None => description(&variant.original.attrs)?,
-    };
+    let about = variant_description(variant)?;
     let names = names(variant.attrs.name());
     let (not_read, not_written) = (
         variant.attrs.skip_deserializing(),
@@ -176,6 +180,13 @@ fn variant(container: &Container<'_>, variant: &Variant<'_>) -> syn::Result<Toke
             content: ::toolward_sdk::__private::schema::Content::#content,
         }
     })
+}
+
+fn variant_description(variant: &Variant<'_>) -> syn::Result<String> {
+    match Own::parse(&variant.original.attrs, Place::Variant)?.description {
+        Some(description) => Ok(description),
+        None => description(&variant.original.attrs),
+    }
 }
 
 fn all_fields(container: &Container<'_>, fields: &[Field<'_>]) -> syn::Result<Vec<TokenStream>> {

@@ -180,6 +180,7 @@ enum Order {
 /// What is \"listed\".
 ///
 /// And more.
+#[expect(dead_code, reason = "some fields are never written, and nobody reads them")]
 #[derive(Deserialize, Serialize, JsonSchema, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Args {
