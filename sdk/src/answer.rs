@@ -156,7 +156,10 @@ mod tests {
         text: Option<&str>,
     ) {
         let output = answer.into_output().unwrap();
-        assert_eq!(T::schema().map(|schema| schema::parsed(&schema)).as_ref(), schema);
+        assert_eq!(
+            T::schema().map(|schema| schema::parsed(&schema)).as_ref(),
+            schema
+        );
         assert_eq!(
             output
                 .structured

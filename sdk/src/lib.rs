@@ -240,8 +240,8 @@ pub mod prelude {
 
     pub use crate::http::HttpError;
     pub use crate::{
-        Content, Context, Failure, Job, JsonSchema, Output, Rendered, Reply, Result, Step, ToolError, Trouble,
-        Turn, Work, answer, plugin, prompt, resource, tool,
+        Content, Context, Failure, Job, JsonSchema, Output, Rendered, Reply, Result, Step,
+        ToolError, Trouble, Turn, Work, answer, plugin, prompt, resource, tool,
     };
 }
 
@@ -263,11 +263,9 @@ pub mod __private {
     pub use crate::resource::{ResourceEntry, finish_resource, read_blanks};
     pub mod schema {
         pub use crate::schema::{
-            Branches, Choice, Content, Fallback, Field, Limits, NoFallback, Presence, Struct, Tag, Variant,
-            Wrapped, input, no_input, of,
+            Branches, Choice, Content, Fallback, Field, Limits, NoFallback, Presence, Struct, Tag,
+            Variant, Wrapped, input, no_input, of,
         };
     }
-    pub use crate::tool::{
-        Entry, Listed, arguments, finish, job_support, output_schema,
-    };
+    pub use crate::tool::{Entry, Listed, arguments, finish, job_support, output_schema};
 }

@@ -3,6 +3,8 @@
 //! A reader that keeps a path while it reads would be compiled once more for every type of arguments. The error knows the
 //! line and the column, and the text is still there: walking to that place again costs one small function.
 
+use std::fmt::Write as _;
+
 use serde::de::DeserializeOwned;
 
 use crate::error::{Result, ToolError};
@@ -94,9 +96,8 @@ fn path(json: &[u8]) -> String {
                 path.push_str(str::from_utf8(name).unwrap_or_default());
             }
             Step::Item(number) => {
-                path.push('[');
-                path.push_str(&format!("{number}"));
-                path.push(']');
+                // Writing to a text does not fail.
+                let _ = write!(path, "[{number}]");
             }
         }
     }
@@ -182,8 +183,17 @@ mod tests {
             r#"{"filter": {"sincx": 3}, "id": "a"}"#,
             "argument `filter.sincx`: unknown field `sincx`, expected one of `states`, `since`, `names`",
         );
-        check(r#"["a"]"#, "arguments: invalid length 1, expected struct Args with 2 elements");
-        check(r#"{"id": ["#, "argument `id`: invalid type: sequence, expected a string");
-        check("7", "arguments: invalid type: integer `7`, expected struct Args");
+        check(
+            r#"["a"]"#,
+            "arguments: invalid length 1, expected struct Args with 2 elements",
+        );
+        check(
+            r#"{"id": ["#,
+            "argument `id`: invalid type: sequence, expected a string",
+        );
+        check(
+            "7",
+            "arguments: invalid type: integer `7`, expected struct Args",
+        );
     }
 }

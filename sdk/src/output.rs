@@ -220,6 +220,10 @@ impl Content {
 
     /// A kind of content that this version does not know, as the protocol writes it.
     #[must_use]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the caller has no use for it afterwards"
+    )]
     pub fn other(content: Value) -> Self {
         Self::new(Item::Other(content.to_string()))
     }

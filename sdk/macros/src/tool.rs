@@ -124,10 +124,7 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("finish::<Result<String>>(now())"), "{text}");
-        assert!(
-            text.contains(r#"name: "time.now","#),
-            "{text}"
-        );
+        assert!(text.contains(r#"name: "time.now","#), "{text}");
     }
 
     #[test]

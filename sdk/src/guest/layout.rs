@@ -6,7 +6,9 @@ use crate::ask::{Ask, Confirm, Questions};
 use crate::call::Capability;
 use crate::error::{Cause, RequestError, ToolError};
 use crate::meta::{Freshness, Icon, Theme};
-use crate::output::{Annotations, Content, Document, DocumentBody, Item, Link, Media, Output, Role};
+use crate::output::{
+    Annotations, Content, Document, DocumentBody, Item, Link, Media, Output, Role,
+};
 
 /// A `meta` or `extras`.
 pub(super) type Entries<'e> = &'e [(String, String)];

@@ -8,10 +8,13 @@
 //! The layout: a field begins at a multiple of its alignment; a variant is a byte that says which, then the payload; a text
 //! or a list is where it is and how long.
 
-#![expect(unsafe_code, reason = "memory that the host reads is written by address")]
+#![expect(
+    unsafe_code,
+    reason = "memory that the host reads is written by address"
+)]
 
-use std::process::abort;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::process::abort;
 
 /// What can be written.
 pub(crate) trait Lower {
@@ -178,10 +181,7 @@ impl<T: Lower> Lower for Option<T> {
 }
 
 impl<T: Lower, E: Lower> Lower for Result<T, E> {
-    const SIZE: usize = up(
-        up(1, Self::ALIGN) + larger(T::SIZE, E::SIZE),
-        Self::ALIGN,
-    );
+    const SIZE: usize = up(up(1, Self::ALIGN) + larger(T::SIZE, E::SIZE), Self::ALIGN);
     const ALIGN: usize = larger(T::ALIGN, E::ALIGN);
 
     fn lower(&self, to: Place, lent: &mut Lent) {

@@ -30,11 +30,11 @@ use bindings::toolward::plugin::{backends, call, changes, log, settings};
 use bindings::wasi::clocks::monotonic_clock;
 use bindings::wasi::io::poll::{Pollable, poll};
 
+pub use crate::__export_all_tools as export_tools;
 pub use bindings::completions::export as export_completions;
 pub use bindings::jobs::export as export_jobs;
 pub use bindings::prompts::export as export_prompts;
 pub use bindings::resources::export as export_resources;
-pub use crate::__export_all_tools as export_tools;
 pub use bindings::watch::export as export_watch;
 
 /// The type that carries a plugin's exports: every ability is written for all such types, and `plugin!` exports those

@@ -36,6 +36,10 @@ pub unsafe fn list_tools<T: Offers>(cx: u32) -> *const u8 {
 ///
 /// Only the host calls this, with a handle that it lends and two texts that it made with `cabi_realloc`.
 #[must_use]
+#[expect(
+    clippy::same_length_and_capacity,
+    reason = "the host allocates what it writes, and no more"
+)]
 pub unsafe fn call_tool<T: Offers>(
     cx: u32,
     name: *mut u8,

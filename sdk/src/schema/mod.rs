@@ -6,7 +6,10 @@
 
 use serde_json::Value;
 
-#[expect(missing_docs, reason = "what only the derive writes says itself what it is")]
+#[expect(
+    missing_docs,
+    reason = "what only the derive writes says itself what it is"
+)]
 mod table;
 mod types;
 mod write;
@@ -15,7 +18,8 @@ mod write;
 pub use toolward_sdk_macros::JsonSchema;
 
 pub use table::{
-    Branches, Choice, Content, Field, JsonSchema, Kind, Limits, Presence, Schema, Struct, Tag, Variant, Wrapped, of,
+    Branches, Choice, Content, Field, JsonSchema, Kind, Limits, Presence, Schema, Struct, Tag,
+    Variant, Wrapped, of,
 };
 use write::Writer;
 
@@ -27,6 +31,7 @@ const NO_ARGUMENTS: &str = r#"{"type":"object","additionalProperties":false}"#;
 
 /// The schema of arguments. Unknown ones are refused where the type does not say otherwise: a misspelt filter that is
 /// silently ignored answers another question than the one that was asked.
+#[must_use]
 pub fn input<T: JsonSchema>() -> String {
     write_input(of::<T>())
 }
@@ -38,6 +43,7 @@ fn write_input(schema: &'static Schema) -> String {
 }
 
 /// The schema of a tool without arguments.
+#[must_use]
 pub fn no_input() -> String {
     NO_ARGUMENTS.to_owned()
 }

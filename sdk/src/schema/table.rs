@@ -219,6 +219,10 @@ pub enum Content {
 }
 
 /// What a field or a variant is when it is read, and when it is written.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is the answer to a question of its own"
+)]
 #[derive(Clone, Copy, Debug)]
 pub struct Presence {
     /// It is not read.

@@ -1,6 +1,8 @@
 //! From the table to the text.
 
-use super::table::{Choice, Content, Field, Limits, Of, Presence, Schema, Struct, Tag, Variant, Wrapped};
+use super::table::{
+    Choice, Content, Field, Limits, Of, Presence, Schema, Struct, Tag, Variant, Wrapped,
+};
 
 /// What a field says about its value beside the value's own type.
 #[derive(Clone, Copy, Default)]
@@ -147,8 +149,12 @@ impl Writer {
             Schema::Wrapped(wrapped) => {
                 return self.node((wrapped.inner.schema)(), around.with(wrapped));
             }
-            Schema::Struct(it) if self.is_open(it.name) => return self.reference(it.name, schema, around),
-            Schema::Choice(it) if self.is_open(it.name) => return self.reference(it.name, schema, around),
+            Schema::Struct(it) if self.is_open(it.name) => {
+                return self.reference(it.name, schema, around);
+            }
+            Schema::Choice(it) if self.is_open(it.name) => {
+                return self.reference(it.name, schema, around);
+            }
             _ => {}
         }
         if around.nullable && (is_branched(schema) || matches!(schema, Schema::Json { .. })) {
@@ -224,7 +230,11 @@ impl Writer {
         if !self.recursive.iter().any(|(known, _)| *known == name) {
             self.recursive.push((name, schema));
         }
-        self.raw(if around.nullable { r#"{"anyOf":[{"# } else { "{" });
+        self.raw(if around.nullable {
+            r#"{"anyOf":[{"#
+        } else {
+            "{"
+        });
         self.key("$ref");
         // The name of a type needs no escape.
         self.raw("\"#/$defs/");
@@ -283,8 +293,16 @@ impl Writer {
         self.kind(kind, around.nullable);
         let [mut min, mut max] = own;
         if let Some(limits) = around.limits {
-            min = if limits.min.is_empty() { min } else { limits.min };
-            max = if limits.max.is_empty() { max } else { limits.max };
+            min = if limits.min.is_empty() {
+                min
+            } else {
+                limits.min
+            };
+            max = if limits.max.is_empty() {
+                max
+            } else {
+                limits.max
+            };
         }
         self.value("minimum", min);
         self.value("maximum", max);
@@ -325,7 +343,13 @@ impl Writer {
     }
 
     /// The fields of an object, after the one that names the variant.
-    fn fields(&mut self, tag: Option<[&'static str; 2]>, fields: &'static [Field], closed: bool, firmly: bool) {
+    fn fields(
+        &mut self,
+        tag: Option<[&'static str; 2]>,
+        fields: &'static [Field],
+        closed: bool,
+        firmly: bool,
+    ) {
         let mut rest = Rest::default();
         let before = self.text.len();
         self.key("properties");
@@ -412,7 +436,9 @@ impl Writer {
             Schema::Optional(inner) => self.flatten(inner(), true, rest),
             Schema::Wrapped(wrapped) => self.flatten((wrapped.inner.schema)(), optional, rest),
             Schema::Map(value) => rest.others = Some(value()),
-            Schema::Choice(choice) if choice.branches.is_some() => rest.choice = Some((choice, optional)),
+            Schema::Choice(choice) if choice.branches.is_some() => {
+                rest.choice = Some((choice, optional));
+            }
             _ => rest.others = Some(&Schema::Any),
         }
     }
@@ -463,7 +489,11 @@ impl Writer {
     }
 
     fn is_there(&self, presence: Presence) -> bool {
-        !(if self.side == 0 { presence.not_read } else { presence.not_written })
+        !(if self.side == 0 {
+            presence.not_read
+        } else {
+            presence.not_written
+        })
     }
 
     fn variant(&mut self, it: &'static Choice, variant: &'static Variant) {

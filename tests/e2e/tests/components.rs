@@ -80,24 +80,25 @@ fn a_plugin_without_backends_is_small_and_imports_no_more_than_rust_itself_does(
     );
     // No clocks, no files, no random numbers, no HTTP. The rest is how the standard library says why it panicked.
     let expected = [
-        "toolward:plugin/backends@0.1.0",
-        "toolward:plugin/call@0.1.0",
-        "toolward:plugin/values@0.1.0",
-        "wasi:cli/environment@0.2.0",
-        "wasi:cli/exit@0.2.0",
-        "wasi:cli/stderr@0.2.0",
-        "wasi:cli/stdin@0.2.0",
-        "wasi:cli/stdout@0.2.0",
-        "wasi:cli/terminal-input@0.2.0",
-        "wasi:cli/terminal-output@0.2.0",
-        "wasi:cli/terminal-stderr@0.2.0",
-        "wasi:cli/terminal-stdin@0.2.0",
-        "wasi:cli/terminal-stdout@0.2.0",
-        "wasi:io/error@0.2.0",
-        "wasi:io/poll@0.2.0",
-        "wasi:io/streams@0.2.0",
+        "backends",
+        "call",
+        "values",
+        "wasi:cli/environment",
+        "wasi:cli/exit",
+        "wasi:cli/stderr",
+        "wasi:cli/stdin",
+        "wasi:cli/stdout",
+        "wasi:cli/terminal-input",
+        "wasi:cli/terminal-output",
+        "wasi:cli/terminal-stderr",
+        "wasi:cli/terminal-stdin",
+        "wasi:cli/terminal-stdout",
+        "wasi:io/error",
+        "wasi:io/poll",
+        "wasi:io/streams",
     ];
-    assert_eq!(imports(&component), expected.map(str::to_owned).into());
+    let found: BTreeSet<_> = imports(&component).iter().map(|name| plain(name)).collect();
+    assert_eq!(found, expected.map(str::to_owned).into());
 }
 
 /// The whole names of what a component imports.

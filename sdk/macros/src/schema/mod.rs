@@ -111,7 +111,11 @@ fn structure(
     })
 }
 
-fn choice(container: &Container<'_>, variants: &[Variant<'_>], about: &str) -> syn::Result<TokenStream> {
+fn choice(
+    container: &Container<'_>,
+    variants: &[Variant<'_>],
+    about: &str,
+) -> syn::Result<TokenStream> {
     let name = name();
     let tag = match container.attrs.tag() {
         TagType::External => quote!(External),
@@ -120,14 +124,16 @@ fn choice(container: &Container<'_>, variants: &[Variant<'_>], about: &str) -> s
         TagType::None => quote!(Untagged),
     };
     let closed = container.attrs.deny_unknown_fields();
-    let mut branched = !matches!(container.attrs.tag(), TagType::External);
+    let mut is_branched = !matches!(container.attrs.tag(), TagType::External);
     let mut written = Vec::new();
     for it in variants {
-        branched |= !matches!(it.style, Style::Unit) || !variant_description(it)?.is_empty();
+        is_branched |= !matches!(it.style, Style::Unit) || !variant_description(it)?.is_empty();
         written.push(variant(container, it)?);
     }
-    let branches = if branched {
-        quote!(::core::option::Option::Some(::toolward_sdk::__private::schema::Branches::WRITTEN))
+    let branches = if is_branched {
+        quote!(::core::option::Option::Some(
+            ::toolward_sdk::__private::schema::Branches::WRITTEN
+        ))
     } else {
         quote!(::core::option::Option::None)
     };
@@ -289,7 +295,9 @@ fn default(container: &Container<'_>, field: &Field<'_>) -> TokenStream {
     }
 }
 
-fn presence([not_read, not_written, optional_read, optional_written, flat]: [bool; 5]) -> TokenStream {
+fn presence(
+    [not_read, not_written, optional_read, optional_written, flat]: [bool; 5],
+) -> TokenStream {
     quote! {
         ::toolward_sdk::__private::schema::Presence {
             not_read: #not_read,
@@ -343,20 +351,38 @@ mod tests {
     fn what_is_not_known_is_named() {
         for (item, message) in [
             (
-                quote!(struct A { #[schemars(multiple_of = 2)] a: u32 }),
+                quote!(
+                    struct A {
+                        #[schemars(multiple_of = 2)]
+                        a: u32,
+                    }
+                ),
                 "`multiple_of` is not known here",
             ),
             (
-                quote!(struct A { #[schemars(range(least = 2))] a: u32 }),
+                quote!(
+                    struct A {
+                        #[schemars(range(least = 2))]
+                        a: u32,
+                    }
+                ),
                 "`range` has `min` and `max`",
             ),
             (
-                quote!(struct A { #[schemars(range(max = LIMIT))] a: u32 }),
+                quote!(
+                    struct A {
+                        #[schemars(range(max = LIMIT))]
+                        a: u32,
+                    }
+                ),
                 "written out",
             ),
         ] {
             let text = expand(item).to_string();
-            assert!(text.contains("compile_error") && text.contains(message), "{text}");
+            assert!(
+                text.contains("compile_error") && text.contains(message),
+                "{text}"
+            );
         }
     }
 }

@@ -39,7 +39,11 @@ impl Own {
     }
 
     fn read(&mut self, meta: &ParseNestedMeta<'_>, place: Place) -> syn::Result<()> {
-        let key = meta.path.get_ident().map(ToString::to_string).unwrap_or_default();
+        let key = meta
+            .path
+            .get_ident()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         match (key.as_str(), place) {
             ("description", _) => self.description = Some(meta.value()?.parse::<LitStr>()?.value()),
             ("title", Place::Field) => self.title = Some(meta.value()?.parse::<LitStr>()?.value()),
@@ -115,7 +119,10 @@ impl Own {
             max_length,
             ..
         } = self;
-        if [more, min, max, min_length, max_length].iter().all(|text| text.is_empty()) {
+        if [more, min, max, min_length, max_length]
+            .iter()
+            .all(|text| text.is_empty())
+        {
             return quote!(::core::option::Option::None);
         }
         quote! {
@@ -139,7 +146,10 @@ fn match_ident(meta: &ParseNestedMeta<'_>, known: &[&str], message: &str) -> syn
 fn json(input: ParseStream<'_>) -> syn::Result<String> {
     let expression: Expr = input.parse()?;
     literal(&expression).ok_or_else(|| {
-        syn::Error::new_spanned(&expression, "this is written out: a number, a text or a boolean")
+        syn::Error::new_spanned(
+            &expression,
+            "this is written out: a number, a text or a boolean",
+        )
     })
 }
 
@@ -165,7 +175,7 @@ fn quoted(text: &str) -> String {
     for c in text.chars() {
         match c {
             '"' | '\\' => json.extend(['\\', c]),
-            c if c < ' ' => json.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if c < ' ' => json.extend(format!("\\u{:04x}", u32::from(c)).chars()),
             c => json.push(c),
         }
     }
@@ -180,7 +190,11 @@ pub(crate) fn description(attributes: &[Attribute]) -> syn::Result<String> {
         let Meta::NameValue(pair) = &attribute.meta else {
             continue;
         };
-        let Expr::Lit(ExprLit { lit: Lit::Str(line), .. }) = &pair.value else {
+        let Expr::Lit(ExprLit {
+            lit: Lit::Str(line),
+            ..
+        }) = &pair.value
+        else {
             return Err(syn::Error::new_spanned(
                 &pair.value,
                 "a description is written out, not made by a macro",

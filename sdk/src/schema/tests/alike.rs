@@ -14,7 +14,9 @@ fn settings() -> SchemaSettings {
 
 fn their_input<T: schemars::JsonSchema>() -> Value {
     let generator = settings().for_deserialize().into_generator();
-    closed(object_at_root(trimmed(generator.into_root_schema_for::<T>())))
+    closed(object_at_root(trimmed(
+        generator.into_root_schema_for::<T>(),
+    )))
 }
 
 fn their_output<T: schemars::JsonSchema>() -> Option<Value> {
@@ -116,11 +118,14 @@ fn wrapped(mut schema: Value) -> Value {
     outer
 }
 
-
 #[track_caller]
 fn check<T: JsonSchema + schemars::JsonSchema>() {
     assert_eq!(parsed(&input::<T>()), their_input::<T>(), "read");
-    assert_eq!(output::<T>().as_deref().map(parsed), their_output::<T>(), "written");
+    assert_eq!(
+        output::<T>().as_deref().map(parsed),
+        their_output::<T>(),
+        "written"
+    );
 }
 
 #[derive(Deserialize, Serialize, JsonSchema, schemars::JsonSchema)]
@@ -148,7 +153,7 @@ struct Collections {
     map: BTreeMap<String, bool>,
     open: HashMap<String, Value>,
     object: serde_json::Map<String, Value>,
-    boxed: Box<Vec<Option<u32>>>,
+    boxed: Box<[Option<u32>]>,
     values: Vec<Value>,
 }
 
@@ -180,7 +185,10 @@ enum Order {
 /// What is \"listed\".
 ///
 /// And more.
-#[expect(dead_code, reason = "some fields are never written, and nobody reads them")]
+#[expect(
+    dead_code,
+    reason = "some fields are never written, and nobody reads them"
+)]
 #[derive(Deserialize, Serialize, JsonSchema, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Args {
