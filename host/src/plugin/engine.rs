@@ -14,6 +14,7 @@ use super::admit::Tenants;
 use super::cache::Cache;
 use super::compile::Compiler;
 use super::fair::Gate;
+use super::large::Large;
 use super::reuse::Kept;
 use crate::audit::Audit;
 use crate::capability::{self, Changes, State};
@@ -58,6 +59,8 @@ pub struct Engine {
     pub(super) guests: Arc<Guests>,
     /// The threads of that runtime, for which guests of all tenants take turns.
     pub(super) threads: Arc<Gate>,
+    /// The threads for large values, at lower priority.
+    pub(super) large: Arc<Large>,
     /// What each tenant may take.
     pub(super) tenants: Arc<Tenants>,
     /// Free instances of the pool: an exhausted pool would be an error, so calls wait here.
@@ -115,6 +118,7 @@ impl Engine {
         let mut linker = Linker::new(&wasmtime);
         capability::link(&mut linker).map_err(failed)?;
         let cache = Arc::new(Cache::open(&runtime.cache_dir, &wasmtime)?);
+        let tenants = Arc::new(Tenants::new(tenants.clone()));
         Ok(Arc::new(Self {
             linker,
             cache,
@@ -127,7 +131,8 @@ impl Engine {
             io: Handle::current(),
             guests: Arc::new(Guests::start(runtime.guest_threads).map_err(EngineError::Threads)?),
             threads: Gate::new(runtime.guest_threads),
-            tenants: Arc::new(Tenants::new(tenants.clone())),
+            large: Arc::new(Large::start(tenants.clone()).map_err(EngineError::Threads)?),
+            tenants,
             instances: Gate::new(runtime.max_instances as usize),
             kept: Arc::new(Kept::start(&Handle::current())),
             waiting: Arc::new(Semaphore::new(runtime.max_waiting as usize)),
@@ -153,6 +158,7 @@ impl Engine {
             io: self.io.clone(),
             guests: self.guests.clone(),
             threads: self.threads.clone(),
+            large: self.large.clone(),
             tenants: self.tenants.clone(),
             instances: self.instances.clone(),
             kept: self.kept.clone(),
@@ -165,6 +171,12 @@ impl Engine {
     #[must_use]
     pub fn egress(&self) -> &Arc<Egress> {
         &self.egress
+    }
+
+    /// The threads for large values.
+    #[must_use]
+    pub fn large(&self) -> &Large {
+        &self.large
     }
 
     /// Instances that are free: all of them while nothing is called.
