@@ -19,13 +19,31 @@ pub(super) enum Protocol {
 
 /// What the client speaks; nothing if it has not said so in time, or is gone.
 pub(super) async fn of(stream: &TcpStream, patience: Duration) -> Option<Protocol> {
-    // With nothing but a part of the preface this waits until more comes: an edge is reported for what is new.
-    let looked = stream.async_io(Interest::READABLE, || {
-        let mut begun = [0; PREFACE.len()];
-        let (_, length) = rustix::net::recv(stream, &mut begun, RecvFlags::PEEK)?;
-        judged(&begun[..length])
-    });
-    tokio::time::timeout(patience, looked).await.ok()?.ok()
+    tokio::time::timeout(patience, looked_at(stream))
+        .await
+        .ok()?
+        .ok()
+}
+
+async fn looked_at(stream: &TcpStream) -> io::Result<Protocol> {
+    loop {
+        let ready = stream.ready(Interest::READABLE).await?;
+        let looked = stream.try_io(Interest::READABLE, || {
+            let mut begun = [0; PREFACE.len()];
+            let (_, length) = rustix::net::recv(stream, &mut begun, RecvFlags::PEEK)?;
+            judged(&begun[..length])
+        });
+        match looked {
+            // Only a part of the preface is there. What is new is an edge, and reported; the end of what comes is a state,
+            // in which the socket would be ready for ever.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if ready.is_read_closed() {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+            }
+            looked => return looked,
+        }
+    }
 }
 
 fn judged(begun: &[u8]) -> io::Result<Protocol> {

@@ -250,7 +250,7 @@ async fn streams_count_as_connections() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_begins_requests_to_reset_them_is_cut_off() {
-    let (_deployment, host) = host("").await;
+    let (_deployment, host) = host("header-timeout = \"1h\"\nkeep-alive = \"10min\"").await;
     let mut raw = Raw::begin(&host, &[]).await;
     let authority = raw.authority.clone();
     let mut frames = Vec::new();
@@ -278,6 +278,13 @@ async fn silence_ends_a_connection_whatever_was_said_before() {
     for begun in [&b""[..], &PREFACE[..10], b"GET / HT", PREFACE] {
         let mut stream = TcpStream::connect(&address).await.unwrap();
         stream.write_all(begun).await.unwrap();
+        let mut said = Vec::new();
+        let over = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut said)).await;
+        assert!(over.is_ok(), "{:?}", String::from_utf8_lossy(begun));
+        // One that says that nothing more comes is not looked at over and over.
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        stream.write_all(begun).await.unwrap();
+        stream.shutdown().await.unwrap();
         let mut said = Vec::new();
         let over = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut said)).await;
         assert!(over.is_ok(), "{:?}", String::from_utf8_lossy(begun));
