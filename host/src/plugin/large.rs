@@ -6,7 +6,9 @@
 //! is small stays where it is, and pays nothing.
 
 use std::cell::Cell;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use tokio::runtime::Runtime;
 use tokio::sync::OwnedSemaphorePermit;
@@ -15,7 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::Answer;
 use super::admit::{OfTenant, Tenants};
 use super::call::CallError;
-use super::fair::{Gate, InTurns, Place, Whose};
+use super::fair::{Enter, Gate, Place, Whose};
 use super::size;
 use super::wit::prompts::PromptOutcome;
 use super::wit::resources::ReadOutcome;
@@ -134,13 +136,12 @@ impl Large {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let whose = self.whose(&principal.tenant);
-        let mut served = Box::pin(served);
-        let in_turn = std::future::poll_fn(move |cx| {
-            let _in_turn = InTurn::begin();
-            served.as_mut().poll(cx)
-        });
-        let served = InTurns::new(in_turn, self.turns.clone(), whose, Arc::default());
+        let served = InTurns {
+            served: Box::pin(served),
+            turns: self.turns.clone(),
+            whose: self.whose(&principal.tenant),
+            next: None,
+        };
         ended(AbortOnDropHandle::new(self.threads().spawn(served)))
     }
 }
@@ -150,6 +151,28 @@ impl Drop for Large {
         if let Some(threads) = self.threads.take() {
             threads.shutdown_background();
         }
+    }
+}
+
+/// A future, each poll of which is a turn.
+struct InTurns<F> {
+    served: Pin<Box<F>>,
+    turns: Arc<Gate>,
+    whose: Whose,
+    next: Option<Enter>,
+}
+
+impl<F: Future> Future for InTurns<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = &mut *self;
+        let (turns, whose) = (&this.turns, &this.whose);
+        let next = this.next.get_or_insert_with(|| turns.enter(whose));
+        let _turn = ready!(Pin::new(next).poll(cx));
+        this.next = None;
+        let _in_turn = InTurn::begin();
+        this.served.as_mut().poll(cx)
     }
 }
 

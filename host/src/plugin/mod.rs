@@ -23,6 +23,7 @@ mod reuse;
 mod right;
 mod settings;
 mod size;
+mod threads;
 pub mod trust;
 
 pub use call::{CallError, Plugin};
