@@ -184,6 +184,9 @@ impl Guard {
                 return Ok(Some(Read { bytes, room: None }));
             }
         }
+        if read.len() > self.max_body {
+            return Ok(None);
+        }
         // A client that has to wait for room has not had its time yet.
         let room = self.host.large().room(principal);
         let Ok(room) = tokio::time::timeout(self.body_timeout, room).await else {
@@ -241,15 +244,15 @@ pub(super) struct Read {
 
 /// Takes what comes until there are more than `most` bytes. Whether that was all.
 async fn fill(read: &mut BytesMut, body: &mut Body, most: usize) -> Result<bool, axum::Error> {
-    while let Some(frame) = body.frame().await {
+    while read.len() <= most {
+        let Some(frame) = body.frame().await else {
+            return Ok(true);
+        };
         if let Ok(data) = frame?.into_data() {
             read.extend_from_slice(&data);
         }
-        if read.len() > most {
-            return Ok(false);
-        }
     }
-    Ok(true)
+    Ok(false)
 }
 
 async fn discard(mut body: Body) {
