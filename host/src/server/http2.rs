@@ -219,13 +219,13 @@ impl Streams {
     /// Whether nothing has happened meanwhile: not everything that does is told.
     fn is_still(&self, until: Instant, over: Over, idle: Duration, silence: Duration) -> bool {
         let state = self.state();
-        match over {
-            Over::Idle => state.idle.is_some_and(|since| since + idle <= until),
-            _ => {
-                let untaken = state.open.values().flatten().min();
-                untaken.is_some_and(|since| *since + silence <= until)
-            }
-        }
+        let at = if matches!(over, Over::Idle) {
+            state.idle.map(|since| since + idle)
+        } else {
+            let untaken = state.open.values().flatten().min();
+            untaken.map(|since| *since + silence)
+        };
+        at.is_some_and(|at| at <= until)
     }
 }
 

@@ -92,8 +92,9 @@ mod tests {
     #[tokio::test]
     async fn the_first_bytes_tell() {
         use Protocol::{Http1, Http2};
+        type Row<'a> = (&'a [&'a [u8]], bool, Option<Protocol>);
         let (first, rest) = PREFACE.split_at(9);
-        let rows: [(&[&[u8]], bool, Option<Protocol>); 10] = [
+        let rows: [Row<'_>; 10] = [
             (&[b"GET / HTTP/1.1\r\n"], false, Some(Http1)),
             (&[b"P", b"OST"], false, Some(Http1)),
             (&[b"\r\n"], false, Some(Http1)),
