@@ -19,8 +19,11 @@ use crate::subject::{Program, Setup, Transport};
 /// More connections than the flooding tenant may have calls at once, so that it always has all that it may.
 const FLOOD: usize = 32;
 
+/// Its name, and the call.
+type Flood = (&'static str, fn() -> Call);
+
 /// What the other tenant does meanwhile, and the call that it does it with.
-const FLOODS: [(&str, fn() -> Call); 3] = [
+const FLOODS: [Flood; 3] = [
     ("loops", || Call::any("hostile_loop")),
     ("calls", Call::echo),
     ("bodies", || Call::echo_of(BODY)),

@@ -78,7 +78,7 @@ const POINTS: [&str; 10] = [
 ];
 
 /// What is promised.
-const RATIOS: [&str; 14] = [
+const RATIOS: [&str; 15] = [
     "backend-added",
     "cpu-fresh",
     "cpu-per-principal",
