@@ -14,6 +14,7 @@ use super::admit::Tenants;
 use super::cache::Cache;
 use super::compile::Compiler;
 use super::fair::Gate;
+use super::large::Large;
 use super::reuse::Kept;
 use super::threads::Threads;
 use crate::audit::Audit;
@@ -55,6 +56,8 @@ pub struct Engine {
     pub(super) changes: Changes,
     /// The threads that run guests.
     pub(super) threads: Arc<Threads>,
+    /// The threads for large values, at lower priority.
+    pub(super) large: Arc<Large>,
     /// What each tenant may take.
     pub(super) tenants: Arc<Tenants>,
     /// Free instances of the pool: an exhausted pool would be an error, so calls wait here.
@@ -112,6 +115,7 @@ impl Engine {
         let mut linker = Linker::new(&wasmtime);
         capability::link(&mut linker).map_err(failed)?;
         let cache = Arc::new(Cache::open(&runtime.cache_dir, &wasmtime)?);
+        let tenants = Arc::new(Tenants::new(tenants.clone()));
         Ok(Arc::new(Self {
             linker,
             cache,
@@ -125,7 +129,8 @@ impl Engine {
                 Threads::start(runtime.guest_threads, &Handle::current())
                     .map_err(EngineError::Threads)?,
             ),
-            tenants: Arc::new(Tenants::new(tenants.clone())),
+            large: Arc::new(Large::start(tenants.clone()).map_err(EngineError::Threads)?),
+            tenants,
             instances: Gate::new(runtime.max_instances as usize),
             kept: Arc::new(Kept::start(&Handle::current())),
             waiting: Arc::new(Semaphore::new(runtime.max_waiting as usize)),
@@ -149,6 +154,7 @@ impl Engine {
             changes: self.changes.clone(),
             audit: self.audit.clone(),
             threads: self.threads.clone(),
+            large: self.large.clone(),
             tenants: self.tenants.clone(),
             instances: self.instances.clone(),
             kept: self.kept.clone(),
@@ -161,6 +167,12 @@ impl Engine {
     #[must_use]
     pub fn egress(&self) -> &Arc<Egress> {
         &self.egress
+    }
+
+    /// The threads for large values.
+    #[must_use]
+    pub fn large(&self) -> &Large {
+        &self.large
     }
 
     /// Instances that are free: all of them while nothing is called.
