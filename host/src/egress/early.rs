@@ -97,8 +97,8 @@ mod tests {
 
     type Piece = Result<Frame<Bytes>, BodyError>;
 
-    fn data(text: &'static str) -> Piece {
-        Ok(Frame::data(Bytes::from(text)))
+    fn data(text: &'static str) -> Frame<Bytes> {
+        Frame::data(Bytes::from(text))
     }
 
     /// An answer whose body comes over a channel.
@@ -114,7 +114,7 @@ mod tests {
     async fn what_comes_at_once_is_there_without_waiting() {
         let (pieces, answer) = answer();
         for text in ["one", "two"] {
-            pieces.unbounded_send(data(text)).unwrap();
+            pieces.unbounded_send(Ok(data(text))).unwrap();
         }
         drop(pieces);
         let mut body = read_ahead(answer).await.into_body();
@@ -131,9 +131,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_takes_its_time_follows_its_head() {
         let (pieces, answer) = answer();
-        pieces.unbounded_send(data("one")).unwrap();
-        let mut body = read_ahead(answer).await.into_body();
-        pieces.unbounded_send(data("two")).unwrap();
+        pieces.unbounded_send(Ok(data("one"))).unwrap();
+        let body = read_ahead(answer).await.into_body();
+        pieces.unbounded_send(Ok(data("two"))).unwrap();
         drop(pieces);
         let whole = body.collect().await.unwrap().to_bytes();
         assert_eq!(whole, "onetwo");
@@ -142,7 +142,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_breaks_off_does_so_after_what_came() {
         let (pieces, answer) = answer();
-        pieces.unbounded_send(data("one")).unwrap();
+        pieces.unbounded_send(Ok(data("one"))).unwrap();
         pieces.unbounded_send(Err("broken".into())).unwrap();
         let mut body = read_ahead(answer).await.into_body();
         let first = body.frame().await.expect("a piece").unwrap();
