@@ -102,7 +102,7 @@ const RULES: [Rule; 12] = [
     ),
     rule(
         SANDBOX,
-        "the sandbox alone: CPU of a fresh instance, a call and its end",
+        "the sandbox alone: CPU of a fresh instance, a call and its end, on the guests' threads",
         "µs",
         Bound::AtMost(25.0),
         Some(12.0),

@@ -38,6 +38,8 @@ pub(super) struct Taken {
     nanoseconds: Vec<u64>,
     /// Of this whole process meanwhile, for each call.
     cpu_nanoseconds_per_call: f64,
+    /// Of those of its threads that run guests.
+    guests_nanoseconds_per_call: f64,
     errors: u32,
 }
 
@@ -119,6 +121,7 @@ async fn sandbox(host: &Host, call: &Call<'_>, calls: u32) -> Result<Taken, Box<
     }
     let mut taken = Taken::new("inside-sandbox");
     let before = cpu_time();
+    let guests_before = guests_cpu_time()?;
     let answers = stream::iter(0..calls).map(|_| async {
         let begun = Instant::now();
         (ask(&plugin, call).await, begun.elapsed())
@@ -132,6 +135,8 @@ async fn sandbox(host: &Host, call: &Call<'_>, calls: u32) -> Result<Taken, Box<
         }
     }
     taken.used(before, calls);
+    let guests = guests_cpu_time()?.saturating_sub(guests_before);
+    taken.guests_nanoseconds_per_call = guests.as_secs_f64() * 1e9 / f64::from(calls.max(1));
     Ok(taken)
 }
 
@@ -232,6 +237,7 @@ impl Taken {
             name,
             nanoseconds: Vec::new(),
             cpu_nanoseconds_per_call: 0.0,
+            guests_nanoseconds_per_call: 0.0,
             errors: 0,
         }
     }
@@ -262,4 +268,19 @@ fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     // The clock begins with the process.
     Duration::try_from(time).unwrap_or_default()
+}
+
+/// Of the threads that run guests: an instance, its call, its end, and the way of each of these threads from one to the
+/// next. `/proc` counts it to the nanosecond.
+fn guests_cpu_time() -> Result<Duration, Box<dyn Error>> {
+    let mut nanoseconds = 0;
+    for thread in fs::read_dir("/proc/self/task")? {
+        let thread = thread?.path();
+        if fs::read_to_string(thread.join("comm"))?.starts_with("guest-") {
+            let text = fs::read_to_string(thread.join("schedstat"))?;
+            let first = text.split_whitespace().next().unwrap_or_default();
+            nanoseconds += first.parse::<u64>()?;
+        }
+    }
+    Ok(Duration::from_nanos(nanoseconds))
 }
