@@ -1,12 +1,10 @@
 //! From a tool function's return type to a result with an output schema.
 
-use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::error::{Failure, Result};
 use crate::output::{Content, Output};
-use crate::schema;
+use crate::schema::{self, JsonSchema};
 
 /// What a tool function may return inside its `Result`.
 ///
@@ -29,23 +27,23 @@ pub trait IntoOutput {
     #[doc(hidden)]
     const WORK: bool = false;
     /// The JSON Schema of the structured content, if there always is some.
-    fn schema() -> Option<Value>;
+    fn schema() -> Option<String>;
     /// The result.
     fn into_output(self) -> Result<Output>;
 }
 
 impl<T: Serialize + JsonSchema> IntoOutput for T {
-    fn schema() -> Option<Value> {
-        schema::of_answer(schema::output::<T>())
+    fn schema() -> Option<String> {
+        schema::output::<T>()
     }
 
     fn into_output(self) -> Result<Output> {
-        from_json(serde_json::to_string(&self)?)
+        from_json(serde_json::to_string(&self))
     }
 }
 
 impl IntoOutput for Output {
-    fn schema() -> Option<Value> {
+    fn schema() -> Option<String> {
         None
     }
 
@@ -91,7 +89,7 @@ impl<T> Rendered<T> {
 }
 
 impl<T: Serialize + JsonSchema> IntoOutput for Rendered<T> {
-    fn schema() -> Option<Value> {
+    fn schema() -> Option<String> {
         T::schema()
     }
 
@@ -122,8 +120,9 @@ impl<T: IntoOutput, E: Into<Failure>> Outcome for std::result::Result<T, E> {
     }
 }
 
-/// Goes by the value, not the type, and agrees with [`schema::of_answer`].
-fn from_json(json: String) -> Result<Output> {
+/// Goes by the value, not the type, and agrees with [`schema::output`].
+fn from_json(json: Result<String, serde_json::Error>) -> Result<Output> {
+    let json = json?;
     Ok(match json.as_bytes().first() {
         Some(b'{') => Output {
             structured: Some(json),
@@ -140,7 +139,7 @@ fn from_json(json: String) -> Result<Output> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -157,7 +156,10 @@ mod tests {
         text: Option<&str>,
     ) {
         let output = answer.into_output().unwrap();
-        assert_eq!(T::schema().as_ref(), schema);
+        assert_eq!(
+            T::schema().map(|schema| schema::parsed(&schema)).as_ref(),
+            schema
+        );
         assert_eq!(
             output
                 .structured

@@ -196,6 +196,8 @@ pub(crate) trait World {
     fn idempotency_key(&self) -> String;
     fn settings(&self) -> String;
     fn backends(&self) -> Vec<Backend>;
+    /// Whether there are backends, and the operator allows only reading of all of them.
+    fn read_only(&self) -> bool;
     fn supports(&self, what: Capability) -> bool;
     fn locale(&self) -> Option<String>;
     fn traceparent(&self) -> Option<String>;

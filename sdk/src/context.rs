@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::call::{Backend, Capability, Change, LogLevel, NoticeLevel, Principal, World};
 use crate::error::{Failure, Result, ToolError};
 use crate::http::Http;
-use crate::tool::{from_json, without_position};
+use crate::misfit::from_json;
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) use crate::guest::Call;
@@ -208,10 +208,12 @@ impl Context {
     /// # Ok(()) }
     /// ```
     pub fn settings<T: DeserializeOwned>(&self) -> Result<T> {
-        from_json(self.call.settings().as_bytes()).map_err(|(path, error)| {
-            let reason = error.to_string();
-            let reason = without_position(&reason);
-            ToolError::internal(format!("setting `{path}` of this plugin: {reason}")).into()
+        from_json(&self.call.settings()).map_err(|misfit| {
+            let what = match misfit.path.as_str() {
+                "" => "the settings".to_owned(),
+                path => format!("setting `{path}`"),
+            };
+            ToolError::internal(format!("{what} of this plugin: {}", misfit.reason)).into()
         })
     }
 

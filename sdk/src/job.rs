@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::answer::IntoOutput;
 use crate::ask::{Ask, Question};
@@ -296,7 +295,7 @@ impl<T> Work<T> {
 impl<T: IntoOutput> IntoOutput for Work<T> {
     const WORK: bool = true;
 
-    fn schema() -> Option<Value> {
+    fn schema() -> Option<String> {
         T::schema()
     }
 

@@ -32,9 +32,8 @@
 //! assert_eq!(host.call("job_get", json!({"id": "7"})).structured(), json!({"name": "Nightly"}));
 //! ```
 //!
-//! The crate is built as `crate-type = ["cdylib", "rlib"]`: for `wasm32-wasip2` it is the component that the host
-//! loads; natively it is a library whose tools [`testing`] runs. Its manifest names `serde` and `schemars` beside
-//! this crate, because their derives do.
+//! The crate is built as `crate-type = ["cdylib"]`: for `wasm32-wasip2` it is the component that the host loads; natively
+//! [`testing`] runs its tools. Its manifest names `serde` beside this crate, because its derives do.
 //!
 //! What is deliberately not here: addresses, credentials and time-outs of backends. Those are the operator's.
 
@@ -54,6 +53,7 @@ mod guest;
 pub mod http;
 mod job;
 mod meta;
+mod misfit;
 mod output;
 mod plugin;
 mod prompt;
@@ -79,7 +79,7 @@ pub use output::{Annotations, Content, Document, DocumentBody, Item, Link, Media
 pub use plugin::{CompleteFunction, LookFunction, Plugin, TailorFunction};
 pub use prompt::{Filled, IntoFilled, Message, Prompt, PromptArgument, PromptDefinition};
 pub use resource::{Found, IntoFound, Json, ListFunction, Page, Resource, ResourceDefinition};
-pub use schemars;
+pub use schema::{JsonSchema, Kind, Schema};
 pub use serde;
 pub use serde_json;
 pub use suspend::Suspended;
@@ -235,14 +235,13 @@ pub use toolward_sdk_macros::resource;
 
 /// What a plugin needs, for `use toolward_sdk::prelude::*`.
 pub mod prelude {
-    pub use schemars::JsonSchema;
     pub use serde::{Deserialize, Serialize};
     pub use serde_json::{Value, json};
 
     pub use crate::http::HttpError;
     pub use crate::{
-        Content, Context, Failure, Job, Output, Rendered, Reply, Result, Step, ToolError, Trouble,
-        Turn, Work, answer, plugin, prompt, resource, tool,
+        Content, Context, Failure, Job, JsonSchema, Output, Rendered, Reply, Result, Step,
+        ToolError, Trouble, Turn, Work, answer, plugin, prompt, resource, tool,
     };
 }
 
@@ -257,12 +256,16 @@ pub mod __private {
     #[cfg(target_arch = "wasm32")]
     pub use crate::guest::{
         Offers, bindings, export_completions, export_jobs, export_prompts, export_resources,
-        export_tools, export_watch,
+        export_tools, export_watch, tools,
     };
     pub use crate::job::JobEntry;
     pub use crate::prompt::{PromptEntry, finish_prompt, prompt_arguments, read_prompt_arguments};
     pub use crate::resource::{ResourceEntry, finish_resource, read_blanks};
-    pub use crate::tool::{
-        Entry, arguments, empty_input_schema, finish, input_schema, job_support, output_schema,
-    };
+    pub mod schema {
+        pub use crate::schema::{
+            Branches, Choice, Content, Fallback, Field, Limits, NoFallback, Presence, Struct, Tag,
+            Variant, Wrapped, input, no_input, of,
+        };
+    }
+    pub use crate::tool::{Entry, Listed, arguments, finish, job_support, output_schema};
 }

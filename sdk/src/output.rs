@@ -142,9 +142,9 @@ pub enum Item {
     Link(Link),
     /// A whole document.
     Document(Document),
-    /// A kind that a later revision of the protocol defines, as that revision writes it. The host passes it to
+    /// A kind that a later revision of the protocol defines, in JSON as that revision writes it. The host passes it to
     /// clients that speak the revision and refuses it otherwise.
-    Other(Value),
+    Other(String),
 }
 
 /// One piece of what a tool shows.
@@ -220,8 +220,12 @@ impl Content {
 
     /// A kind of content that this version does not know, as the protocol writes it.
     #[must_use]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the caller has no use for it afterwards"
+    )]
     pub fn other(content: Value) -> Self {
-        Self::new(Item::Other(content))
+        Self::new(Item::Other(content.to_string()))
     }
 
     /// Says whom this is meant for.

@@ -1,6 +1,6 @@
 //! A plugin: all that it offers, in one table. [`plugin!`](crate::plugin!) makes it.
 
-use crate::call::Backend;
+use crate::call::{Backend, World};
 use crate::completion::{Blank, Suggestions};
 use crate::context::Context;
 use crate::error::{Cause, RequestError, Result, ToolError};
@@ -9,7 +9,7 @@ use crate::meta::Freshness;
 use crate::output::Output;
 use crate::prompt::{Filled, PromptDefinition, PromptEntry};
 use crate::resource::{self, Found, Page, ResourceDefinition, ResourceEntry};
-use crate::tool::{Definition, Entry};
+use crate::tool::{Definition, Entry, Offered};
 use crate::watch::{Sighting, Watched};
 
 /// Looks at watched resources; see [`Sighting`].
@@ -22,6 +22,23 @@ pub type CompleteFunction = fn(&Context, &Blank) -> Result<Suggestions>;
 /// only one.
 pub type TailorFunction = fn(&[Backend], &mut Definition);
 
+/// A tailor's work comes as a pointer beside its function, so that a plugin without one has no code that reads schemas.
+#[derive(Clone, Copy, Debug)]
+struct Tailor {
+    fit: TailorFunction,
+    apply: fn(TailorFunction, &Context, Vec<Offered>) -> Vec<Offered>,
+}
+
+fn tailored(fit: TailorFunction, cx: &Context, tools: Vec<Offered>) -> Vec<Offered> {
+    let backends = cx.backends();
+    let tailored = |tool| {
+        let mut definition = Definition::from(tool);
+        fit(&backends, &mut definition);
+        definition.into()
+    };
+    tools.into_iter().map(tailored).collect()
+}
+
 /// What a plugin offers; [`plugin!`](crate::plugin) makes one, called `PLUGIN`.
 #[derive(Clone, Copy, Debug)]
 pub struct Plugin {
@@ -32,7 +49,7 @@ pub struct Plugin {
     prompts: &'static [PromptEntry],
     completions: Option<CompleteFunction>,
     freshness: Option<Freshness>,
-    tailor: Option<TailorFunction>,
+    tailor: Option<Tailor>,
 }
 
 impl Plugin {
@@ -48,7 +65,7 @@ impl Plugin {
             let mut second = first + 1;
             while second < tools.len() {
                 assert!(
-                    !same(tools[first].name, tools[second].name),
+                    !same(tools[first].listed.name, tools[second].listed.name),
                     "two tools of this plugin have the same name"
                 );
                 second += 1;
@@ -167,7 +184,10 @@ impl Plugin {
     #[doc(hidden)]
     #[must_use]
     pub const fn with_tailor(mut self, tailor: TailorFunction) -> Self {
-        self.tailor = Some(tailor);
+        self.tailor = Some(Tailor {
+            fit: tailor,
+            apply: tailored,
+        });
         self
     }
 
@@ -176,27 +196,29 @@ impl Plugin {
     pub fn definitions(&self) -> Vec<Definition> {
         self.tools
             .iter()
-            .map(|entry| (entry.definition)())
+            .map(|entry| entry.listed.definition())
             .collect()
     }
 
     /// Its tools as the host offers them, given the backends: where all are bound for reading only, those that may
     /// write are left out. A tool that does not say that it only reads may write.
-    pub(crate) fn offered(&self, backends: &[Backend]) -> Vec<Definition> {
-        let read_only = !backends.is_empty() && backends.iter().all(|backend| backend.read_only);
-        let mut definitions = self.definitions();
-        definitions.retain(|tool| !read_only || tool.hints.read_only == Some(true));
-        if let Some(tailor) = self.tailor {
-            for tool in &mut definitions {
-                tailor(backends, tool);
+    pub(crate) fn offered(&self, cx: &Context) -> Vec<Offered> {
+        let read_only = cx.call.read_only();
+        let mut tools = Vec::new();
+        for Entry { listed, .. } in self.tools {
+            if !read_only || listed.hints.read_only == Some(true) {
+                tools.push(listed.offered());
             }
         }
-        definitions
+        match self.tailor {
+            Some(Tailor { fit, apply }) => apply(fit, cx, tools),
+            None => tools,
+        }
     }
 
     /// Runs a tool on arguments in JSON.
     pub(crate) fn call(&self, cx: &Context, name: &str, arguments: &str) -> Result<Output> {
-        let Some(entry) = self.tools.iter().find(|entry| entry.name == name) else {
+        let Some(entry) = self.tools.iter().find(|entry| entry.listed.name == name) else {
             return Err(RequestError::new(
                 Cause::NotFound,
                 format!("this plugin has no tool `{name}`"),

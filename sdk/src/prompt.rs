@@ -1,6 +1,5 @@
 //! Prompts: texts that a person picks to begin a conversation with.
 
-use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -8,7 +7,8 @@ use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::meta::{Icon, Meta};
 use crate::output::{Content, Role};
-use crate::{schema, texts};
+use crate::schema::{self, JsonSchema};
+use crate::texts;
 
 /// A prompt as it is listed.
 #[derive(Clone, Debug, PartialEq)]
@@ -201,7 +201,7 @@ impl PromptEntry {
 /// The blanks of a prompt that takes this type: its fields, in their order.
 #[must_use]
 pub fn prompt_arguments<T: DeserializeOwned + JsonSchema>() -> Vec<PromptArgument> {
-    let schema = schema::input::<T>();
+    let schema = schema::parsed(&schema::input::<T>());
     let order = texts::fields::<T>();
     let place = |name: &str| order.iter().position(|field| *field == name);
     let required = |name: &str| {

@@ -1,5 +1,8 @@
 //! Names and values that are all text, read as a struct: the blanks of a prompt, the variables of a URI.
 
+use std::cell::Cell;
+use std::iter;
+
 use serde::de::value::MapDeserializer;
 use serde::de::{
     self, DeserializeOwned, DeserializeSeed, EnumAccess, IntoDeserializer, VariantAccess, Visitor,
@@ -7,19 +10,23 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use crate::error::{Result, ToolError};
-use crate::tool::without_position;
 
 /// Reads them; the error names the one that does not fit.
 pub(crate) fn read<T: DeserializeOwned>(what: &str, texts: &[(String, String)]) -> Result<T> {
-    let pairs = texts.iter().map(|(name, text)| (name.as_str(), Text(text)));
+    // The one that is being read; none when all are, and something is missing.
+    let current = Cell::new(None);
+    let mut left = texts.iter();
+    let pairs = iter::from_fn(|| {
+        let next = left.next();
+        current.set(next.map(|(name, _)| name));
+        next.map(|(name, text)| (name.as_str(), Text(text)))
+    });
     let reader: MapDeserializer<'_, _, Misfit> = MapDeserializer::new(pairs);
-    serde_path_to_error::deserialize(reader).map_err(|error| {
-        let path = error.path().to_string();
-        let reason = error.into_inner().to_string();
-        let reason = without_position(&reason);
-        let message = match path.as_str() {
-            "." => reason.to_owned(),
-            path => format!("{what} `{path}`: {reason}"),
+    T::deserialize(reader).map_err(|error| {
+        let reason = error.to_string();
+        let message = match current.get() {
+            None => reason,
+            Some(name) => format!("{what} `{name}`: {reason}"),
         };
         ToolError::invalid_input(message).into()
     })

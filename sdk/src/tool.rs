@@ -1,13 +1,13 @@
 //! Tools. The `#[tool]` attribute writes the code that uses this.
 
-use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::answer::{IntoOutput, Outcome};
 use crate::context::Context;
-use crate::error::{Result, ToolError};
+use crate::error::Result;
 use crate::meta::{Icon, Meta};
+use crate::misfit::from_json;
 use crate::output::Output;
 use crate::schema;
 
@@ -65,19 +65,104 @@ pub enum JobSupport {
     note = "put `#[tool]` on the function that is named in `plugin!`"
 )]
 pub trait Tool {
-    /// The name it is called by.
-    const NAME: &'static str;
     /// The tool as it is listed.
-    fn definition() -> Definition;
+    #[doc(hidden)]
+    const LISTED: Listed;
+    /// The tool as it is listed.
+    #[must_use]
+    fn definition() -> Definition {
+        Self::LISTED.definition()
+    }
     /// Runs it on arguments in JSON.
     fn call(cx: &Context, arguments: &str) -> Result<Output>;
+}
+
+/// What a [`Definition`] is made of when somebody asks for it: a component that is only called makes none.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "as in a definition")]
+pub struct Listed {
+    pub name: &'static str,
+    pub title: Option<&'static str>,
+    pub description: &'static str,
+    pub input_schema: fn() -> String,
+    pub output_schema: fn() -> Option<String>,
+    pub hints: Hints,
+    pub jobs: JobSupport,
+    pub icons: fn() -> Vec<Icon>,
+    pub meta: fn() -> Meta,
+}
+
+impl Listed {
+    pub(crate) fn definition(&self) -> Definition {
+        self.offered().into()
+    }
+
+    pub(crate) fn offered(&self) -> Offered {
+        Offered {
+            name: self.name,
+            title: self.title,
+            description: self.description,
+            input_schema: (self.input_schema)(),
+            output_schema: (self.output_schema)(),
+            hints: self.hints,
+            jobs: self.jobs,
+            icons: (self.icons)(),
+            meta: (self.meta)(),
+        }
+    }
+}
+
+/// A [`Definition`] on its way to the host, which takes schemas as texts. Only a plugin that looks into its definitions
+/// has code that reads them.
+#[derive(Debug)]
+pub(crate) struct Offered {
+    pub(crate) name: &'static str,
+    pub(crate) title: Option<&'static str>,
+    pub(crate) description: &'static str,
+    pub(crate) input_schema: String,
+    pub(crate) output_schema: Option<String>,
+    pub(crate) hints: Hints,
+    pub(crate) jobs: JobSupport,
+    pub(crate) icons: Vec<Icon>,
+    pub(crate) meta: Meta,
+}
+
+impl From<Offered> for Definition {
+    fn from(tool: Offered) -> Self {
+        Self {
+            name: tool.name,
+            title: tool.title,
+            description: tool.description,
+            input_schema: schema::parsed(&tool.input_schema),
+            output_schema: tool.output_schema.as_deref().map(schema::parsed),
+            hints: tool.hints,
+            jobs: tool.jobs,
+            icons: tool.icons,
+            meta: tool.meta,
+        }
+    }
+}
+
+impl From<Definition> for Offered {
+    fn from(tool: Definition) -> Self {
+        Self {
+            name: tool.name,
+            title: tool.title,
+            description: tool.description,
+            input_schema: tool.input_schema.to_string(),
+            output_schema: tool.output_schema.map(|schema| schema.to_string()),
+            hints: tool.hints,
+            jobs: tool.jobs,
+            icons: tool.icons,
+            meta: tool.meta,
+        }
+    }
 }
 
 /// One tool of a [`Plugin`](crate::Plugin).
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
-    pub(crate) name: &'static str,
-    pub(crate) definition: fn() -> Definition,
+    pub(crate) listed: Listed,
     pub(crate) call: fn(&Context, &str) -> Result<Output>,
 }
 
@@ -86,28 +171,15 @@ impl Entry {
     #[must_use]
     pub const fn of<T: Tool>() -> Self {
         Self {
-            name: T::NAME,
-            definition: T::definition,
+            listed: T::LISTED,
             call: T::call,
         }
     }
 }
 
-/// The schema of arguments of this type.
-#[must_use]
-pub fn input_schema<T: JsonSchema>() -> Value {
-    schema::input::<T>()
-}
-
-/// The schema of a tool without arguments.
-#[must_use]
-pub fn empty_input_schema() -> Value {
-    schema::no_arguments()
-}
-
 /// The output schema of a function with this return type.
 #[must_use]
-pub fn output_schema<T: Outcome>() -> Option<Value> {
+pub fn output_schema<T: Outcome>() -> Option<String> {
     T::Answer::schema()
 }
 
@@ -129,90 +201,10 @@ pub const fn job_support<T: Outcome, const REQUIRED: bool>() -> JobSupport {
 
 /// Reads arguments; the error names the argument that does not fit.
 pub fn arguments<T: DeserializeOwned>(json: &str) -> Result<T> {
-    from_json(json.as_bytes())
-        .map_err(|(path, error)| ToolError::invalid_input(misfit(&path, &error)).into())
-}
-
-/// Reads a whole text as JSON. An error comes with the path to what does not fit, `.` being the root.
-pub(crate) fn from_json<T: DeserializeOwned>(
-    json: &[u8],
-) -> Result<T, (String, serde_json::Error)> {
-    let mut reader = serde_json::Deserializer::from_slice(json);
-    let value = serde_path_to_error::deserialize(&mut reader)
-        .map_err(|error| (error.path().to_string(), error.into_inner()))?;
-    match reader.end() {
-        Ok(()) => Ok(value),
-        Err(error) => Err((".".to_owned(), error)),
-    }
-}
-
-fn misfit(path: &str, error: &serde_json::Error) -> String {
-    let reason = without_position(&error.to_string()).to_owned();
-    if path == "." {
-        format!("arguments: {reason}")
-    } else {
-        format!("argument `{path}`: {reason}")
-    }
-}
-
-/// Line and column point into JSON that nobody has seen.
-pub(crate) fn without_position(reason: &str) -> &str {
-    reason
-        .rsplit_once(" at line ")
-        .map_or(reason, |(reason, _)| reason)
+    from_json(json).map_err(|misfit| misfit.into_tool_error().into())
 }
 
 /// Turns what the function returned into what the host gets.
 pub fn finish<T: Outcome>(outcome: T) -> Result<Output> {
     outcome.finish()
-}
-
-#[cfg(test)]
-mod tests {
-    use serde::Deserialize;
-
-    use super::*;
-    use crate::error::Failure;
-
-    #[derive(Debug, Deserialize)]
-    #[expect(dead_code, reason = "only reading it is tested")]
-    struct Args {
-        id: String,
-        filter: Option<Filter>,
-    }
-
-    #[derive(Debug, Deserialize)]
-    #[expect(dead_code, reason = "only reading it is tested")]
-    struct Filter {
-        states: Vec<State>,
-    }
-
-    #[derive(Debug, Deserialize)]
-    #[serde(rename_all = "kebab-case")]
-    enum State {
-        Running,
-        Stopped,
-    }
-
-    #[track_caller]
-    fn check(json: &str, message: &str) {
-        let Err(Failure::Tool(error)) = arguments::<Args>(json) else {
-            panic!("{json} was taken")
-        };
-        assert_eq!(error.kind, crate::Trouble::InvalidInput);
-        assert_eq!(error.message, message);
-    }
-
-    #[test]
-    fn a_misfit_names_the_argument() {
-        check(r"{}", "arguments: missing field `id`");
-        check(
-            r#"{"id": 7}"#,
-            "argument `id`: invalid type: integer `7`, expected a string",
-        );
-        check(
-            r#"{"id": "a", "filter": {"states": ["running", "gone"]}}"#,
-            "argument `filter.states[1]`: unknown variant `gone`, expected `running` or `stopped`",
-        );
-    }
 }

@@ -1,16 +1,16 @@
-//! `wasi:http`: the only way out. Every request goes to `egress`, on the threads that serve I/O.
+//! `wasi:http`: the only way out. Every request goes to `egress`, on the threads that serve I/O, where wasmtime starts what
+//! [`Hooks::send_request`] gives it (`plugin::threads`): connections belong to the runtime that opened them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use http_body_util::BodyExt as _;
-use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::PluginFacts;
 use super::learned::Telling;
-use crate::egress::{Deadlines, Egress, Origin, Refusal, Trouble};
+use crate::egress::{Deadlines, Egress, Origin, Refusal, Trouble, early};
 
 /// Requests that one call may have under way, answers being read included.
 const REQUESTS_AT_ONCE: usize = 32;
@@ -24,7 +24,6 @@ pub(super) struct Hooks {
     egress: Arc<Egress>,
     origin: Origin,
     plugin: Arc<PluginFacts>,
-    io: Handle,
     /// The end of the call.
     until: Instant,
     under_way: Arc<Semaphore>,
@@ -36,7 +35,6 @@ impl Hooks {
         egress: Arc<Egress>,
         origin: Origin,
         plugin: Arc<PluginFacts>,
-        io: Handle,
         until: Instant,
     ) -> Self {
         let under_way = Arc::new(Semaphore::new(REQUESTS_AT_ONCE));
@@ -44,7 +42,6 @@ impl Hooks {
             egress,
             origin,
             plugin,
-            io,
             until,
             under_way,
             last_refusal: Arc::default(),
@@ -137,31 +134,17 @@ impl WasiHttpHooks for Hooks {
             between_bytes: asked.and_then(|asked| asked.between_bytes_timeout),
             call: Some(self.until),
         };
-        // Connections belong to the runtime that opened them: the I/O runtime, never the guests'.
-        let mut task = tokio::task::JoinSet::new();
-        task.spawn_on(
-            async move {
-                let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
-                let response = egress.send(&origin, request, deadlines).await?;
-                match telling {
-                    Some(telling) => learned.look(telling, response).await,
-                    None => Ok(response),
-                }
-            },
-            &self.io,
-        );
+        let sent = async move {
+            let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
+            let response = egress.send(&origin, request, deadlines).await?;
+            match telling {
+                Some(telling) => learned.look(telling, response).await,
+                None => Ok(response),
+            }
+        };
         Box::new(async move {
-            let abandoned = || Refusal {
-                trouble: Trouble::Internal,
-                message: "the request was abandoned".to_owned(),
-            };
-            let sent = task
-                .join_next()
-                .await
-                .and_then(Result::ok)
-                .unwrap_or_else(|| Err(abandoned()));
-            let response = sent.map_err(|refusal| tell(&last, refusal))?;
-            let response = response.map(|body| {
+            let response = sent.await.map_err(|refusal| tell(&last, refusal))?;
+            let response = early::read_ahead(response).await.map(|body| {
                 body.map_err(move |error| {
                     // The permit lives as long as the answer is being read.
                     let _ = &permit;

@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
 use wasmtime::component::{Linker, Resource, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -78,14 +77,13 @@ impl std::fmt::Debug for State {
 pub(crate) const HANDLES: usize = 1024;
 
 impl State {
-    /// The state for one instance. `io` is the runtime whose threads do the network's work.
+    /// The state for one instance.
     #[must_use]
     pub fn new(
         plugin: Arc<PluginFacts>,
         call: Arc<CallInfo>,
         egress: Arc<Egress>,
         changes: Changes,
-        io: Handle,
     ) -> Self {
         let stderr = Stderr::default();
         let mut table = ResourceTable::new();
@@ -103,7 +101,7 @@ impl State {
             table,
             wasi: None,
             http,
-            hooks: http::Hooks::new(egress, origin, plugin.clone(), io, call.deadline),
+            hooks: http::Hooks::new(egress, origin, plugin.clone(), call.deadline),
             log: log::Budget::new(plugin.limits.log_bytes),
             changes,
             call,

@@ -20,6 +20,9 @@ use crate::config::Secret;
 /// Shorter secrets are not looked for: they would be found in ordinary text.
 const SHORTEST: usize = 8;
 
+/// Up to here a text is looked through without preparation, bytes.
+const SHORT: usize = 512;
+
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -78,9 +81,19 @@ impl Patterns {
     }
 
     fn find<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = (usize, usize)> + 'a {
-        self.0.iter().flat_map(move |pattern| {
-            memmem::find_iter(bytes, pattern.as_slice())
-                .map(move |start| (start, start + pattern.len()))
+        let patterns = self.0.iter().map(|pattern| pattern.as_slice());
+        // Most of what is searched, headers and short answers, has no room for a token, and to search for one is work
+        // before the first byte.
+        let fitting = patterns.filter(|pattern| pattern.len() <= bytes.len());
+        fitting.flat_map(move |pattern| {
+            let (short, long) = if bytes.len() <= SHORT {
+                (Some(starts(bytes, pattern)), None)
+            } else {
+                (None, Some(memmem::find_iter(bytes, pattern)))
+            };
+            let found = short.into_iter().flatten();
+            let found = found.chain(long.into_iter().flatten());
+            found.map(move |start| (start, start + pattern.len()))
         })
     }
 
@@ -96,6 +109,22 @@ impl Patterns {
         let length = self.0.iter().map(|pattern| open(pattern)).max();
         bytes.len() - length.unwrap_or(0)
     }
+}
+
+/// As [`memmem::find_iter`], for what is soon looked through.
+fn starts<'a>(bytes: &'a [u8], pattern: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+    let first = pattern.first().copied().unwrap_or_default();
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let start = from + memchr::memchr(first, bytes.get(from..)?)?;
+            if bytes[start..].starts_with(pattern) {
+                from = start + pattern.len();
+                return Some(start);
+            }
+            from = start + 1;
+        }
+    })
 }
 
 impl fmt::Debug for Patterns {
@@ -220,6 +249,25 @@ mod tests {
                     expected,
                     "cut at {first} and {second}"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn both_ways_to_look_find_the_same() {
+        let texts = [
+            "",
+            "a",
+            "aaaaaaaa",
+            "aaaaaaaaaaaaaaaaaaa",
+            "baaaaaaaab",
+            "aaaabaaaaaaaac",
+        ];
+        for pattern in ["aaaaaaaa", "aaaaaaab", "abaaaaaa"] {
+            for text in texts {
+                let found: Vec<_> = starts(text.as_bytes(), pattern.as_bytes()).collect();
+                let expected: Vec<_> = memmem::find_iter(text.as_bytes(), pattern).collect();
+                assert_eq!(found, expected, "{pattern} in {text}");
             }
         }
     }

@@ -136,15 +136,18 @@ pub(super) fn backend<'a>(
         .parse::<BackendName>()
         .ok()
         .and_then(|name| origin.backends.get_key_value(&name));
-    let request = shown(method, uri.path());
-    let target = match named {
-        Some((name, _)) => format!("backend \"{name}\""),
-        None => format!("\"{}\"", shown_authority(authority)),
+    let may_not = || {
+        let request = shown(method, uri.path());
+        let target = match named {
+            Some((name, _)) => format!("backend \"{name}\""),
+            None => format!("\"{}\"", shown_authority(authority)),
+        };
+        format!("plugin \"{plugin}\" may not send \"{request}\" to {target}")
     };
-    let may_not = format!("plugin \"{plugin}\" may not send \"{request}\" to {target}");
     if !origin.http_granted {
         return Err(Refusal::denied(format!(
-            "{may_not}: it is not granted \"http\"\nhint: add \"http\" to plugins.{plugin}.grant"
+            "{}: it is not granted \"http\"\nhint: add \"http\" to plugins.{plugin}.grant",
+            may_not()
         )));
     }
     let Some((name, binding)) = named else {
@@ -158,12 +161,14 @@ pub(super) fn backend<'a>(
             Err(_) => String::new(),
         };
         return Err(Refusal::denied(format!(
-            "{may_not}: it reaches its backends only, each under its name and without a port, {own}{hint}"
+            "{}: it reaches its backends only, each under its name and without a port, {own}{hint}",
+            may_not()
         )));
     };
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
         return Err(Refusal::invalid_input(format!(
-            "{may_not}: the scheme is neither http nor https"
+            "{}: the scheme is neither http nor https",
+            may_not()
         )));
     }
     Ok((name, binding))
@@ -177,15 +182,19 @@ pub(super) fn permit(
     method: &Method,
     uri: &Uri,
 ) -> Result<GuestPath, Refusal> {
-    let may_not = format!(
-        "plugin \"{}\" may not send \"{}\" to backend \"{backend}\"",
-        origin.plugin,
-        shown(method, uri.path())
-    );
-    let path = path::normalize(uri.path())
-        .map_err(|reason| Refusal::invalid_input(format!("{may_not}: in its path, {reason}")))?;
-    path::check_query(uri.query().unwrap_or_default())
-        .map_err(|reason| Refusal::invalid_input(format!("{may_not}: in its query, {reason}")))?;
+    let may_not = || {
+        format!(
+            "plugin \"{}\" may not send \"{}\" to backend \"{backend}\"",
+            origin.plugin,
+            shown(method, uri.path())
+        )
+    };
+    let path = path::normalize(uri.path()).map_err(|reason| {
+        Refusal::invalid_input(format!("{}: in its path, {reason}", may_not()))
+    })?;
+    path::check_query(uri.query().unwrap_or_default()).map_err(|reason| {
+        Refusal::invalid_input(format!("{}: in its query, {reason}", may_not()))
+    })?;
     let binding = exit.binding();
     let name = &binding.name;
     matcher::want(origin.wanted.get(backend).map(Vec::as_slice), method, &path).map_err(
@@ -194,7 +203,7 @@ pub(super) fn permit(
                 Unwanted::Backend => "its manifest does not ask for this backend",
                 Unwanted::Request => "its manifest does not ask for this request",
             };
-            Refusal::denied(format!("{may_not}: {reason}"))
+            Refusal::denied(format!("{}: {reason}", may_not()))
         },
     )?;
     matcher::decide(binding, &exit.own_paths, method, &path).map_err(|denial| {
@@ -208,7 +217,7 @@ pub(super) fn permit(
                 allow_hint(binding, method, &path)
             ),
         };
-        Refusal::denied(format!("{may_not}: {reason}"))
+        Refusal::denied(format!("{}: {reason}", may_not()))
     })?;
     Ok(path)
 }

@@ -21,6 +21,7 @@ mod answer;
 mod attempt;
 mod circuit;
 mod destination;
+pub(crate) mod early;
 mod failure;
 mod fetch;
 #[cfg(any(test, fuzzing))]

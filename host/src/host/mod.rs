@@ -16,7 +16,7 @@ use crate::config::{self, Ability, Config, Location, PluginName, TenantName};
 use crate::egress::{Egress, EgressError};
 use crate::error::{self, Report};
 use crate::jobs::Jobs;
-use crate::plugin::{Engine, EngineError, Signer};
+use crate::plugin::{Engine, EngineError, Large, Signer};
 use crate::policy;
 
 mod audit;
@@ -249,6 +249,12 @@ impl Host {
     #[must_use]
     pub fn jobs(&self) -> Option<&Jobs> {
         self.jobs.get()
+    }
+
+    /// The threads for large values.
+    #[must_use]
+    pub fn large(&self) -> &Large {
+        self.engine.large()
     }
 
     /// The catalog as it is now.

@@ -35,6 +35,7 @@ use crate::plugin::wit::values::{
 };
 use crate::plugin::{
     Abilities, Answer, Asked, CallError, CallInfo, Event, IdempotencyKey, Plugin, Principal, Reply,
+    is_large,
 };
 use crate::policy::{self, Action};
 use crate::telemetry::{metrics, outcome};
@@ -276,46 +277,45 @@ impl Served {
         }
     }
 
-    /// One round.
-    async fn run(&self, info: CallInfo, host: &Host) -> Result<Round, ErrorData> {
+    /// One round. What is large is checked and taken apart where it holds up nobody.
+    async fn run(&self, info: CallInfo, caller: &Caller<'_>) -> Result<Round, ErrorData> {
+        let (host, principal) = (caller.host, &caller.principal);
         match self {
             Self::Tool { tool, arguments } => {
                 let run = tool
                     .plugin
                     .call_tool(info, tool.name.clone(), arguments.clone());
-                tool_round(tool, arguments, run.await)
+                let ended = run.await;
+                if is_large(&ended) {
+                    let (tool, arguments) = (tool.clone(), arguments.clone());
+                    let round = move || tool_round(&tool, &arguments, ended);
+                    return Box::pin(host.large().run(principal, round)).await;
+                }
+                tool_round(tool, arguments, ended)
             }
             Self::Prompt { prompt, arguments } => {
                 let name = prompt.listed.name.clone();
                 let run = prompt.plugin.get_prompt(info, name, arguments.clone());
-                match protocol(Box::pin(run).await)? {
-                    PromptOutcome::Done(filled) => convert::prompt_result(filled)
-                        .map(|result| Round::Ended(Ended::Prompt(result)))
-                        .map_err(|defect| self.defective(&defect)),
-                    PromptOutcome::InputNeeded(needed) => Ok(Round::Asks(needed)),
+                let ended = Box::pin(run).await;
+                let (plugin, large) = (prompt.plugin.clone(), is_large(&ended));
+                let round = move || prompt_round(&plugin, ended);
+                if large {
+                    return Box::pin(host.large().run(principal, round)).await;
                 }
+                round()
             }
             Self::Resource { plugin, uri } => {
                 let run = plugin.read_resource(info, uri.clone());
-                let outcome =
-                    protocol(Box::pin(run).await).map_err(|error| with_uri(error, uri))?;
-                match outcome {
-                    ReadOutcome::Done(found) => own_documents(&host.catalog(), plugin, &found)
-                        .and_then(|()| convert::read_result(found))
-                        .map(|result| Round::Ended(Ended::Resource(result)))
-                        .map_err(|defect| self.defective(&defect)),
-                    ReadOutcome::InputNeeded(needed) => Ok(Round::Asks(needed)),
+                let ended = Box::pin(run).await;
+                let (catalog, large) = (host.catalog(), is_large(&ended));
+                let (plugin, uri) = (plugin.clone(), uri.clone());
+                let round = move || resource_round(&catalog, &plugin, &uri, ended);
+                if large {
+                    return Box::pin(host.large().run(principal, round)).await;
                 }
+                round()
             }
         }
-    }
-
-    fn defective(&self, defect: &convert::Defect) -> ErrorData {
-        let plugin = self.plugin().name();
-        tracing::warn!(%plugin, %defect, "a plugin's result was not passed on");
-        let text =
-            format!("the result cannot be used: {defect}; this is a defect of plugin `{plugin}`");
-        ErrorData::internal_error(text, None)
     }
 
     /// A failure in the form that fits: a tool's is read by the model.
@@ -327,6 +327,43 @@ impl Served {
             }
         }
     }
+}
+
+/// What became of a prompt's round.
+fn prompt_round(
+    plugin: &Plugin,
+    ended: Result<Answer<PromptOutcome>, CallError>,
+) -> Result<Round, ErrorData> {
+    match protocol(ended)? {
+        PromptOutcome::Done(filled) => convert::prompt_result(filled)
+            .map(|result| Round::Ended(Ended::Prompt(result)))
+            .map_err(|defect| defective(plugin, &defect)),
+        PromptOutcome::InputNeeded(needed) => Ok(Round::Asks(needed)),
+    }
+}
+
+/// What became of a round of reading a resource.
+fn resource_round(
+    catalog: &Catalog,
+    plugin: &Plugin,
+    uri: &str,
+    ended: Result<Answer<ReadOutcome>, CallError>,
+) -> Result<Round, ErrorData> {
+    match protocol(ended).map_err(|error| with_uri(error, uri))? {
+        ReadOutcome::Done(found) => own_documents(catalog, plugin, &found)
+            .and_then(|()| convert::read_result(found))
+            .map(|result| Round::Ended(Ended::Resource(result)))
+            .map_err(|defect| defective(plugin, &defect)),
+        ReadOutcome::InputNeeded(needed) => Ok(Round::Asks(needed)),
+    }
+}
+
+fn defective(plugin: &Plugin, defect: &convert::Defect) -> ErrorData {
+    let plugin = plugin.name();
+    tracing::warn!(%plugin, %defect, "a plugin's result was not passed on");
+    let text =
+        format!("the result cannot be used: {defect}; this is a defect of plugin `{plugin}`");
+    ErrorData::internal_error(text, None)
 }
 
 /// Whoever reads one resource may be handed others along with it, but none that another plugin speaks for.
@@ -434,7 +471,7 @@ async fn rounds(target: &Served, caller: Caller<'_>, trail: &Trail) -> Result<En
     };
     for _ in 0..MAX_ROUNDS {
         let info = caller.info(plugin, asked, trail.clone());
-        let needed = match target.run(info, caller.host).await? {
+        let needed = match target.run(info, &caller).await? {
             Round::Ended(ended) => return Ok(ended),
             Round::Asks(needed) => needed,
             Round::Starts(start) => return Box::pin(started::answer(start, &caller)).await,

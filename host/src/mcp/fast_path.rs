@@ -20,9 +20,10 @@ use tokio_util::sync::CancellationToken;
 use super::Handler;
 use super::envelope::Envelope;
 use super::request::Request;
+use super::weight::is_large;
 use crate::catalog::Catalog;
-use crate::plugin::Principal;
 use crate::plugin::wit::tools::JobSupport;
+use crate::plugin::{Principal, Room};
 
 /// MCP 2026-07-28, «Streamable HTTP», the headers that name what is in the body.
 const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -113,15 +114,16 @@ pub async fn answer(
     handler: &Arc<Handler>,
     principal: &Principal,
     fast: Fast,
+    room: Option<Room>,
 ) -> (StatusCode, Vec<u8>) {
     let cancelled = CancellationToken::new();
     if fast.gives_up {
-        return serve(handler, principal, fast, cancelled).await;
+        return serve(handler, principal, fast, room, cancelled).await;
     }
     let _cancel_on_drop = cancelled.clone().drop_guard();
     let (handler, principal, id) = (handler.clone(), principal.clone(), fast.id.clone());
     let served =
-        tokio::spawn(async move { serve(&handler, &principal, fast, cancelled).await }).await;
+        tokio::spawn(async move { serve(&handler, &principal, fast, room, cancelled).await }).await;
     served.unwrap_or_else(|_| {
         let error = ErrorData::internal_error("the request failed inside the host", None);
         message(id, Err(error))
@@ -132,6 +134,7 @@ async fn serve(
     handler: &Handler,
     principal: &Principal,
     fast: Fast,
+    room: Option<Room>,
     cancelled: CancellationToken,
 ) -> (StatusCode, Vec<u8>) {
     let request = Request {
@@ -148,11 +151,16 @@ async fn serve(
             .listed_tools(params, &request)
             .map(ServerResult::ListToolsResult),
         What::Call(params) => handler
-            .called(params, &request)
+            .called(params, &request, room)
             .await
             .map(ServerResult::from),
     };
-    message(fast.id, result)
+    let id = fast.id;
+    if !result.as_ref().is_ok_and(is_large) {
+        return message(id, result);
+    }
+    let large = handler.host().large();
+    Box::pin(large.run(principal, move || message(id, result))).await
 }
 
 /// As rmcp writes it.

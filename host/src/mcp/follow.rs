@@ -158,7 +158,10 @@ pub(super) async fn call(call: &OwnCall, caller: &Caller<'_>) -> Result<Ended, E
         Err(error) => Err(error),
     };
     match details {
-        Ok(details) => Ok(Ended::Tool(show(details))),
+        Ok(details) => {
+            let shown = tasks::with_outcome(caller.host, principal, details, show);
+            Ok(Ended::Tool(shown.await))
+        }
         Err(error @ JobsError::Store(_)) => Err(tasks::error(&error)),
         Err(error) => Ok(Ended::Tool(told(error.to_string()))),
     }

@@ -31,7 +31,7 @@ use crate::host::{Host, Subscription};
 use crate::jobs::Details;
 use crate::plugin::wit::completions::Subject;
 use crate::plugin::{
-    Abilities, Asked, CallInfo, Changed, IdempotencyKey, Level, Plugin, Principal,
+    Abilities, Asked, CallInfo, Changed, IdempotencyKey, Level, Plugin, Principal, Room,
 };
 
 mod ask;
@@ -42,6 +42,7 @@ mod events;
 pub mod fast_path;
 mod follow;
 mod info;
+mod load;
 mod plain;
 mod record;
 mod request;
@@ -50,16 +51,20 @@ mod session;
 pub mod sessions;
 mod started;
 mod tasks;
+mod weight;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use seal::fuzz as fuzz_seal;
 
 pub use call::{Asking, Caller, Ended, Follow, Target, call};
 use info::{capabilities, instructions, server_info};
+use load::weighed;
+pub use load::{Growing, Load, answered};
 pub use plain::{Answer, Offered, PlainCall, Refused, Replies, offered, plain};
 use request::Request;
 pub use seal::Sealer;
 use session::Session;
+pub use weight::is_large;
 
 /// MCP 2026-07-28, «Result metadata».
 const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
@@ -91,15 +96,15 @@ impl Server {
 
 /// How a job ended, for those who see jobs without MCP: its result as `tools/call` gives it, and its error; each is
 /// null where there is none.
-#[must_use]
-pub fn job_result(details: Details) -> (Value, Value) {
+pub async fn job_result(host: &Host, principal: &Principal, details: Details) -> (Value, Value) {
     if !details.job.status.is_terminal() || details.outcome.is_none() {
         return (Value::Null, Value::Null);
     }
-    match tasks::result(&details.job, details.outcome) {
+    let told = |details: Details| match tasks::result(&details.job, details.outcome) {
         Ok(result) => (json!(result), Value::Null),
         Err(error) => (Value::Null, json!(error)),
-    }
+    };
+    tasks::with_outcome(host, principal, details, told).await
 }
 
 /// Serves one connection, or one request.
@@ -296,6 +301,7 @@ impl Handler {
         &self,
         params: CallToolRequestParams,
         request: &Request<'_>,
+        room: Option<Room>,
     ) -> Result<CallToolResponse, ErrorData> {
         let caller = self.caller(request, params.input_responses, params.request_state);
         let catalog = self.catalog();
@@ -320,12 +326,14 @@ impl Handler {
             }
             Err(Err(error)) => return Err(error),
         };
+        // What waits from here on is a call, and there are bounds on calls.
+        drop(room);
         match self.serve(&target, request, caller).await? {
             Ended::Tool(mut result) | Ended::Broken(_, mut result) => {
                 result.meta = request.stamp(result.meta);
-                Ok(result.into())
+                Ok(request.weighed(result).into())
             }
-            Ended::InputRequired(result) => Ok(result.into()),
+            Ended::InputRequired(result) => Ok(request.weighed(result).into()),
             Ended::Task(job) => {
                 // A task is only answered where there are jobs.
                 let jobs = self.host().jobs().ok_or_else(mixed_up)?;
@@ -382,7 +390,8 @@ impl ServerHandler for Handler {
         params: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        self.listed_tools(params, &self.request(&context)?)
+        let listed = self.listed_tools(params, &self.request(&context)?)?;
+        Ok(weighed(&context, listed))
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
@@ -397,7 +406,8 @@ impl ServerHandler for Handler {
         params: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        self.called(params, &self.request(&context)?).await
+        let (request, room) = (self.request(&context)?, load::room(&context));
+        self.called(params, &request, room).await
     }
 
     async fn get_task(
@@ -408,7 +418,7 @@ impl ServerHandler for Handler {
         let principal = self.principal(&context)?;
         let mut result = tasks::get(self.host(), principal, &params, &context).await?;
         result.meta = stamp(result.meta, &context);
-        Ok(result)
+        Ok(weighed(&context, result))
     }
 
     async fn update_task(
@@ -441,7 +451,7 @@ impl ServerHandler for Handler {
         let mut result = ListPromptsResult::with_all_items(prompts);
         (result.ttl_ms, result.cache_scope) = convert::cache(catalog.freshness(List::Prompts));
         result.meta = stamp(result.meta, &context);
-        Ok(result)
+        Ok(weighed(&context, result))
     }
 
     async fn get_prompt(
@@ -456,9 +466,9 @@ impl ServerHandler for Handler {
         match self.serve(&target, &request, caller).await? {
             Ended::Prompt(mut result) => {
                 result.meta = request.stamp(result.meta);
-                Ok(result.into())
+                Ok(weighed(&context, result).into())
             }
-            Ended::InputRequired(result) => Ok(result.into()),
+            Ended::InputRequired(result) => Ok(weighed(&context, result).into()),
             Ended::Tool(_) | Ended::Broken(..) | Ended::Resource(_) | Ended::Task(_) => {
                 Err(mixed_up())
             }
@@ -483,7 +493,7 @@ impl ServerHandler for Handler {
         let mut result = ListResourcesResult::with_all_items(resources);
         (result.ttl_ms, result.cache_scope) = convert::cache(catalog.freshness(List::Resources));
         result.meta = stamp(result.meta, &context);
-        Ok(result)
+        Ok(weighed(&context, result))
     }
 
     async fn list_resource_templates(
@@ -501,7 +511,7 @@ impl ServerHandler for Handler {
         let mut result = ListResourceTemplatesResult::with_all_items(templates.collect());
         (result.ttl_ms, result.cache_scope) = convert::cache(catalog.freshness(List::Resources));
         result.meta = stamp(result.meta, &context);
-        Ok(result)
+        Ok(weighed(&context, result))
     }
 
     async fn read_resource(
@@ -515,9 +525,9 @@ impl ServerHandler for Handler {
         match self.serve(&target, &request, caller).await? {
             Ended::Resource(mut result) => {
                 result.meta = request.stamp(result.meta);
-                Ok(result.into())
+                Ok(weighed(&context, result).into())
             }
-            Ended::InputRequired(result) => Ok(result.into()),
+            Ended::InputRequired(result) => Ok(weighed(&context, result).into()),
             Ended::Tool(_) | Ended::Broken(..) | Ended::Prompt(_) | Ended::Task(_) => {
                 Err(mixed_up())
             }
@@ -587,7 +597,7 @@ impl ServerHandler for Handler {
         completion.has_more = Some(more);
         let mut result = CompleteResult::new(completion);
         result.meta = stamp(result.meta, &context);
-        Ok(result)
+        Ok(weighed(&context, result))
     }
 
     async fn set_level(

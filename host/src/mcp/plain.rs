@@ -12,12 +12,12 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::call::{Asking, Caller, Ended, Follow, Target, call, told};
-use super::{Server, convert, envelope, follow, record};
+use super::{Server, convert, envelope, follow, is_large, record};
 use crate::catalog::Catalog;
 use crate::config::{Ability, PluginName};
 use crate::host::Host;
 use crate::plugin::wit::tools::JobSupport;
-use crate::plugin::{Abilities, CallError, Principal};
+use crate::plugin::{Abilities, CallError, Principal, Room};
 use crate::policy::Missing;
 use crate::telemetry::outcome;
 
@@ -80,6 +80,8 @@ pub struct PlainCall {
     pub traceparent: Option<String>,
     /// Cancelled when nobody wants the answer any more.
     pub cancelled: CancellationToken,
+    /// That of a large body.
+    pub room: Option<Room>,
 }
 
 /// Replies to what was asked.
@@ -159,10 +161,13 @@ pub async fn plain(server: &Server, given: PlainCall) -> Result<Answer, Refused>
         let unknown = super::call::unknown("tool", &given.tool);
         return Err(Refused::Unknown(unknown.message.into_owned()));
     }
+    // What waits from here on is a call, and there are bounds on calls.
+    drop(given.room);
     let (state, replies) = match given.replies {
         Some(Replies { state, replies }) => (Some(state), replies),
         None => (None, InputResponses::default()),
     };
+    let principal = given.principal.clone();
     let caller = Caller {
         principal: given.principal,
         cancelled: given.cancelled,
@@ -191,31 +196,42 @@ pub async fn plain(server: &Server, given: PlainCall) -> Result<Answer, Refused>
         Ok(ended) => ended,
         Err(error) => return refused(error),
     };
+    let large = match &ended {
+        Ended::Tool(result) | Ended::Broken(_, result) => is_large(result),
+        _ => false,
+    };
+    if !large {
+        return Ok(told_plainly(ended, is_structured));
+    }
+    let told = move || told_plainly(ended, is_structured);
+    Ok(host.large().run(&principal, told).await)
+}
+
+/// How a call ended, for a client that speaks no MCP.
+fn told_plainly(ended: Ended, is_structured: bool) -> Answer {
     match ended {
-        Ended::Tool(result) if result.is_error == Some(true) => {
-            Ok(failed(outcome::TOOL_ERROR, result))
-        }
+        Ended::Tool(result) if result.is_error == Some(true) => failed(outcome::TOOL_ERROR, result),
         Ended::Tool(CallToolResult {
             structured_content: Some(structured),
             ..
-        }) if is_structured => Ok(Answer::Done(structured)),
-        Ended::Tool(result) => Ok(Answer::Done(Value::Object(details(result)))),
+        }) if is_structured => Answer::Done(structured),
+        Ended::Tool(result) => Answer::Done(Value::Object(details(result))),
         Ended::Broken(why, result) if CallError::NOT_NOW.contains(&why) => {
-            Ok(Answer::Busy(text(&result)))
+            Answer::Busy(text(&result))
         }
-        Ended::Broken(why, result) => Ok(failed(why, result)),
-        Ended::InputRequired(asked) => Ok(Answer::Asks {
+        Ended::Broken(why, result) => failed(why, result),
+        Ended::InputRequired(asked) => Answer::Asks {
             requests: json!(asked.input_requests),
             state: asked.request_state.unwrap_or_default(),
-        }),
-        Ended::Task(job) => Ok(Answer::Job {
+        },
+        Ended::Task(job) => Answer::Job {
             id: job.id.to_string(),
             view: job.view(),
-        }),
-        Ended::Prompt(_) | Ended::Resource(_) => Ok(failed(
+        },
+        Ended::Prompt(_) | Ended::Resource(_) => failed(
             "internal",
             told("the request was answered as if it were another"),
-        )),
+        ),
     }
 }
 

@@ -3,9 +3,11 @@
 use rmcp::model::{ClientCapabilities, MetaObject};
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer};
+use serde::Serialize;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::load::weighed;
 use super::{SERVER_INFO, is_new_era, server_info};
 use crate::plugin::Principal;
 
@@ -45,6 +47,14 @@ impl<'a> Request<'a> {
     pub(super) fn follows_tasks(&self) -> bool {
         let declared = self.capabilities.as_ref();
         self.is_new_era && declared.is_some_and(ClientCapabilities::supports_tasks)
+    }
+
+    /// The answer, which rmcp is told of if it is large.
+    pub(super) fn weighed<T: Serialize>(&self, answer: T) -> T {
+        match self.context {
+            Some(context) => weighed(context, answer),
+            None => answer,
+        }
     }
 
     /// Results of the new era name the server (MCP 2026-07-28: SHOULD); older clients never saw that key.

@@ -5,7 +5,7 @@ use rmcp::model::{CallToolResult, ErrorData};
 use super::call::{Caller, Ended, Follow, told};
 use super::{follow, tasks};
 use crate::error;
-use crate::jobs::{Start, Status};
+use crate::jobs::{Details, Start, Status};
 
 /// Begins the job and answers the call that started it.
 pub(super) async fn answer(start: Start, caller: &Caller<'_>) -> Result<Ended, ErrorData> {
@@ -51,10 +51,13 @@ pub(super) async fn answer(start: Start, caller: &Caller<'_>) -> Result<Ended, E
             Status::Completed | Status::Failed => {}
         }
     }
-    let result: CallToolResult = if details.job.status == Status::Failed {
-        tasks::result(&details.job, details.outcome)?
-    } else {
-        follow::show(details)
+    let result = |details: Details| -> Result<CallToolResult, ErrorData> {
+        if details.job.status == Status::Failed {
+            tasks::result(&details.job, details.outcome)
+        } else {
+            Ok(follow::show(details))
+        }
     };
-    Ok(Ended::Tool(result))
+    let result = tasks::with_outcome(caller.host, &caller.principal, details, result);
+    Ok(Ended::Tool(result.await?))
 }

@@ -14,7 +14,7 @@ use super::ask::{self, AskError, Question, Ready};
 use super::{call, convert, record};
 use crate::host::Host;
 use crate::jobs::{Details, Job, JobId, Jobs, JobsError, Outcome, Status, time};
-use crate::plugin::{Abilities, Principal, Reply};
+use crate::plugin::{Abilities, LARGE, Principal, Reply, Sizable as _};
 
 /// How often a client should look, milliseconds.
 const POLL_MS: u64 = 1000;
@@ -31,7 +31,7 @@ pub(super) async fn get(
         let found = jobs.get(principal, &id).await;
         found.map_err(|problem| error(&problem))
     };
-    let mut details = known().await?;
+    let details = known().await?;
     let payload = if details.job.status == Status::InputRequired {
         let client = context.client_capabilities();
         let client = client
@@ -48,17 +48,47 @@ pub(super) async fn get(
                 return Err(ErrorData::missing_required_client_capability(*needed));
             }
             Err(AskError::Refused(refused)) => {
-                let ended = jobs.cannot_ask(principal, &id, refused.to_string()).await;
-                ended.map_err(|problem| error(&problem))?;
-                details = known().await?;
-                ended_payload(&details)?
+                let told = jobs.cannot_ask(principal, &id, refused.to_string()).await;
+                told.map_err(|problem| error(&problem))?;
+                return ended(host, principal, known().await?).await;
             }
         }
     } else {
-        ended_payload(&details)?
+        return ended(host, principal, details).await;
     };
     let task = task(jobs, &details.job);
     Ok(GetTaskResult::new(DetailedTask::new(task, payload)))
+}
+
+/// `tasks/get` of a job that asks nothing.
+async fn ended(
+    host: &Host,
+    principal: &Principal,
+    details: Details,
+) -> Result<GetTaskResult, ErrorData> {
+    let payload = move |details: Details| (ended_payload(&details), details.job);
+    let (payload, job) = with_outcome(host, principal, details, payload).await;
+    let jobs = host.jobs().ok_or_else(|| error(&JobsError::NotFound))?;
+    let task = task(jobs, &job);
+    Ok(GetTaskResult::new(DetailedTask::new(task, payload?)))
+}
+
+/// Does this with a job and its outcome: a large one is taken apart where it holds up nobody.
+pub(super) async fn with_outcome<T: Send + 'static>(
+    host: &Host,
+    principal: &Principal,
+    details: Details,
+    work: impl FnOnce(Details) -> T + Send + 'static,
+) -> T {
+    let bytes = match &details.outcome {
+        Some(Outcome::Done(output)) => output.bytes(),
+        Some(Outcome::ToolError(error)) => error.bytes(),
+        Some(Outcome::Error(_)) | None => 0,
+    };
+    if bytes <= LARGE {
+        return work(details);
+    }
+    Box::pin(host.large().run(principal, move || work(details))).await
 }
 
 /// What the job still asks, by a key that is unique in its life, for a client that can be asked.

@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::call::{CallError, Plugin};
 use super::fair::{Gate, Place, Whose};
+use super::large::BODIES_OF_TENANT;
 use super::reuse::{Owner, Warm};
 use crate::capability::Principal;
 use crate::config::{self, Limits, TenantLimits, TenantName};
@@ -30,11 +31,13 @@ pub(super) struct Tenants {
 }
 
 #[derive(Debug)]
-struct OfTenant {
+pub(super) struct OfTenant {
     limits: TenantLimits,
     places: Arc<Semaphore>,
     queue: Semaphore,
     rate: Option<Bucket>,
+    /// Large bodies of its requests ([`large`](super::large)).
+    pub(super) bodies: Arc<Semaphore>,
 }
 
 impl Tenants {
@@ -46,7 +49,7 @@ impl Tenants {
     }
 
     /// An authorization server may name tenants without end, so the doors that nobody stands in go when there are too many.
-    fn door(&self, tenant: &TenantName) -> Arc<OfTenant> {
+    pub(super) fn door(&self, tenant: &TenantName) -> Arc<OfTenant> {
         let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(door) = doors.get(tenant) {
             return door.clone();
@@ -57,6 +60,7 @@ impl Tenants {
             places: Arc::new(Semaphore::new(limits.concurrency as usize)),
             queue: Semaphore::new(limits.queue as usize),
             rate: limits.calls_per_second.map(Bucket::new),
+            bodies: Arc::new(Semaphore::new(BODIES_OF_TENANT)),
         });
         if doors.len() >= MOST_DOORS {
             doors.retain(|_, door| Arc::strong_count(door) > 1 || door.is_busy());

@@ -5,18 +5,18 @@ use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use tokio::sync::{OnceCell, watch};
-use tokio::task::JoinHandle;
 use wasmtime::component::{Instance, InstancePre, Resource};
 use wasmtime::{Store, UpdateDeadline};
 
 use super::admit::{Admitted, Door, Seat};
 use super::cpu::{Meter, Metered};
 use super::engine::Engine;
-use super::fair::{InTurns, Over, Place, Whose};
+use super::fair::{Place, Whose};
 use super::load::Checked;
 use super::manifest::Manifest;
 use super::offers::Exports;
 use super::reuse::{Owner, PluginId, Warm};
+use super::threads::Running;
 use super::trust::{self, Signer};
 use crate::audit::{Audit, Event, Kind, Trail};
 use crate::capability::{CallInfo, Context, LogExceeded, PluginFacts, State, Stderr};
@@ -419,12 +419,13 @@ impl Plugin {
             () = &mut deadline => return Err(late()),
             error = &mut drained => return Err(error),
         };
-        let mut call = AbortOnDrop(self.spawn(admitted, &info, whose, owner, operation));
+        let mut call = self.spawn(admitted, &info, whose, owner, operation);
         tokio::select! {
             biased;
-            ended = &mut call.0 => ended.unwrap_or_else(|_| Err(CallError::Trap { plugin: self.name().clone() })),
-            () = info.cancelled.cancelled() => Err(CallError::Cancelled),
+            // First: what waits for the same moment in the guest, a request that has no more time, must not be told as the end.
             () = &mut deadline => Err(late()),
+            ended = &mut call => ended.unwrap_or_else(|| Err(CallError::Trap { plugin: self.name().clone() })),
+            () = info.cancelled.cancelled() => Err(CallError::Cancelled),
             error = &mut drained => Err(error),
         }
     }
@@ -436,12 +437,11 @@ impl Plugin {
         whose: Whose,
         owner: Option<Owner>,
         operation: Operation<T>,
-    ) -> JoinHandle<Result<T, CallError>> {
+    ) -> Running<Result<T, CallError>> {
         let cpu = Arc::new(Meter::default());
         let Admitted { seat, places } = admitted;
         let mut prepared = self.prepare(seat, info);
-        let over = Arc::new(Over::default());
-        self.bound(prepared.store(), &cpu, &over);
+        self.bound(prepared.store(), &cpu);
         let pre = self.pre.clone();
         let facts = self.facts.clone();
         let engine = self.engine.clone();
@@ -474,9 +474,7 @@ impl Plugin {
             }
             Ok(answer)
         };
-        let metered = Metered::new(call, cpu);
-        let turns = InTurns::new(metered, self.engine.threads.clone(), whose, over);
-        self.engine.guests.handle().spawn(turns)
+        self.engine.threads.run(whose, Metered::new(call, cpu))
     }
 
     fn prepare(&self, seat: Seat, info: &Arc<CallInfo>) -> Prepared {
@@ -491,7 +489,6 @@ impl Plugin {
                     info.clone(),
                     self.engine.egress.clone(),
                     self.engine.changes.clone(),
-                    self.engine.io.clone(),
                 );
                 Prepared::Fresh(Box::new(Store::new(&self.engine.wasmtime, state)), place)
             }
@@ -499,22 +496,19 @@ impl Plugin {
     }
 
     /// Bounds what the store may do in this call.
-    fn bound(&self, store: &mut Store<State>, cpu: &Arc<Meter>, over: &Arc<Over>) {
+    fn bound(&self, store: &mut Store<State>, cpu: &Arc<Meter>) {
         let limits = &self.facts.limits;
         store.limiter(|state| &mut state.meter);
         // What one crossing of the boundary may make the host allocate.
         store.set_hostcall_fuel(limits.host_memory);
         store.set_max_component_handles(crate::capability::HANDLES);
         store.set_epoch_deadline(1);
-        let (cpu, over, limit) = (cpu.clone(), over.clone(), limits.cpu_time);
+        let (cpu, limit) = (cpu.clone(), limits.cpu_time);
         store.epoch_deadline_callback(move |_| {
             if cpu.used() > limit {
                 return Err(CpuExceeded.into());
             }
-            Ok(UpdateDeadline::YieldCustom(
-                1,
-                Box::pin(over.clone().wait()),
-            ))
+            Ok(UpdateDeadline::Yield(1))
         });
     }
 }
@@ -606,13 +600,4 @@ fn is_host_memory(error: &wasmtime::Error) -> bool {
 
 fn log_trap(error: &wasmtime::Error, ended: &CallError, stderr: &Stderr) {
     tracing::warn!(error = format!("{error:#}"), stderr = ?stderr.text(), "{ended}");
-}
-
-/// A task that does not outlive the one who waits for it.
-struct AbortOnDrop<T>(JoinHandle<T>);
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }

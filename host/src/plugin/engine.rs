@@ -1,4 +1,4 @@
-//! The engine every plugin shares: pool, epochs, the guests' own threads. One place builds it.
+//! The engine every plugin shares: pool, epochs, guests' threads. One place builds it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,7 +14,9 @@ use super::admit::Tenants;
 use super::cache::Cache;
 use super::compile::Compiler;
 use super::fair::Gate;
+use super::large::Large;
 use super::reuse::Kept;
+use super::threads::Threads;
 use crate::audit::Audit;
 use crate::capability::{self, Changes, State};
 use crate::config;
@@ -52,12 +54,10 @@ pub struct Engine {
     pub(super) audit: Audit,
     /// Where plugins say that something changed.
     pub(super) changes: Changes,
-    /// The runtime whose threads serve I/O.
-    pub(super) io: Handle,
-    /// The runtime whose threads run guests, at lower priority.
-    pub(super) guests: Arc<Guests>,
-    /// The threads of that runtime, for which guests of all tenants take turns.
-    pub(super) threads: Arc<Gate>,
+    /// The threads that run guests.
+    pub(super) threads: Arc<Threads>,
+    /// The threads for large values, at lower priority.
+    pub(super) large: Arc<Large>,
     /// What each tenant may take.
     pub(super) tenants: Arc<Tenants>,
     /// Free instances of the pool: an exhausted pool would be an error, so calls wait here.
@@ -92,7 +92,7 @@ pub enum EngineError {
     /// The cache folder.
     #[error("cannot use the cache of compiled components")]
     Cache(#[from] super::cache::CacheError),
-    /// A thread or runtime.
+    /// A thread.
     #[error("cannot start the threads that run plugins")]
     Threads(#[source] std::io::Error),
 }
@@ -115,6 +115,7 @@ impl Engine {
         let mut linker = Linker::new(&wasmtime);
         capability::link(&mut linker).map_err(failed)?;
         let cache = Arc::new(Cache::open(&runtime.cache_dir, &wasmtime)?);
+        let tenants = Arc::new(Tenants::new(tenants.clone()));
         Ok(Arc::new(Self {
             linker,
             cache,
@@ -124,10 +125,12 @@ impl Engine {
             egress,
             audit,
             changes,
-            io: Handle::current(),
-            guests: Arc::new(Guests::start(runtime.guest_threads).map_err(EngineError::Threads)?),
-            threads: Gate::new(runtime.guest_threads),
-            tenants: Arc::new(Tenants::new(tenants.clone())),
+            threads: Arc::new(
+                Threads::start(runtime.guest_threads, &Handle::current())
+                    .map_err(EngineError::Threads)?,
+            ),
+            large: Arc::new(Large::start(tenants.clone()).map_err(EngineError::Threads)?),
+            tenants,
             instances: Gate::new(runtime.max_instances as usize),
             kept: Arc::new(Kept::start(&Handle::current())),
             waiting: Arc::new(Semaphore::new(runtime.max_waiting as usize)),
@@ -150,9 +153,8 @@ impl Engine {
             egress,
             changes: self.changes.clone(),
             audit: self.audit.clone(),
-            io: self.io.clone(),
-            guests: self.guests.clone(),
             threads: self.threads.clone(),
+            large: self.large.clone(),
             tenants: self.tenants.clone(),
             instances: self.instances.clone(),
             kept: self.kept.clone(),
@@ -165,6 +167,12 @@ impl Engine {
     #[must_use]
     pub fn egress(&self) -> &Arc<Egress> {
         &self.egress
+    }
+
+    /// The threads for large values.
+    #[must_use]
+    pub fn large(&self) -> &Large {
+        &self.large
     }
 
     /// Instances that are free: all of them while nothing is called.
@@ -209,45 +217,6 @@ pub(super) fn code_settings() -> Config {
         .epoch_interruption(true)
         .memory_init_cow(true);
     settings
-}
-
-/// The runtime that guests run on. Dropped from inside an asynchronous context, it must not block.
-#[derive(Debug)]
-pub(super) struct Guests(Option<tokio::runtime::Runtime>);
-
-impl Guests {
-    fn start(threads: usize) -> std::io::Result<Self> {
-        tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(threads)
-            .thread_name("guest")
-            .enable_time()
-            // Whose turn it is, is decided elsewhere ([`super::fair`]): what comes from outside, a new call or a timer, must
-            // not wait until the runtime has nothing else to do.
-            .global_queue_interval(1)
-            .event_interval(4)
-            // Guests must yield to I/O even when every core is busy with them. Without the right to lower the
-            // priority they still run on threads of their own.
-            .on_thread_start(|| {
-                let _ = rustix::process::setpriority_process(None, 10);
-            })
-            .build()
-            .map(|runtime| Self(Some(runtime)))
-    }
-
-    pub(super) fn handle(&self) -> &Handle {
-        self.0
-            .as_ref()
-            .expect("the runtime is only taken on drop")
-            .handle()
-    }
-}
-
-impl Drop for Guests {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
-    }
 }
 
 /// The thread that advances the engine's epoch while a call runs, and sleeps while none does.

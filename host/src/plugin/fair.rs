@@ -2,11 +2,10 @@
 //!
 //! A free place goes round the tenants that wait, and within a tenant round its plugins; within one plugin, first come,
 //! first served. So a tenant that floods the host waits behind itself, and another waits for one turn. It is used for
-//! the threads that run guests, turn by turn, for the instances of the pool and for the calls of one plugin.
+//! the turns of guests on their threads, for the instances of the pool and for the calls of one plugin.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -23,22 +22,34 @@ pub(super) struct Gate(Mutex<Places>);
 struct Places {
     /// Above nought, nobody waits.
     free: usize,
-    waiting: VecDeque<OfTenant>,
+    waiting: Rounds<Arc<Ticket>>,
 }
 
-/// Never empty.
+/// Who waits: round the tenants, round a tenant's plugins, first come first served.
 #[derive(Debug)]
-struct OfTenant {
-    tenant: TenantName,
-    plugins: VecDeque<OfPlugin>,
+pub(super) struct Rounds<T> {
+    tenants: VecDeque<OfTenant<T>>,
+    /// Empty, of tenants that wait no more: the next one needs no memory.
+    spare: Vec<OfTenant<T>>,
 }
 
-/// Never empty.
+/// In [`Rounds::tenants`] never without a plugin.
 #[derive(Debug)]
-struct OfPlugin {
-    plugin: PluginName,
-    tickets: VecDeque<Arc<Ticket>>,
+struct OfTenant<T> {
+    whose: Whose,
+    plugins: VecDeque<OfPlugin<T>>,
+    spare: Vec<OfPlugin<T>>,
 }
+
+/// In [`OfTenant::plugins`] never empty.
+#[derive(Debug)]
+struct OfPlugin<T> {
+    whose: Whose,
+    waiting: VecDeque<T>,
+}
+
+/// Of each kind that may be spare. A line is rarely longer than what fits in them.
+const SPARE: usize = 8;
 
 /// Somebody who waits.
 #[derive(Debug, Default)]
@@ -60,7 +71,7 @@ impl Gate {
     pub(super) fn new(places: usize) -> Arc<Self> {
         Arc::new(Self(Mutex::new(Places {
             free: places,
-            waiting: VecDeque::new(),
+            waiting: Rounds::default(),
         })))
     }
 
@@ -97,7 +108,7 @@ impl Gate {
     /// A place is free: it goes to whose turn it is.
     fn leave(&self) {
         let mut places = self.places();
-        let Some(ticket) = places.next() else {
+        let Some(ticket) = places.waiting.next() else {
             places.free += 1;
             return;
         };
@@ -114,54 +125,92 @@ impl Gate {
     }
 }
 
-impl Places {
-    fn push(&mut self, whose: &Whose, ticket: Arc<Ticket>) {
-        let (tenant, plugin) = &**whose;
-        let known = self.waiting.iter_mut().find(|one| one.tenant == *tenant);
-        let Some(of_tenant) = known else {
-            let plugins = VecDeque::from([OfPlugin {
-                plugin: plugin.clone(),
-                tickets: VecDeque::from([ticket]),
-            }]);
-            self.waiting.push_back(OfTenant {
-                tenant: tenant.clone(),
-                plugins,
-            });
-            return;
-        };
-        let plugins = &mut of_tenant.plugins;
-        match plugins.iter_mut().find(|one| one.plugin == *plugin) {
-            Some(of_plugin) => of_plugin.tickets.push_back(ticket),
-            None => plugins.push_back(OfPlugin {
-                plugin: plugin.clone(),
-                tickets: VecDeque::from([ticket]),
-            }),
+impl<T> Default for Rounds<T> {
+    fn default() -> Self {
+        Self {
+            tenants: VecDeque::new(),
+            spare: Vec::new(),
         }
+    }
+}
+
+impl<T> Rounds<T> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.tenants.is_empty()
+    }
+
+    pub(super) fn push(&mut self, whose: &Whose, one: T) {
+        let (tenant, _) = &**whose;
+        let known = self.tenants.iter_mut().find(|of| of.whose.0 == *tenant);
+        if let Some(of_tenant) = known {
+            of_tenant.push(whose, one);
+            return;
+        }
+        let mut of_tenant = match self.spare.pop() {
+            Some(spare) => OfTenant {
+                whose: whose.clone(),
+                ..spare
+            },
+            None => OfTenant {
+                whose: whose.clone(),
+                plugins: VecDeque::new(),
+                spare: Vec::new(),
+            },
+        };
+        of_tenant.push(whose, one);
+        self.tenants.push_back(of_tenant);
     }
 
     /// Whose turn it is. Its tenant and its plugin go to the end of their rounds.
-    fn next(&mut self) -> Option<Arc<Ticket>> {
-        let mut of_tenant = self.waiting.pop_front()?;
-        let mut of_plugin = of_tenant.plugins.pop_front()?;
-        let ticket = of_plugin.tickets.pop_front();
-        if !of_plugin.tickets.is_empty() {
-            of_tenant.plugins.push_back(of_plugin);
-        }
+    pub(super) fn next(&mut self) -> Option<T> {
+        let mut of_tenant = self.tenants.pop_front()?;
+        let next = of_tenant.next();
         if !of_tenant.plugins.is_empty() {
-            self.waiting.push_back(of_tenant);
+            self.tenants.push_back(of_tenant);
+        } else if self.spare.len() < SPARE {
+            self.spare.push(of_tenant);
         }
-        ticket
+        next
     }
 
-    /// Takes somebody out who waits no more.
-    fn forget(&mut self, ticket: &Arc<Ticket>) {
-        for of_tenant in &mut self.waiting {
+    /// Takes those out who wait no more.
+    fn forget(&mut self, is_gone: impl Fn(&T) -> bool) {
+        for of_tenant in &mut self.tenants {
             for of_plugin in &mut of_tenant.plugins {
-                of_plugin.tickets.retain(|one| !Arc::ptr_eq(one, ticket));
+                of_plugin.waiting.retain(|one| !is_gone(one));
             }
-            of_tenant.plugins.retain(|one| !one.tickets.is_empty());
+            of_tenant.plugins.retain(|one| !one.waiting.is_empty());
         }
-        self.waiting.retain(|one| !one.plugins.is_empty());
+        self.tenants.retain(|one| !one.plugins.is_empty());
+    }
+}
+
+impl<T> OfTenant<T> {
+    fn push(&mut self, whose: &Whose, one: T) {
+        let (_, plugin) = &**whose;
+        let known = self.plugins.iter_mut().find(|of| of.whose.1 == *plugin);
+        if let Some(of_plugin) = known {
+            of_plugin.waiting.push_back(one);
+            return;
+        }
+        let spare = self.spare.pop();
+        let mut waiting = spare.map_or_else(VecDeque::new, |spare| spare.waiting);
+        waiting.push_back(one);
+        self.plugins.push_back(OfPlugin {
+            whose: whose.clone(),
+            waiting,
+        });
+    }
+
+    fn next(&mut self) -> Option<T> {
+        let mut of_plugin = self.plugins.pop_front()?;
+        let next = of_plugin.waiting.pop_front();
+        if !of_plugin.waiting.is_empty() {
+            self.plugins.push_back(of_plugin);
+        } else if self.spare.len() < SPARE {
+            self.spare.push(of_plugin);
+        }
+        next
     }
 }
 
@@ -205,7 +254,7 @@ impl Future for Enter {
         }
         let ticket = Arc::new(Ticket::default());
         ticket.state().waker = Some(cx.waker().clone());
-        places.push(&self.whose, ticket.clone());
+        places.waiting.push(&self.whose, ticket.clone());
         self.ticket = Some(ticket);
         Poll::Pending
     }
@@ -221,77 +270,8 @@ impl Drop for Enter {
             drop(places);
             self.gate.leave();
         } else {
-            places.forget(&ticket);
+            places.waiting.forget(|one| Arc::ptr_eq(one, &ticket));
         }
-    }
-}
-
-/// How a guest says that it has had its turn, and wants another.
-#[derive(Debug, Default)]
-pub(super) struct Over(AtomicBool);
-
-impl Over {
-    /// Pending once. Nothing wakes it but [`InTurns`], which gets in line for it: a task that woke itself would be put
-    /// off by the runtime until all the others have had their turn.
-    pub(super) fn wait(self: Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
-        let mut waited = false;
-        std::future::poll_fn(move |_| {
-            if waited {
-                return Poll::Ready(());
-            }
-            waited = true;
-            self.0.store(true, Ordering::Relaxed);
-            Poll::Pending
-        })
-    }
-}
-
-/// A future that runs guests: each of its polls is a turn on one of the threads.
-pub(super) struct InTurns<F> {
-    future: F,
-    threads: Arc<Gate>,
-    whose: Whose,
-    turn: Option<Enter>,
-    over: Arc<Over>,
-}
-
-impl<F: Future + Unpin> InTurns<F> {
-    pub(super) fn new(future: F, threads: Arc<Gate>, whose: Whose, over: Arc<Over>) -> Self {
-        Self {
-            future,
-            threads,
-            whose,
-            turn: None,
-            over,
-        }
-    }
-}
-
-impl<F: Future + Unpin> Future for InTurns<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.get_mut();
-        let turn = match this.turn.take() {
-            Some(turn) => turn,
-            None => this.threads.enter(&this.whose),
-        };
-        let turn = this.turn.insert(turn);
-        let Poll::Ready(turn) = Pin::new(turn).poll(cx) else {
-            return Poll::Pending;
-        };
-        this.turn = None;
-        let polled = Pin::new(&mut this.future).poll(cx);
-        if this.over.0.swap(false, Ordering::Relaxed) && polled.is_pending() {
-            // In line before the place is free, so that it goes to whose turn it is.
-            let mut next = this.threads.enter(&this.whose);
-            match Pin::new(&mut next).poll(cx) {
-                Poll::Pending => this.turn = Some(next),
-                Poll::Ready(_another) => cx.waker().wake_by_ref(),
-            }
-        }
-        drop(turn);
-        polled
     }
 }
 
@@ -369,56 +349,5 @@ mod tests {
         assert!(!gate.is_wanted());
         assert!(gate.try_enter().is_some());
         assert!(gate.try_enter().is_some(), "the place came back");
-    }
-
-    #[test]
-    fn every_poll_is_a_turn() {
-        let threads = Gate::new(1);
-        let held = threads.try_enter();
-        let mut polled = 0;
-        let work = std::future::poll_fn(|cx| {
-            polled += 1;
-            cx.waker().wake_by_ref();
-            if polled == 2 {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
-        });
-        let mut work = InTurns::new(work, threads.clone(), whose("a", "p"), Arc::default());
-        assert!((&mut work).now_or_never().is_none(), "no thread is free");
-        drop(held);
-        assert!((&mut work).now_or_never().is_none(), "the first turn");
-        assert!(threads.try_enter().is_some(), "between turns it is free");
-        assert!((&mut work).now_or_never().is_some(), "the second");
-        drop(work);
-        assert_eq!(polled, 2);
-    }
-
-    #[test]
-    fn who_has_had_a_turn_is_in_line_for_the_next() {
-        let threads = Gate::new(1);
-        let over = Arc::new(Over::default());
-        let work = || async {
-            over.clone().wait().await;
-        };
-        let mut first = InTurns::new(
-            Box::pin(work()),
-            threads.clone(),
-            whose("a", "p"),
-            over.clone(),
-        );
-        let mut other = threads.enter(&whose("b", "p"));
-        let held = threads.try_enter();
-        assert!((&mut first).now_or_never().is_none());
-        assert!((&mut other).now_or_never().is_none());
-        drop(held);
-        assert!((&mut first).now_or_never().is_none(), "its first turn");
-        assert!(threads.is_wanted(), "it is in line again");
-        let place = (&mut other).now_or_never();
-        assert!(place.is_some(), "after whoever came before");
-        assert!((&mut first).now_or_never().is_none());
-        drop(place);
-        assert!((&mut first).now_or_never().is_some(), "its second turn");
     }
 }

@@ -14,6 +14,7 @@ mod engine;
 mod fair;
 pub(crate) mod files;
 pub mod history;
+mod large;
 mod load;
 pub mod manifest;
 mod offers;
@@ -22,6 +23,7 @@ mod reuse;
 mod right;
 mod settings;
 mod size;
+mod threads;
 pub mod trust;
 
 pub use call::{CallError, Plugin};
@@ -29,6 +31,7 @@ pub use compile::{COMMAND as COMPILE_COMMAND, CompileError, Compiler};
 pub use compile_child::{ChildError, ChildLimits, child};
 pub use effort::Effort;
 pub use engine::{Engine, EngineError};
+pub use large::{LARGE, Large, Room, Sizable, is_large};
 pub use load::{
     COMPONENT_BYTES, Checked, LoadError, examine, load, origin, read_signature, served,
     signature_path, verify,

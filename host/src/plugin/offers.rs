@@ -1,6 +1,6 @@
 //! What a plugin offers: its optional exports, each found by itself, and one method for each of their functions.
 
-use wasmtime::component::InstancePre;
+use wasmtime::component::{ComponentExportIndex, InstancePre};
 
 use super::call::{CallError, Plugin};
 use super::size;
@@ -13,6 +13,9 @@ use crate::capability::{CallInfo, State};
 #[derive(Clone)]
 pub(super) struct Exports {
     tools: Option<tools::GuestIndices>,
+    /// One function of the tools by itself, as it is what is called most: to load all of an interface is to check the types
+    /// of all its functions at each call.
+    call_tool: Option<ComponentExportIndex>,
     prompts: Option<prompts::GuestIndices>,
     resources: Option<resources::GuestIndices>,
     watch: Option<watch::GuestIndices>,
@@ -25,6 +28,7 @@ impl Exports {
     pub(super) fn of(pre: &InstancePre<State>) -> Option<Self> {
         let exports = Self {
             tools: tools::GuestIndices::new(pre).ok(),
+            call_tool: call_tool(pre),
             prompts: prompts::GuestIndices::new(pre).ok(),
             resources: resources::GuestIndices::new(pre).ok(),
             watch: watch::GuestIndices::new(pre).ok(),
@@ -35,6 +39,16 @@ impl Exports {
             exports.tools.is_some() || exports.prompts.is_some() || exports.resources.is_some();
         offers.then_some(exports)
     }
+}
+
+/// As the interface's package has it (`wit/package.wit`).
+const TOOLS: &str = "toolward:plugin/tools@0.1.0";
+
+/// Where `tools.call-tool` is.
+fn call_tool(pre: &InstancePre<State>) -> Option<ComponentExportIndex> {
+    let component = pre.component();
+    let tools = component.get_export_index(None, TOOLS)?;
+    component.get_export_index(Some(&tools), "call-tool")
 }
 
 /// An answer, or the plugin's own refusal.
@@ -94,15 +108,23 @@ impl Plugin {
         name: String,
         arguments: String,
     ) -> Result<Answer<tools::Outcome>, CallError> {
-        let answer = call!(
-            self,
-            info,
-            tools,
-            Err(self.trap()),
-            call_call_tool,
-            &name,
-            &arguments
-        )?;
+        let Some(function) = self.exports.call_tool else {
+            return Err(self.trap());
+        };
+        let answer = self
+            .run(
+                info,
+                Box::new(move |store, instance, context| {
+                    Box::pin(async move {
+                        let parameters = (context, name.as_str(), arguments.as_str());
+                        let function = instance.get_typed_func(&mut *store, function)?;
+                        let (answer,): (Answer<tools::Outcome>,) =
+                            function.call_async(store, parameters).await?;
+                        Ok(answer)
+                    })
+                }),
+            )
+            .await?;
         let answer = self.within_size(answer, size::of_outcome)?;
         if let Ok(tools::Outcome::InputNeeded(needed)) = &answer {
             self.within_continuation(needed)?;

@@ -6,6 +6,7 @@ use super::wit::resources::ReadOutcome;
 use super::wit::tools::Outcome;
 use super::wit::values::{
     Ask, Body, Content, Document, Entry, Failure, Icon, InputNeeded, InputRequest, Item, Output,
+    ToolError,
 };
 use super::wit::{prompts, resources, tools};
 
@@ -83,14 +84,15 @@ fn of_text(text: Option<&String>) -> usize {
 /// Of a failure.
 pub(super) fn of_failure(failure: &Failure) -> usize {
     match failure {
-        Failure::Tool(error) => {
-            error.message.len()
-                + of_contents(&error.content)
-                + error.structured.as_ref().map_or(0, String::len)
-        }
+        Failure::Tool(error) => of_tool_error(error),
         Failure::Request(error) => error.message.len() + error.data.as_ref().map_or(0, String::len),
         Failure::Cancelled => 0,
     }
+}
+
+/// Of what a tool says when it failed.
+pub(super) fn of_tool_error(error: &ToolError) -> usize {
+    error.message.len() + of_contents(&error.content) + of_text(error.structured.as_ref())
 }
 
 /// Of a prompt that was filled in.
@@ -157,7 +159,8 @@ fn of_document(document: &Document) -> usize {
     }
 }
 
-fn of_output(output: &Output) -> usize {
+/// Of a result.
+pub(super) fn of_output(output: &Output) -> usize {
     of_contents(&output.content)
         + output.structured.as_ref().map_or(0, String::len)
         + of_pairs(&output.meta)

@@ -14,6 +14,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::http::Routes;
+use super::http2;
+use super::protocol::{self, Protocol};
 use crate::config;
 
 /// How long calls in flight may take to finish when the host is stopped.
@@ -43,25 +45,52 @@ pub(super) async fn serve(
     let graceful = GracefulShutdown::new();
     raise_open_files(settings.max_connections);
     let silence = settings.keep_alive.saturating_mul(SILENCE);
+    let http2 = Arc::new(http2::Settings {
+        idle: settings.header_timeout,
+        silence,
+        keep_alive: settings.keep_alive,
+        longest_head: u32::try_from(LONGEST_HEAD).unwrap_or(u32::MAX),
+    });
+    let (patience, drain) = (settings.header_timeout, CancellationToken::new());
     // Dropped at the end of this function: whoever is left then is cut off.
     let mut connections = JoinSet::new();
     while let Some((stream, slot)) = next(&listener, &slots, stop).await {
         tune(&stream, silence);
         while connections.try_join_next().is_some() {}
-        let connection = http.serve_connection(TokioIo::new(stream), routes.clone());
-        let connection = graceful.watch(connection);
+        let (http1, http2, routes) = (http.clone(), http2.clone(), routes.clone());
+        let (watcher, slots, drain) = (graceful.watcher(), slots.clone(), drain.clone());
         connections.spawn(async move {
             let _slot = slot;
-            if let Err(error) = connection.await {
+            let begun = tokio::select! {
+                biased;
+                begun = protocol::of(&stream, patience) => begun,
+                // Nothing was asked.
+                () = drain.cancelled() => None,
+            };
+            let ended = match begun {
+                Some(Protocol::Http1) => {
+                    let connection = http1.serve_connection(TokioIo::new(stream), routes);
+                    watcher.watch(connection).await
+                }
+                Some(Protocol::Http2) => {
+                    drop(watcher);
+                    // Boxed, so that connections of HTTP/1.1 are not as large.
+                    Box::pin(http2::serve(stream, routes, slots, &http2, &drain)).await
+                }
+                None => Ok(()),
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%error, "a connection ended badly");
             }
         });
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    drain.cancel();
+    let drained = async {
+        graceful.shutdown().await;
+        while connections.join_next().await.is_some() {}
+    };
+    if tokio::time::timeout(DRAIN, drained).await.is_err() {
         tracing::warn!("some requests did not finish in time and are cut off");
     }
 }

@@ -3,21 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde_json::Value;
 
 use super::challenge::{self, Credentials};
 use super::problem::Problem;
 use crate::auth::Authenticator;
 use crate::host::Host;
-use crate::mcp::sessions::Sessions;
-use crate::plugin::Principal;
+use crate::mcp::{self, sessions::Sessions};
+use crate::plugin::{LARGE, Principal, Room};
 use crate::policy::Missing;
 
 pub(super) const SESSION: &str = "mcp-session-id";
@@ -119,7 +121,12 @@ pub(super) async fn know(
 
 impl Guard {
     /// Reads a body of JSON, within the limits of size and time.
-    pub(super) async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+    pub(super) async fn read(
+        &self,
+        principal: &Principal,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Read, Problem> {
         if !is_json(headers) {
             return Err(Problem::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -144,20 +151,108 @@ impl Guard {
             }
             return Err(too_large());
         }
-        let read = Limited::new(body, self.max_body).collect();
-        match tokio::time::timeout(self.body_timeout, read).await {
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-            Ok(Err(_)) => {
-                let text = "the body broke off";
-                Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_request", text).unread())
-            }
-            Err(_) => {
-                let text = "the body did not come in time";
-                Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "slow_body", text).unread())
-            }
+        if announced.is_some_and(|length| length <= LARGE as u64) {
+            let read = Limited::new(body, LARGE.min(self.max_body)).collect();
+            return match tokio::time::timeout(self.body_timeout, read).await {
+                Ok(Ok(body)) => Ok(Read {
+                    bytes: body.to_bytes(),
+                    room: None,
+                }),
+                Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+                Ok(Err(_)) => Err(broke_off()),
+                Err(_) => Err(too_slow()),
+            };
+        }
+        match Box::pin(self.read_large(principal, announced, body)).await? {
+            Some(read) => Ok(read),
+            None => Err(too_large()),
         }
     }
+
+    /// Reads a body that is large, or that does not say how large it is. `None`: it is too large.
+    async fn read_large(
+        &self,
+        principal: &Principal,
+        announced: Option<u64>,
+        mut body: Body,
+    ) -> Result<Option<Read>, Problem> {
+        let mut read = BytesMut::new();
+        if announced.is_none() {
+            let most = LARGE.min(self.max_body);
+            if self.in_time(fill(&mut read, &mut body, most)).await? {
+                let bytes = read.freeze();
+                return Ok(Some(Read { bytes, room: None }));
+            }
+        }
+        if read.len() > self.max_body {
+            return Ok(None);
+        }
+        // A client that has to wait for room has not had its time yet.
+        let room = self.host.large().room(principal);
+        let Ok(room) = tokio::time::timeout(self.body_timeout, room).await else {
+            let text = "as many large bodies as there may be at once are being read already; try again shortly";
+            let busy = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", text);
+            return Err(busy.retry_after(1).unread());
+        };
+        let announced = announced.and_then(|length| usize::try_from(length).ok());
+        read.reserve(announced.unwrap_or_default());
+        let whole = self
+            .in_time(fill(&mut read, &mut body, self.max_body))
+            .await?;
+        Ok(whole.then(|| Read {
+            bytes: read.freeze(),
+            room: Some(room),
+        }))
+    }
+
+    async fn in_time(
+        &self,
+        filled: impl Future<Output = Result<bool, axum::Error>>,
+    ) -> Result<bool, Problem> {
+        let filled = tokio::time::timeout(self.body_timeout, filled).await;
+        filled.map_err(|_| too_slow())?.map_err(|_| broke_off())
+    }
+
+    /// An answer of JSON. A large one is written where it holds up nobody.
+    pub(super) async fn json(&self, principal: &Principal, value: Value) -> Response {
+        if !mcp::is_large(&value) {
+            return Json(value).into_response();
+        }
+        let written = move || Json(value).into_response();
+        self.host.large().run(principal, written).await
+    }
+}
+
+fn broke_off() -> Problem {
+    let text = "the body broke off";
+    Problem::new(StatusCode::BAD_REQUEST, "invalid_request", text).unread()
+}
+
+fn too_slow() -> Problem {
+    let text = "the body did not come in time";
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "slow_body", text).unread()
+}
+
+/// A body that was read.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) bytes: Bytes,
+    /// A large one's. It is held until the body has become what is asked for, and whoever holds it does so on the
+    /// threads for large values.
+    pub(super) room: Option<Room>,
+}
+
+/// Takes what comes until there are more than `most` bytes. Whether that was all.
+async fn fill(read: &mut BytesMut, body: &mut Body, most: usize) -> Result<bool, axum::Error> {
+    while read.len() <= most {
+        let Some(frame) = body.frame().await else {
+            return Ok(true);
+        };
+        if let Ok(data) = frame?.into_data() {
+            read.extend_from_slice(&data);
+        }
+    }
+    Ok(false)
 }
 
 async fn discard(mut body: Body) {

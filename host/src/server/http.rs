@@ -139,7 +139,7 @@ pub(super) fn routes(
         fast: settings
             .fast_path
             .then(|| Arc::new(Handler::of_requests(server.clone()))),
-        new_era: new_era(server, settings),
+        new_era: Arc::new(new_era(server, settings)),
     });
     let mut inside = Router::new().merge(plain).merge(ui::routes());
     if let Some(oauth) = oauth {

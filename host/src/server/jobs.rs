@@ -127,12 +127,12 @@ async fn show(
     let log = jobs.log(&principal, &id, SHOWN_LINES).await?;
     let mut view = details.job.view();
     view["log"] = log.iter().map(crate::jobs::Line::view).collect();
-    let (result, error) = mcp::job_result(details);
+    let (result, error) = mcp::job_result(&guard.host, &principal, details).await;
     view["result"] = result;
     if !error.is_null() {
         view["error_details"] = error;
     }
-    Ok(Json(view).into_response())
+    Ok(guard.json(&principal, view).await)
 }
 
 async fn cancel(

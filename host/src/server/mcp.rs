@@ -11,20 +11,20 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::request::Parts;
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use http_body_util::{BodyExt as _, Collected, Full, Limited};
 use rmcp::transport::streamable_http_server::StreamableHttpService;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 
 use super::door::{self, Door};
-use super::guard::{Guard, SESSION, VERSION, text};
+use super::guard::{Guard, Read, SESSION, VERSION, text};
 use super::http::method_label;
 use super::problem::{Face, Problem};
 use super::sessions::{OldEra, Visit};
-use crate::mcp::Handler;
 use crate::mcp::envelope::{self, Envelope, Era};
 use crate::mcp::fast_path::{self, Fast};
-use crate::plugin::Principal;
+use crate::mcp::{self, Growing, Handler, Load};
+use crate::plugin::{Principal, Room};
 use crate::telemetry::metrics;
 
 /// Where it is.
@@ -38,14 +38,14 @@ pub(super) struct Mcp {
     pub(super) door: Arc<Door>,
     pub(super) guard: Arc<Guard>,
     pub(super) old_era: OldEra,
-    pub(super) new_era: StreamableHttpService<Handler, NeverSessionManager>,
+    pub(super) new_era: Arc<StreamableHttpService<Handler, NeverSessionManager>>,
     /// For what does not need rmcp.
     pub(super) fast: Option<Arc<Handler>>,
 }
 
 impl Mcp {
     /// Answers, and counts and measures it.
-    pub(super) async fn answer(&self, request: Request) -> Response {
+    pub(super) async fn answer(self: &Arc<Self>, request: Request) -> Response {
         let begun = Instant::now();
         let method = method_label(request.method());
         let response = self.come_in(request).await;
@@ -55,7 +55,7 @@ impl Mcp {
     }
 
     /// `Host`, `Origin`, and what browsers ask beforehand.
-    async fn come_in(&self, request: Request) -> Response {
+    async fn come_in(self: &Arc<Self>, request: Request) -> Response {
         let origin = match self.door.check(request.headers()) {
             Ok(origin) => origin,
             Err(refused) => return refused.respond(Face::Mcp),
@@ -70,8 +70,8 @@ impl Mcp {
         response
     }
 
-    /// Who sends it; is it a message; may they?
-    async fn serve(&self, request: Request) -> Result<Response, Problem> {
+    /// Who sends it?
+    async fn serve(self: &Arc<Self>, request: Request) -> Result<Response, Problem> {
         let (mut parts, body) = request.into_parts();
         let guard = &self.guard;
         let principal = guard.callers.principal(&guard.host, &parts.headers).await;
@@ -81,11 +81,28 @@ impl Mcp {
         if parts.method != Method::POST {
             let version = parts.headers.get(VERSION).and_then(text);
             return Ok(match envelope::era(version) {
-                Era::New => self.new_era(parts, principal, body).await,
+                Era::New => self.new_era(parts, principal, body, None).await,
                 Era::Old => self.old_era(&parts, &principal, None),
             });
         }
-        let body = guard.read(&parts.headers, body).await?;
+        let Read { bytes, room } = guard.read(&principal, &parts.headers, body).await?;
+        if room.is_none() {
+            return self.take_in(parts, principal, bytes, None).await;
+        }
+        let (mcp, whose) = (self.clone(), principal.clone());
+        let taken_in = async move { mcp.take_in(parts, principal, bytes, room).await };
+        Box::pin(guard.host.large().serve(&whose, taken_in)).await
+    }
+
+    /// Is it a message; may they send it? With a large body this runs on the threads for such.
+    async fn take_in(
+        &self,
+        parts: Parts,
+        principal: Principal,
+        body: Bytes,
+        room: Option<Room>,
+    ) -> Result<Response, Problem> {
+        let guard = &self.guard;
         let message = envelope::look(&body).map_err(Problem::no_message)?;
         envelope::may_send(&guard.host.catalog(), &principal, &message)
             .map_err(|missing| guard.callers.insufficient(&missing))?;
@@ -95,11 +112,13 @@ impl Mcp {
                 if let Some(handler) = &self.fast
                     && let Some(fast) = Fast::of(&guard.host.catalog(), &parts.headers, &message)
                 {
-                    let (status, body) = fast_path::answer(handler, &principal, fast).await;
+                    // What was in it is in the request.
+                    drop(body);
+                    let (status, body) = fast_path::answer(handler, &principal, fast, room).await;
                     return Ok(json(status, body));
                 }
                 let body = Body::new(Full::new(body));
-                Ok(self.new_era(parts, principal, body).await)
+                Ok(self.new_era(parts, principal, body, room).await)
             }
         }
     }
@@ -119,12 +138,27 @@ impl Mcp {
     }
 
     /// By rmcp.
-    async fn new_era(&self, mut parts: Parts, principal: Principal, body: Body) -> Response {
+    async fn new_era(
+        &self,
+        mut parts: Parts,
+        principal: Principal,
+        body: Body,
+        room: Option<Room>,
+    ) -> Response {
         // It means nothing there, and so that nobody finds a meaning it goes no further.
         parts.headers.remove(SESSION);
-        parts.extensions.insert(principal);
+        parts.extensions.insert(principal.clone());
+        let load = Load::new(room);
+        parts.extensions.insert(load.clone());
         let request = Request::from_parts(parts, body);
-        let response = Box::pin(self.new_era.handle(request)).await.map(Body::new);
+        let (rmcp, host) = (self.new_era.clone(), &self.guard.host);
+        let response = Box::pin(async move { rmcp.handle(request).await });
+        let response = mcp::answered(host, &principal, &load, response).await;
+        let response = if is_stream(response.headers()) {
+            response.map(|body| Body::new(Growing::new(host.clone(), principal, load, body)))
+        } else {
+            response.map(Body::new)
+        };
         if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
             // rmcp says that of every body it cannot read; the media type was checked above.
             let text = "the body is no message of MCP";
@@ -136,6 +170,12 @@ impl Mcp {
         }
         response
     }
+}
+
+/// Whether an answer is written while it is sent.
+fn is_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(text);
+    kind.is_some_and(|kind| kind.starts_with("text/event-stream"))
 }
 
 /// Some of rmcp's refusals are a text that does not say what it is.

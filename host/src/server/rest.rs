@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::guard::Guard;
+use super::guard::{Guard, Read};
 use super::problem::Problem;
 use crate::mcp::{self, Answer, PlainCall, Refused, Replies, Server, envelope};
 use crate::plugin::Principal;
@@ -43,7 +43,8 @@ pub(super) fn routes() -> Router<Cx> {
 async fn list(State(cx): State<Cx>, Extension(principal): Extension<Principal>) -> Response {
     let offered = mcp::offered(&cx.guard.host, &principal);
     let tools: Vec<_> = offered.iter().map(|one| &one.tool).collect();
-    Json(json!({ "tools": tools })).into_response()
+    let tools = json!({ "tools": tools });
+    cx.guard.json(&principal, tools).await
 }
 
 async fn call(
@@ -57,17 +58,19 @@ async fn call(
     envelope::may_call(&cx.guard.host.catalog(), &principal, &tool)
         .map_err(|missing| Problem::missing(missing).unread())?;
     let (parts, body) = request.into_parts();
-    let body = cx.guard.read(&parts.headers, body).await?;
-    let arguments = envelope::object(&body).map_err(invalid)?;
-    let given = PlainCall {
-        principal,
-        tool,
-        arguments,
-        replies: None,
-        traceparent: traceparent(&parts.headers),
-        cancelled: CancellationToken::new(),
-    };
-    run(cx.server, given).await
+    let read = cx.guard.read(&principal, &parts.headers, body).await?;
+    serve(cx, principal, read, move |principal, read| {
+        Ok(PlainCall {
+            principal,
+            tool,
+            arguments: envelope::object(&read.bytes).map_err(invalid)?,
+            replies: None,
+            traceparent: traceparent(&parts.headers),
+            cancelled: CancellationToken::new(),
+            room: read.room,
+        })
+    })
+    .await
 }
 
 /// The body of `POST /api/replies`.
@@ -86,22 +89,45 @@ async fn reply(
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let body = cx.guard.read(&parts.headers, body).await?;
-    let body = envelope::object(&body).map_err(invalid)?;
-    let reply: Reply = serde_json::from_value(Value::Object(body))
-        .map_err(|error| invalid(format!("the body is no reply: {error}")))?;
-    let given = PlainCall {
-        principal,
-        tool: reply.tool,
-        arguments: reply.arguments,
-        replies: Some(Replies {
-            state: reply.state,
-            replies: reply.replies.into_iter().collect(),
-        }),
-        traceparent: traceparent(&parts.headers),
-        cancelled: CancellationToken::new(),
+    let read = cx.guard.read(&principal, &parts.headers, body).await?;
+    serve(cx, principal, read, move |principal, read| {
+        let body = envelope::object(&read.bytes).map_err(invalid)?;
+        let reply: Reply = serde_json::from_value(Value::Object(body))
+            .map_err(|error| invalid(format!("the body is no reply: {error}")))?;
+        Ok(PlainCall {
+            principal,
+            tool: reply.tool,
+            arguments: reply.arguments,
+            replies: Some(Replies {
+                state: reply.state,
+                replies: reply.replies.into_iter().collect(),
+            }),
+            traceparent: traceparent(&parts.headers),
+            cancelled: CancellationToken::new(),
+            room: read.room,
+        })
+    })
+    .await
+}
+
+/// Makes a call of what was read, and runs it; all that on the threads for large values, where it is one.
+async fn serve(
+    cx: Cx,
+    principal: Principal,
+    read: Read,
+    given: impl FnOnce(Principal, Read) -> Result<PlainCall, Problem> + Send + 'static,
+) -> Result<Response, Problem> {
+    let is_large = read.room.is_some();
+    let (guard, whose) = (cx.guard.clone(), principal.clone());
+    let served = async move {
+        let given = given(principal, read)?;
+        run(&cx, given).await
     };
-    run(cx.server, given).await
+    if is_large {
+        guard.host.large().serve(&whose, served).await
+    } else {
+        served.await
+    }
 }
 
 fn invalid(text: impl Into<String>) -> Problem {
@@ -119,8 +145,12 @@ fn traceparent(headers: &HeaderMap) -> Option<String> {
 
 /// Calls in a task of its own. When the client goes away this future is dropped and the call is cancelled, which takes a
 /// moment: a job that it has just started has to be stopped as well.
-async fn run(server: Arc<Server>, given: PlainCall) -> Result<Response, Problem> {
-    let tool = given.tool.clone();
+async fn run(cx: &Cx, given: PlainCall) -> Result<Response, Problem> {
+    let (server, tool, principal) = (
+        cx.server.clone(),
+        given.tool.clone(),
+        given.principal.clone(),
+    );
     let _cancel_on_drop = given.cancelled.clone().drop_guard();
     let called = tokio::spawn(async move { mcp::plain(&server, given).await });
     let answer = called.await.map_err(|error| {
@@ -128,26 +158,8 @@ async fn run(server: Arc<Server>, given: PlainCall) -> Result<Response, Problem>
         let text = "the host failed";
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", text)
     })?;
-    answer
-        .map_err(|refused| problem(&tool, refused))
-        .and_then(|answer| respond(&tool, answer))
-}
-
-fn problem(tool: &str, refused: Refused) -> Problem {
-    match refused {
-        Refused::Scope(missing) => Problem::missing(missing),
-        Refused::Unknown(text) => not_found(text),
-        Refused::Invalid(text) => Problem::new(StatusCode::BAD_REQUEST, "invalid_arguments", text),
-        Refused::Unsupported(text) => {
-            let text = format!("`{tool}` needs a client of another kind: {text}");
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "unsupported", text)
-        }
-    }
-}
-
-fn respond(tool: &str, answer: Answer) -> Result<Response, Problem> {
-    match answer {
-        Answer::Done(value) => Ok(Json(value).into_response()),
+    match answer.map_err(|refused| problem(&tool, refused))? {
+        Answer::Done(value) => Ok(cx.guard.json(&principal, value).await),
         Answer::Job { id, view } => {
             let place = [("location", format!("/api/jobs/{id}"))];
             Ok((StatusCode::ACCEPTED, place, Json(view)).into_response())
@@ -164,13 +176,32 @@ fn respond(tool: &str, answer: Answer) -> Result<Response, Problem> {
             message,
             details,
         } => {
+            let is_large = mcp::is_large(&details);
             let problem = Problem::outcome(StatusCode::UNPROCESSABLE_ENTITY, why, message);
             let details = details.into_iter();
-            Err(details.fold(problem, |problem, (name, value)| problem.with(&name, value)))
+            let problem =
+                details.fold(problem, |problem, (name, value)| problem.with(&name, value));
+            if !is_large {
+                return Err(problem);
+            }
+            let written = move || problem.into_response();
+            Ok(cx.guard.host.large().run(&principal, written).await)
         }
         Answer::Busy(text) => {
             let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", text);
             Err(problem.retry_after(1))
+        }
+    }
+}
+
+fn problem(tool: &str, refused: Refused) -> Problem {
+    match refused {
+        Refused::Scope(missing) => Problem::missing(missing),
+        Refused::Unknown(text) => not_found(text),
+        Refused::Invalid(text) => Problem::new(StatusCode::BAD_REQUEST, "invalid_arguments", text),
+        Refused::Unsupported(text) => {
+            let text = format!("`{tool}` needs a client of another kind: {text}");
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "unsupported", text)
         }
     }
 }

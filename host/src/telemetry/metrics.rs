@@ -63,6 +63,7 @@ pub struct Metrics {
     instances: Gauge,
     idle_instances: Gauge,
     waiting: Gauge,
+    large_bodies: Gauge,
     backend_requests: Series<2, Counter>,
     backend_seconds: Series<1, Histogram>,
     logins: Series<2, Counter>,
@@ -106,6 +107,7 @@ impl Metrics {
             instances: Gauge::default(),
             idle_instances: Gauge::default(),
             waiting: Gauge::default(),
+            large_bodies: Gauge::default(),
             backend_requests: Series::new(["binding", "outcome"], Counter::default),
             backend_seconds: Series::new(["binding"], histogram),
             logins: Series::new(["binding", "outcome"], Counter::default),
@@ -200,6 +202,11 @@ impl Metrics {
                 "Calls that wait for an instance",
                 &self.waiting,
             ),
+            (
+                "large_bodies",
+                "Large bodies of requests that are received or read",
+                &self.large_bodies,
+            ),
             ("plugins", "Plugins on offer", &self.offered.plugins),
             ("tools", "Tools on offer", &self.offered.tools),
             (
@@ -256,6 +263,12 @@ impl Metrics {
     #[must_use]
     pub fn waiting(&self) -> Counted<'_> {
         Counted::new(&self.waiting)
+    }
+
+    /// The large body of a request is received or read, until the guard is dropped.
+    #[must_use]
+    pub fn large_body(&self) -> Counted<'_> {
+        Counted::new(&self.large_bodies)
     }
 
     /// A call got its instance.

@@ -1,9 +1,9 @@
 //! Guests: the list of all, and finding the one that somebody means.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt::Write as _;
+use toolward_sdk::JsonSchema;
 use toolward_sdk::prelude::*;
 
 use crate::api::{self, ApiError, Cluster};

@@ -1,9 +1,9 @@
 //! What a call would change, as data: the requests that would be sent, each with what it does. A dry run shows it, the
 //! confirmation is about it, and the job carries it out.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use toolward_sdk::JsonSchema;
 
 use crate::guest::{Guest, Label};
 use crate::show;

@@ -1,8 +1,8 @@
 //! What a call that changes something answers.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
+use toolward_sdk::JsonSchema;
 use toolward_sdk::prelude::*;
 
 use crate::guest::Label;

@@ -1,7 +1,7 @@
 //! How values are shown: sizes in bytes and for people, times as dates, shares as percent.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use toolward_sdk::JsonSchema;
 
 /// A size, exactly and for people.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]

@@ -15,25 +15,22 @@ pub(crate) fn job_get(cx: &Context, args: JobArgs) -> Result<Job> {
 pub(crate) struct job_get {}
 #[automatically_derived]
 impl ::toolward_sdk::Tool for job_get {
-    const NAME: &'static str = "job_get";
-    fn definition() -> ::toolward_sdk::Definition {
-        ::toolward_sdk::Definition {
-            name: "job_get",
-            title: ::core::option::Option::Some("One job"),
-            description: "Shows one job.\n\nAnd more.",
-            input_schema: ::toolward_sdk::__private::input_schema::<JobArgs>(),
-            output_schema: ::toolward_sdk::__private::output_schema::<Result<Job>>(),
-            hints: ::toolward_sdk::Hints {
-                read_only: ::core::option::Option::Some(true),
-                destructive: ::core::option::Option::Some(false),
-                idempotent: ::core::option::Option::None,
-                open_world: ::core::option::Option::None,
-            },
-            jobs: ::toolward_sdk::__private::job_support::<Result<Job>, false>(),
-            icons: ::std::vec::Vec::new(),
-            meta: ::toolward_sdk::Meta::new(),
-        }
-    }
+    const LISTED: ::toolward_sdk::__private::Listed = ::toolward_sdk::__private::Listed {
+        name: "job_get",
+        title: ::core::option::Option::Some("One job"),
+        description: "Shows one job.\n\nAnd more.",
+        input_schema: ::toolward_sdk::__private::schema::input::<JobArgs>,
+        output_schema: ::toolward_sdk::__private::output_schema::<Result<Job>>,
+        hints: ::toolward_sdk::Hints {
+            read_only: ::core::option::Option::Some(true),
+            destructive: ::core::option::Option::Some(false),
+            idempotent: ::core::option::Option::None,
+            open_world: ::core::option::Option::None,
+        },
+        jobs: ::toolward_sdk::__private::job_support::<Result<Job>, false>(),
+        icons: || ::std::vec::Vec::new(),
+        meta: || ::toolward_sdk::Meta::new(),
+    };
     #[allow(
         unused_variables,
         reason = "not every tool uses the context or takes arguments"

@@ -30,7 +30,7 @@ fn answer(options: &TokenStream, item: TokenStream) -> syn::Result<TokenStream> 
         }
     }
     Ok(quote! {
-        #[derive(::serde::Serialize, ::schemars::JsonSchema)]
+        #[derive(::serde::Serialize, ::toolward_sdk::JsonSchema)]
         #item
     })
 }
@@ -60,7 +60,7 @@ mod tests {
         let text = prettyplease::unparse(&file);
         assert_eq!(text.matches("skip_serializing_if").count(), 2, "{text}");
         assert!(
-            text.starts_with("#[derive(::serde::Serialize, ::schemars::JsonSchema)]"),
+            text.starts_with("#[derive(::serde::Serialize, ::toolward_sdk::JsonSchema)]"),
             "{text}"
         );
     }

@@ -7,6 +7,7 @@ mod function;
 mod options;
 mod prompt;
 mod resource;
+mod schema;
 mod tool;
 
 /// See `toolward_sdk::tool`.
@@ -25,6 +26,12 @@ pub fn prompt(options: TokenStream, function: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn resource(options: TokenStream, function: TokenStream) -> TokenStream {
     resource::expand(options.into(), &function.into()).into()
+}
+
+/// See `toolward_sdk::JsonSchema`.
+#[proc_macro_derive(JsonSchema, attributes(schemars, serde))]
+pub fn json_schema(item: TokenStream) -> TokenStream {
+    schema::expand(item.into()).into()
 }
 
 /// See `toolward_sdk::answer`.

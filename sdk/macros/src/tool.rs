@@ -42,11 +42,11 @@ fn tool(options: TokenStream, function: &ItemFn) -> syn::Result<TokenStream> {
     let job_required = options.job_required.is_some_and(|hint| hint.value);
 
     let input_schema = function.parameters.arguments.map_or_else(
-        || quote!(::toolward_sdk::__private::empty_input_schema()),
-        |arguments| quote_spanned!(arguments.span()=> ::toolward_sdk::__private::input_schema::<#arguments>()),
+        || quote!(::toolward_sdk::__private::schema::no_input),
+        |arguments| quote_spanned!(arguments.span()=> ::toolward_sdk::__private::schema::input::<#arguments>),
     );
     let output_schema =
-        quote_spanned!(returns.span()=> ::toolward_sdk::__private::output_schema::<#returns>());
+        quote_spanned!(returns.span()=> ::toolward_sdk::__private::output_schema::<#returns>);
     let jobs = quote_spanned!(returns.span()=> ::toolward_sdk::__private::job_support::<#returns, #job_required>());
     let context = function.parameters.context.then(|| quote!(cx,));
     let arguments = function.parameters.arguments.map(|arguments| {
@@ -60,26 +60,22 @@ fn tool(options: TokenStream, function: &ItemFn) -> syn::Result<TokenStream> {
         #(#conditions)*
         #[automatically_derived]
         impl ::toolward_sdk::Tool for #ident {
-            const NAME: &'static str = #name;
-
-            fn definition() -> ::toolward_sdk::Definition {
-                ::toolward_sdk::Definition {
-                    name: #name,
-                    title: #title,
-                    description: #description,
-                    input_schema: #input_schema,
-                    output_schema: #output_schema,
-                    hints: ::toolward_sdk::Hints {
-                        read_only: #read_only,
-                        destructive: #destructive,
-                        idempotent: #idempotent,
-                        open_world: #open_world,
-                    },
-                    jobs: #jobs,
-                    icons: #icons,
-                    meta: #meta,
-                }
-            }
+            const LISTED: ::toolward_sdk::__private::Listed = ::toolward_sdk::__private::Listed {
+                name: #name,
+                title: #title,
+                description: #description,
+                input_schema: #input_schema,
+                output_schema: #output_schema,
+                hints: ::toolward_sdk::Hints {
+                    read_only: #read_only,
+                    destructive: #destructive,
+                    idempotent: #idempotent,
+                    open_world: #open_world,
+                },
+                jobs: #jobs,
+                icons: || #icons,
+                meta: || #meta,
+            };
 
             #[allow(unused_variables, reason = "not every tool uses the context or takes arguments")]
             fn call(
@@ -124,14 +120,11 @@ mod tests {
             &quote! { #[doc = "Now."] fn now() -> Result<String> { clock() } },
         );
         assert!(
-            text.contains("::toolward_sdk::__private::empty_input_schema()"),
+            text.contains("::toolward_sdk::__private::schema::no_input"),
             "{text}"
         );
         assert!(text.contains("finish::<Result<String>>(now())"), "{text}");
-        assert!(
-            text.contains(r#"const NAME: &'static str = "time.now";"#),
-            "{text}"
-        );
+        assert!(text.contains(r#"name: "time.now","#), "{text}");
     }
 
     #[test]

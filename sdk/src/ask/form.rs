@@ -3,13 +3,12 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Ask, Question, read_answer};
 use crate::error::Result;
-use crate::schema;
+use crate::schema::{self, JsonSchema};
 
 /// A form for the person: the fields of a struct, which are strings, numbers, booleans or enums of names.
 ///
@@ -44,7 +43,7 @@ impl<T: DeserializeOwned + JsonSchema> Question for Form<T> {
     fn to_ask(&self) -> Result<Ask> {
         Ok(Ask::Form {
             message: self.message.clone(),
-            schema: flat(schema::input::<T>()),
+            schema: flat(schema::parsed(&schema::input::<T>())).to_string(),
         })
     }
 
@@ -78,7 +77,7 @@ impl Question for AnyForm {
     fn to_ask(&self) -> Result<Ask> {
         Ok(Ask::Form {
             message: self.message.clone(),
-            schema: self.schema.clone(),
+            schema: self.schema.to_string(),
         })
     }
 
@@ -194,7 +193,7 @@ mod tests {
             panic!("not a form")
         };
         assert_eq!(
-            schema,
+            schema::parsed(&schema),
             json!({
                 "type": "object",
                 "properties": {

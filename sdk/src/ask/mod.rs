@@ -29,7 +29,7 @@ pub enum Ask {
         /// What is asked and why.
         message: String,
         /// JSON Schema of the answer: a flat object.
-        schema: Value,
+        schema: String,
     },
     /// Visit a page.
     Visit {
@@ -40,12 +40,12 @@ pub enum Ask {
     },
     /// Say yes or no.
     Confirm(Confirm),
-    /// Have the client's model write: parameters of `sampling/createMessage`.
-    Sample(Value),
+    /// Have the client's model write: parameters of `sampling/createMessage`, in JSON.
+    Sample(String),
     /// Tell the client's folders.
     Roots,
-    /// A kind that a later release describes.
-    Other(Value),
+    /// A kind that a later release describes, in JSON.
+    Other(String),
 }
 
 /// What came back for a question.

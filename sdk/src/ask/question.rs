@@ -244,7 +244,7 @@ impl Question for Sample {
     fn to_ask(&self) -> Result<Ask> {
         let mut params = self.params.clone();
         params.insert("messages".to_owned(), self.messages.clone().into());
-        Ok(Ask::Sample(params.into()))
+        Ok(Ask::Sample(Value::from(params).to_string()))
     }
 
     fn read(answer: Value) -> Result<Sampled> {
@@ -285,7 +285,7 @@ impl Question for Other {
     type Answer = Value;
 
     fn to_ask(&self) -> Result<Ask> {
-        Ok(Ask::Other(self.0.clone()))
+        Ok(Ask::Other(self.0.to_string()))
     }
 
     fn read(answer: Value) -> Result<Value> {

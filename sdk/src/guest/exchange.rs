@@ -3,8 +3,8 @@
 use super::bindings::toolward::plugin::backends::last_problem;
 use super::bindings::wasi::http::outgoing_handler;
 use super::bindings::wasi::http::types::{
-    ErrorCode, Fields, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest,
-    Scheme, http_error_code,
+    ErrorCode, Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, Method,
+    OutgoingBody, OutgoingRequest, Scheme, http_error_code,
 };
 use super::bindings::wasi::io::poll::Pollable;
 use super::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
@@ -16,14 +16,7 @@ pub(super) fn exchange(
     cancelled: Pollable,
     outgoing: &Outgoing,
 ) -> Result<Incoming<Stream>, Broken> {
-    let request = request(outgoing)?;
-    let body = request.body().map_err(|()| IMPOSSIBLE)?;
-    let future = outgoing_handler::handle(request, None).map_err(broken)?;
-    // A body that cannot be delivered often means that the answer is there already: refused, or too large.
-    match deliver(body, &outgoing.body, &cancelled) {
-        Delivery::Cancelled => return Err(Broken::Cancelled),
-        Delivery::Whole | Delivery::Partial => {}
-    }
+    let future = send(request(outgoing)?, &outgoing.body, &cancelled)?;
     if !wait(&future.subscribe(), &cancelled) {
         return Err(Broken::Cancelled);
     }
@@ -79,49 +72,62 @@ fn method(name: &str) -> Method {
     }
 }
 
-enum Delivery {
-    Whole,
-    Partial,
-    Cancelled,
-}
-
-fn deliver(body: OutgoingBody, bytes: &[u8], cancelled: &Pollable) -> Delivery {
-    if !bytes.is_empty() {
-        let Ok(stream) = body.write() else {
-            return Delivery::Partial;
-        };
-        match write(&stream, bytes, cancelled) {
-            Delivery::Whole => {}
-            other => return other,
-        }
+/// Hands the request over. A body goes with it as far as the host takes it at once, which is all of most: the host need not
+/// come back for it.
+fn send(
+    request: OutgoingRequest,
+    bytes: &[u8],
+    cancelled: &Pollable,
+) -> Result<FutureIncomingResponse, Broken> {
+    let handle = |request| outgoing_handler::handle(request, None).map_err(broken);
+    if bytes.is_empty() {
+        return handle(request);
     }
-    match OutgoingBody::finish(body, None) {
-        Ok(()) => Delivery::Whole,
-        Err(_) => Delivery::Partial,
+    let body = request.body().map_err(|()| IMPOSSIBLE)?;
+    let stream = body.write().map_err(|()| IMPOSSIBLE)?;
+    // A body that cannot be delivered often means that the answer is there already: refused, or too large.
+    let mut left = write(&stream, bytes);
+    if left.is_ok_and(<[u8]>::is_empty) {
+        drop(stream);
+        let _whole = OutgoingBody::finish(body, None);
+        return handle(request);
     }
-}
-
-fn write(stream: &OutputStream, mut bytes: &[u8], cancelled: &Pollable) -> Delivery {
+    let future = handle(request)?;
     let ready = stream.subscribe();
-    while !bytes.is_empty() {
-        let room = match stream.check_write() {
-            Ok(0) if wait(&ready, cancelled) => continue,
-            Ok(0) => return Delivery::Cancelled,
-            Ok(room) => usize::try_from(room).unwrap_or(usize::MAX),
-            Err(_) => return Delivery::Partial,
-        };
-        let (now, later) = bytes.split_at(room.min(bytes.len()));
-        if stream.write(now).is_err() {
-            return Delivery::Partial;
+    while let Ok(bytes) = left
+        && !bytes.is_empty()
+    {
+        if !wait(&ready, cancelled) {
+            return Err(Broken::Cancelled);
         }
+        left = write(&stream, bytes);
+    }
+    drop((ready, stream));
+    if left.is_ok() {
+        let _whole = OutgoingBody::finish(body, None);
+    }
+    Ok(future)
+}
+
+/// Writes what the stream takes without waiting; gives the rest.
+fn write<'a>(stream: &OutputStream, mut bytes: &'a [u8]) -> Result<&'a [u8], Undeliverable> {
+    while !bytes.is_empty() {
+        let room = stream.check_write().map_err(|_| Undeliverable)?;
+        if room == 0 {
+            return Ok(bytes);
+        }
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        let (now, later) = bytes.split_at(room.min(bytes.len()));
+        stream.write(now).map_err(|_| Undeliverable)?;
         bytes = later;
     }
-    if stream.flush().is_err() {
-        Delivery::Partial
-    } else {
-        Delivery::Whole
-    }
+    stream.flush().map_err(|_| Undeliverable)?;
+    Ok(bytes)
 }
+
+/// Nobody reads the body any more.
+#[derive(Clone, Copy)]
+struct Undeliverable;
 
 fn incoming(response: &IncomingResponse, cancelled: Pollable) -> Result<Incoming<Stream>, Broken> {
     let headers = response.headers().entries();
@@ -131,12 +137,11 @@ fn incoming(response: &IncomingResponse, cancelled: Pollable) -> Result<Incoming
         .collect();
     let body = response.consume().map_err(|()| IMPOSSIBLE)?;
     let stream = body.stream().map_err(|()| IMPOSSIBLE)?;
-    let ready = stream.subscribe();
     Ok(Incoming {
         status: response.status(),
         headers,
         body: Stream {
-            ready,
+            ready: None,
             bytes: stream,
             _body: body,
             cancelled,
@@ -146,7 +151,8 @@ fn incoming(response: &IncomingResponse, cancelled: Pollable) -> Result<Incoming
 
 /// The body of an answer. Its parts are dropped in this order: children before what they are part of.
 pub(crate) struct Stream {
-    ready: Pollable,
+    /// Made when there is something to wait for.
+    ready: Option<Pollable>,
     bytes: InputStream,
     _body: IncomingBody,
     cancelled: Pollable,
@@ -157,8 +163,12 @@ impl Source for Stream {
         loop {
             match self.bytes.read(at_most as u64) {
                 Ok(piece) if !piece.is_empty() => return Ok(Some(piece)),
-                Ok(_) if wait(&self.ready, &self.cancelled) => {}
-                Ok(_) => return Err(Broken::Cancelled),
+                Ok(_) => {
+                    let ready = self.ready.get_or_insert_with(|| self.bytes.subscribe());
+                    if !wait(ready, &self.cancelled) {
+                        return Err(Broken::Cancelled);
+                    }
+                }
                 Err(StreamError::Closed) => return Ok(None),
                 Err(StreamError::LastOperationFailed(error)) => {
                     return Err(http_error_code(&error).map_or_else(cut_short, broken));

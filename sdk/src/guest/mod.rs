@@ -17,9 +17,12 @@ pub mod bindings;
 mod completions;
 mod exchange;
 mod jobs;
+mod layout;
+pub(crate) mod lower;
 mod prompts;
 mod resources;
-mod tools;
+#[allow(missing_docs, reason = "what only `plugin!` uses")]
+pub mod tools;
 mod values;
 mod watch;
 
@@ -27,11 +30,11 @@ use bindings::toolward::plugin::{backends, call, changes, log, settings};
 use bindings::wasi::clocks::monotonic_clock;
 use bindings::wasi::io::poll::{Pollable, poll};
 
+pub use crate::__export_all_tools as export_tools;
 pub use bindings::completions::export as export_completions;
 pub use bindings::jobs::export as export_jobs;
 pub use bindings::prompts::export as export_prompts;
 pub use bindings::resources::export as export_resources;
-pub use bindings::tools::export as export_tools;
 pub use bindings::watch::export as export_watch;
 
 /// The type that carries a plugin's exports: every ability is written for all such types, and `plugin!` exports those
@@ -104,6 +107,11 @@ impl World for Call {
 
     fn backends(&self) -> Vec<Backend> {
         backends::bound().into_iter().map(backend).collect()
+    }
+
+    fn read_only(&self) -> bool {
+        let bound = backends::bound();
+        !bound.is_empty() && bound.iter().all(|backend| backend.read_only)
     }
 
     fn supports(&self, what: Capability) -> bool {

@@ -59,7 +59,7 @@ fn request_error(error: RequestError) -> wit::RequestError {
     }
 }
 
-fn trouble(kind: Trouble) -> wit::Trouble {
+pub(super) fn trouble(kind: Trouble) -> wit::Trouble {
     match kind {
         Trouble::InvalidInput => wit::Trouble::InvalidInput,
         Trouble::NotFound => wit::Trouble::NotFound,
@@ -106,7 +106,7 @@ fn item(item: Item) -> wit::Item {
         Item::Audio(audio) => wit::Item::Audio(media(audio)),
         Item::Link(to) => wit::Item::Link(link(to)),
         Item::Document(embedded) => wit::Item::Document(document(embedded)),
-        Item::Other(content) => wit::Item::Other(content.to_string()),
+        Item::Other(content) => wit::Item::Other(content),
     }
 }
 
@@ -176,11 +176,15 @@ pub(super) fn icons(icons: Vec<Icon>) -> Vec<wit::Icon> {
 pub(super) fn freshness(freshness: Freshness) -> wit::Freshness {
     wit::Freshness {
         ttl_ms: millis(freshness.time),
-        sharing: match freshness.sharing {
-            Sharing::Personal => wit::Sharing::Personal,
-            Sharing::Tenant => wit::Sharing::Tenant,
-            Sharing::Everyone => wit::Sharing::Everyone,
-        },
+        sharing: sharing(freshness.sharing),
+    }
+}
+
+pub(super) fn sharing(sharing: Sharing) -> wit::Sharing {
+    match sharing {
+        Sharing::Personal => wit::Sharing::Personal,
+        Sharing::Tenant => wit::Sharing::Tenant,
+        Sharing::Everyone => wit::Sharing::Everyone,
     }
 }
 
@@ -219,7 +223,7 @@ pub(super) fn reply(reply: wit::Reply) -> RawReply {
 /// What is asked, if that is how the call ends, where it cannot end in a job.
 pub(super) fn asked(failure: Failure) -> Result<wit::InputNeeded, wit::Failure> {
     match failure {
-        Failure::Suspended(suspended) => match *suspended.0 {
+        Failure::Suspended(suspended) => match suspended.take() {
             Suspension::Asks(asked) => Ok(questions(asked)),
             Suspension::Starts(_) => Err(out_of_place()),
         },
@@ -252,15 +256,12 @@ pub(super) fn requests(requests: Vec<(String, Ask)>) -> Vec<wit::InputRequest> {
 
 fn ask(ask: Ask) -> wit::Ask {
     match ask {
-        Ask::Form { message, schema } => wit::Ask::Form(wit::Form {
-            message,
-            schema: schema.to_string(),
-        }),
+        Ask::Form { message, schema } => wit::Ask::Form(wit::Form { message, schema }),
         Ask::Visit { message, url } => wit::Ask::Visit(wit::Visit { message, url }),
         Ask::Confirm(question) => wit::Ask::Confirm(confirm(question)),
-        Ask::Sample(params) => wit::Ask::Sample(params.to_string()),
+        Ask::Sample(params) => wit::Ask::Sample(params),
         Ask::Roots => wit::Ask::Roots,
-        Ask::Other(question) => wit::Ask::Other(question.to_string()),
+        Ask::Other(question) => wit::Ask::Other(question),
     }
 }
 

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::error::{ERROR_BODY, HttpError};
 use crate::call::{Incoming, Source, World};
 use crate::context::Call;
-use crate::tool::{from_json, without_position};
+use crate::misfit::from_json;
 
 /// How much is asked for at once when the whole body is read.
 const PIECE: usize = 64 * 1024;
@@ -79,18 +79,15 @@ impl Response {
     /// Reads the body as JSON. The error names the field that does not fit.
     pub fn json<T: DeserializeOwned>(self) -> Result<T, HttpError> {
         let request = self.request.clone();
-        let bytes = self.bytes()?;
-        from_json(&bytes).map_err(|(path, error)| {
-            let text = error.to_string();
-            // A position says something about broken JSON, nothing about a field.
-            let reason = if error.is_data() {
-                without_position(&text)
-            } else {
-                &text
+        let text = self.text()?;
+        from_json(&text).map_err(|misfit| {
+            let path = match misfit.path.as_str() {
+                "" => ".",
+                path => path,
             };
             HttpError::Decode {
                 request,
-                reason: format!("{path}: {reason}"),
+                reason: format!("{path}: {}", misfit.reason),
             }
         })
     }

@@ -137,7 +137,7 @@ impl Called {
     #[track_caller]
     pub fn job(self) -> JobRun {
         match self.result {
-            Err(Failure::Suspended(suspended)) => match *suspended.0 {
+            Err(Failure::Suspended(suspended)) => match suspended.take() {
                 Suspension::Starts(job) => JobRun::new(self.plugin, self.shared, job),
                 Suspension::Asks(questions) => panic!(
                     "the tool asks instead of starting a job: {:?}",

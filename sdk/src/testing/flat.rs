@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::ask::Ask;
+use crate::schema;
 
 /// Fails the test when no host would ask this.
 #[track_caller]
@@ -21,7 +22,7 @@ pub(super) fn check(requests: &[(String, Ask)]) {
         let twice = requests[..at].iter().any(|(other, _)| other == key);
         assert!(!twice, "two questions have the key `{key}`");
         if let Ask::Form { schema, .. } = ask {
-            form(key, schema);
+            form(key, &schema::parsed(schema));
         }
     }
 }

@@ -262,7 +262,8 @@ impl Host {
     /// The tools as the host offers them, given the bound backends.
     #[must_use]
     pub fn tools(&self) -> Vec<Definition> {
-        self.plugin.offered(&self.shared.backends)
+        let offered = self.plugin.offered(&self.context());
+        offered.into_iter().map(Definition::from).collect()
     }
 
     /// Calls a tool.
@@ -382,7 +383,7 @@ impl Host {
             let Err(Failure::Suspended(suspended)) = &result else {
                 break result;
             };
-            let Suspension::Asks(questions) = &*suspended.0 else {
+            let Suspension::Asks(questions) = suspended.get() else {
                 break result;
             };
             flat::check(&questions.requests);

@@ -153,6 +153,11 @@ impl World for Call {
         self.shared.backends.clone()
     }
 
+    fn read_only(&self) -> bool {
+        let backends = &self.shared.backends;
+        !backends.is_empty() && backends.iter().all(|backend| backend.read_only)
+    }
+
     fn supports(&self, what: Capability) -> bool {
         !self.shared.unsupported.contains(&what)
     }

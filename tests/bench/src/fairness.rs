@@ -19,13 +19,24 @@ use crate::subject::{Program, Setup, Transport};
 /// More connections than the flooding tenant may have calls at once, so that it always has all that it may.
 const FLOOD: usize = 32;
 
-/// What the other tenant does meanwhile, and the tool that it calls.
-const FLOODS: [(&str, &str); 2] = [("loops", "hostile_loop"), ("calls", "echo")];
+/// Its name, and the call.
+type Flood = (&'static str, fn() -> Call);
+
+/// What the other tenant does meanwhile, and the call that it does it with.
+const FLOODS: [Flood; 3] = [
+    ("loops", || Call::any("hostile_loop")),
+    ("calls", Call::echo),
+    ("bodies", || Call::echo_of(BODY)),
+];
+
+/// Bytes of text in each of the calls whose bodies are large. They are most of the work, and the generator, which has the same
+/// cores, only copies them: larger ones would show rather how fast it does that.
+const BODY: usize = 1 << 20;
 
 /// What the quiet tenant saw.
 #[derive(Debug, Serialize)]
 pub(crate) struct Fairness {
-    /// What the other one did: endless loops, or short calls.
+    /// What the other one did: endless loops, short calls, or calls with large bodies.
     pub(crate) flood: &'static str,
     /// Its connections.
     pub(crate) connections: usize,
@@ -38,7 +49,7 @@ pub(crate) struct Fairness {
     pub(crate) errors: usize,
 }
 
-/// Measures both floods.
+/// Measures all floods.
 pub(crate) async fn measure(site: &Site, plan: &Plan) -> Result<Vec<Fairness>, Box<dyn Error>> {
     let mut tokens = Vec::new();
     let mut tables = String::new();
@@ -60,13 +71,13 @@ pub(crate) async fn measure(site: &Site, plan: &Plan) -> Result<Vec<Fairness>, B
     .await?;
     let address = server.address()?;
     let mut found = Vec::new();
-    for (flood, tool) in FLOODS {
+    for (flood, call) in FLOODS {
         let mut quiet = Samples::default();
         let mut flooded = Samples::default();
         for round in 0..plan.rounds {
             eprintln!("fairness, {flood}: round {} of {}", round + 1, plan.rounds);
             quiet += turn(address, &tokens[0], plan.turn).await?;
-            let flooding = begin(address, &tokens[1], tool).await?;
+            let flooding = begin(address, &tokens[1], call()).await?;
             flooded += turn(address, &tokens[0], plan.turn).await?;
             drop(flooding);
         }
@@ -116,12 +127,8 @@ async fn turn(address: SocketAddr, token: &str, turn: Duration) -> Result<Sample
 async fn begin(
     address: SocketAddr,
     token: &str,
-    tool: &'static str,
+    call: Call,
 ) -> Result<Vec<AbortOnDropHandle<()>>, Box<dyn Error>> {
-    let call = match tool {
-        "echo" => Call::echo(),
-        tool => Call::any(tool),
-    };
     let request = Request::of(call, Some(token));
     let mut flood = Vec::new();
     for _ in 0..FLOOD {

@@ -26,6 +26,8 @@ struct Taken {
     nanoseconds: Vec<u64>,
     /// Of the whole process meanwhile, for each call.
     cpu_nanoseconds_per_call: f64,
+    /// Of those of its threads that run guests.
+    guests_nanoseconds_per_call: f64,
     errors: usize,
 }
 
@@ -87,12 +89,12 @@ pub(crate) async fn measure(site: &Site, plan: &Plan) -> Result<Insides, Box<dyn
 }
 
 fn found(taken: Vec<Taken>) -> Insides {
-    let records: Vec<Record> = taken.into_iter().map(of_child).collect();
     let mut figures = Figures::new();
-    let named = |name: &str| records.iter().find(|record| record.name == name);
-    if let Some(echo) = named(ECHO) {
-        figures.insert(SANDBOX, echo.cpu_us_per_call);
+    if let Some(echo) = taken.iter().find(|taken| taken.name == ECHO) {
+        figures.insert(SANDBOX, echo.guests_nanoseconds_per_call / 1000.0);
     }
+    let records: Vec<Record> = taken.into_iter().map(of_child).collect();
+    let named = |name: &str| records.iter().find(|record| record.name == name);
     if let (Some(ask), Some(direct)) = (named(ASK), named(DIRECT)) {
         figures.insert(BACKEND_ADDED, ask.p50_us - direct.p50_us);
     }
@@ -108,6 +110,7 @@ fn of_child(taken: Taken) -> Record {
         nanoseconds,
         cpu_nanoseconds_per_call,
         errors,
+        ..
     } = taken;
     let latencies: Vec<Duration> = nanoseconds.into_iter().map(Duration::from_nanos).collect();
     let elapsed = latencies.iter().sum();
@@ -138,7 +141,8 @@ mod tests {
         let taken = |name: &'static str, nanoseconds| Taken {
             name: name.into(),
             nanoseconds: vec![nanoseconds; 3],
-            cpu_nanoseconds_per_call: 12_000.0,
+            cpu_nanoseconds_per_call: 15_000.0,
+            guests_nanoseconds_per_call: 12_000.0,
             errors: 0,
         };
         let Insides { figures, records } = found(vec![

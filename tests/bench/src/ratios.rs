@@ -102,7 +102,7 @@ const RULES: [Rule; 12] = [
     ),
     rule(
         SANDBOX,
-        "the sandbox alone: CPU of a fresh instance, a call and its end",
+        "the sandbox alone: CPU of a fresh instance, a call and its end, on the guests' threads",
         "µs",
         Bound::AtMost(25.0),
         Some(12.0),
@@ -167,8 +167,8 @@ pub(crate) const MEMORY_PER_PLUGIN: &str = "memory-per-plugin";
 pub(crate) const MEMORY_PER_SESSION: &str = "memory-per-session";
 pub(crate) const THROUGHPUT_PLUGINS: &str = "throughput-1000-plugins";
 
-/// Of the two kinds of flood, as `fairness` names them.
-const FLOODS: [(&str, &str, &str); 2] = [
+/// Of the kinds of flood, as `fairness` names them.
+const FLOODS: [(&str, &str, &str); 3] = [
     (
         "fairness-loops",
         "loops",
@@ -178,6 +178,11 @@ const FLOODS: [(&str, &str, &str); 2] = [
         "fairness-calls",
         "calls",
         "p95 of a quiet tenant while another calls",
+    ),
+    (
+        "fairness-bodies",
+        "bodies",
+        "p95 of a quiet tenant while another sends large bodies",
     ),
 ];
 

@@ -78,10 +78,11 @@ const POINTS: [&str; 10] = [
 ];
 
 /// What is promised.
-const RATIOS: [&str; 14] = [
+const RATIOS: [&str; 15] = [
     "backend-added",
     "cpu-fresh",
     "cpu-per-principal",
+    "fairness-bodies",
     "fairness-calls",
     "fairness-loops",
     "memory-per-plugin",
@@ -162,7 +163,7 @@ fn everything_is_measured_without_an_error() {
     assert_eq!(points.collect::<Vec<_>>(), POINTS);
     let fairness = report["fairness"].as_array().expect("fairness is measured");
     let floods: Vec<_> = fairness.iter().map(|one| &one["flood"]).collect();
-    assert_eq!(floods, ["loops", "calls"]);
+    assert_eq!(floods, ["loops", "calls", "bodies"]);
     for one in fairness {
         assert_eq!(one["errors"], 0, "{one}");
         for figure in ["quiet_calls", "flooded_calls", "flooded_p95_us"] {

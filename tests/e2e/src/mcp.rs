@@ -36,6 +36,13 @@ impl Client {
         }
     }
 
+    /// The same, over one connection of HTTP/2.
+    #[must_use]
+    pub fn over_http2(mut self) -> Self {
+        self.http = http2();
+        self
+    }
+
     /// The same, which says that it can do this.
     #[must_use]
     pub fn with_capabilities(mut self, capabilities: Value) -> Self {
@@ -119,13 +126,22 @@ impl Client {
 /// A client for HTTP on this machine.
 #[must_use]
 pub fn http() -> reqwest::Client {
+    let built = usual().build();
+    built.expect("a client without options can be built")
+}
+
+/// The same, which begins with HTTP/2.
+#[must_use]
+pub fn http2() -> reqwest::Client {
+    let built = usual().http2_prior_knowledge().build();
+    built.expect("a client with one option can be built")
+}
+
+fn usual() -> reqwest::ClientBuilder {
     // Wanted even for plain HTTP. An error says that another test of this process was first.
     let _ = rustls::crypto::ring::default_provider().install_default();
     // A proxy of the machine has no business between a test and its own host.
-    reqwest::Client::builder()
-        .no_proxy()
-        .build()
-        .expect("a client without options can be built")
+    reqwest::Client::builder().no_proxy()
 }
 
 /// The texts of a tool's result, one after the other.

@@ -23,19 +23,16 @@ fn interfaces(plugin: &str) -> Interfaces {
     ];
     let component = fs::read(e2e::plugin(plugin)).expect("the plugin can be read");
     let mut found = Interfaces::default();
+    for name in imports(&component) {
+        if !BASELINE.iter().any(|package| name.starts_with(package)) {
+            found.imports.insert(plain(&name));
+        }
+    }
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(&component) {
         match payload.expect("the plugin is a component") {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::ComponentImportSection(section) if depth == 0 => {
-                for import in section {
-                    let name = import.expect("an import can be read").name.name;
-                    if !BASELINE.iter().any(|package| name.starts_with(package)) {
-                        found.imports.insert(plain(name));
-                    }
-                }
-            }
             Payload::ComponentExportSection(section) if depth == 0 => {
                 for export in section {
                     let export = export.expect("an export can be read");
@@ -70,6 +67,58 @@ fn check(plugin: &str, exports: &[&str], imports: &[&str]) {
 #[test]
 fn tools_that_only_compute() {
     check("echo", &["tools"], &["backends", "call", "values"]);
+}
+
+/// What it costs to load a plugin grows with its size, and each import is a door.
+#[test]
+fn a_plugin_without_backends_is_small_and_imports_no_more_than_rust_itself_does() {
+    let component = fs::read(e2e::plugin("echo")).expect("the plugin can be read");
+    assert!(
+        component.len() < 120 * 1024,
+        "the echo has {} bytes",
+        component.len()
+    );
+    // No clocks, no files, no random numbers, no HTTP. The rest is how the standard library says why it panicked.
+    let expected = [
+        "backends",
+        "call",
+        "values",
+        "wasi:cli/environment",
+        "wasi:cli/exit",
+        "wasi:cli/stderr",
+        "wasi:cli/stdin",
+        "wasi:cli/stdout",
+        "wasi:cli/terminal-input",
+        "wasi:cli/terminal-output",
+        "wasi:cli/terminal-stderr",
+        "wasi:cli/terminal-stdin",
+        "wasi:cli/terminal-stdout",
+        "wasi:io/error",
+        "wasi:io/poll",
+        "wasi:io/streams",
+    ];
+    let found: BTreeSet<_> = imports(&component).iter().map(|name| plain(name)).collect();
+    assert_eq!(found, expected.map(str::to_owned).into());
+}
+
+/// The whole names of what a component imports.
+fn imports(component: &[u8]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut depth = 0_u32;
+    for payload in Parser::new(0).parse_all(component) {
+        match payload.expect("it is a component") {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                let name = |import: Result<wasmparser::ComponentImport<'_>, _>| {
+                    import.expect("an import can be read").name.name.to_owned()
+                };
+                found.extend(section.into_iter().map(name));
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 #[test]

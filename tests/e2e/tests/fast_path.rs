@@ -146,6 +146,21 @@ fn requests() -> Vec<Sent> {
     let tasks = json!({ "extensions": { "io.modelcontextprotocol/tasks": {} } });
     vec![
         echo("a call"),
+        call(
+            "a large call",
+            "echo",
+            &json!({ "text": "é \u{1F600} \"quoted\"".repeat(20_000) }),
+        ),
+        call(
+            "large arguments that do not fit",
+            "echo",
+            &json!({ "text": vec![1; 50_000] }),
+        ),
+        call(
+            "a large tool error",
+            "fail",
+            &json!({ "message": "no ".repeat(50_000) }),
+        ),
         call("numbers", "add", &json!({ "a": 1, "b": 2.5 })),
         call("arguments that do not fit", "echo", &json!({ "text": 1 })),
         call("a tool error", "fail", &json!({ "message": "no" })),
@@ -247,6 +262,8 @@ fn requests() -> Vec<Sent> {
             .body(raw("1", "").replace(r#"{"text":"a"}"#, r#"{"text":"a","text":"b"}"#)),
         echo("not UTF-8 in JSON").body(raw("1", "").replace(r#""text":"a""#, r#""text":"\ud800""#)),
         echo("no JSON").body("{"),
+        echo("much that is no JSON").body("{".repeat(100_000)),
+        echo("much that is no message").body(format!("[{}1]", "1,".repeat(100_000))),
         echo("an array").body("[]"),
     ]
 }

@@ -111,6 +111,7 @@ fn files(language: Language, name: &str) -> BTreeMap<String, String> {
 fn own_name(template: &str) -> String {
     match template.strip_suffix(".in") {
         Some("gitignore") => ".gitignore".to_owned(),
+        Some("cargo-config.toml") => ".cargo/config.toml".to_owned(),
         Some(name) => name.to_owned(),
         None => template.to_owned(),
     }
@@ -180,7 +181,7 @@ mod tests {
         for (language, expected) in [
             (
                 Language::Rust,
-                ["Cargo.toml", "src/lib.rs", "vendor/wit/worlds.wit"],
+                [".cargo/config.toml", "src/lib.rs", "vendor/wit/worlds.wit"],
             ),
             (
                 Language::Python,

@@ -9,6 +9,7 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
+use futures::future::Either;
 use rmcp::RoleServer;
 use rmcp::model::{
     ClientCapabilities, ClientJsonRpcMessage, ClientNotification, ClientRequest, Implementation,
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::journal::Kind;
 use super::open::{Events, OpenSession, json};
 use super::{Handler, Refusal};
+use crate::mcp::is_large;
 use crate::plugin::Principal;
 
 /// Requests of one session that are not answered yet.
@@ -161,6 +163,7 @@ impl OpenSession {
         );
         let exchange = Exchange {
             session: self.clone(),
+            principal: principal.clone(),
             call: id.clone(),
             stream: events.stream(),
             request: Some(JsonRpcMessage::Request(request)),
@@ -304,6 +307,7 @@ impl UnderWay {
 /// request's stream. It ends with the answer.
 struct Exchange {
     session: Arc<OpenSession>,
+    principal: Principal,
     call: RequestId,
     stream: u64,
     request: Option<ClientJsonRpcMessage>,
@@ -317,8 +321,19 @@ impl Transport<RoleServer> for Exchange {
         &mut self,
         message: ServerJsonRpcMessage,
     ) -> impl Future<Output = Result<(), Infallible>> + Send + 'static {
-        self.session.pass_on(&self.call, self.stream, message);
-        sent()
+        let is_answer = matches!(message, JsonRpcMessage::Response(_));
+        if !is_answer || !is_large(&message) {
+            self.session.pass_on(&self.call, self.stream, message);
+            return Either::Left(sent());
+        }
+        // Nothing comes after an answer, so it cannot be overtaken.
+        let (session, call, stream) = (self.session.clone(), self.call.clone(), self.stream);
+        let (server, principal) = (session.server.clone(), self.principal.clone());
+        let said = move || session.pass_on(&call, stream, message);
+        Either::Right(async move {
+            server.host.large().run(&principal, said).await;
+            Ok(())
+        })
     }
 
     async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {

@@ -128,7 +128,11 @@ pub fn interfaces(component: &[u8]) -> Result<Vec<String>, ManifestError> {
     Ok(exports)
 }
 
-/// A component with its manifest appended. An earlier manifest is an error: pack what the compiler made.
+/// The custom section in which tools that make components name the parts of one for those that take it apart.
+const NAMES: &str = "component-name";
+
+/// A component with its manifest appended, and without the names of its parts, which nobody reads who runs it. An earlier
+/// manifest is an error: pack what the compiler made.
 pub fn pack(component: &[u8], manifest: &Manifest) -> Result<Vec<u8>, ManifestError> {
     let already = sections(component)?.len();
     if already > 0 {
@@ -143,12 +147,48 @@ pub fn pack(component: &[u8], manifest: &Manifest) -> Result<Vec<u8>, ManifestEr
     leb128(&mut payload, SECTION.len());
     payload.extend_from_slice(SECTION.as_bytes());
     payload.extend_from_slice(&json);
-    let mut packed = component.to_vec();
+    let mut packed = without_names(component)?;
     // Section id 0 is «custom»: WebAssembly core specification, binary format, «Custom Section».
     packed.push(0);
     leb128(&mut packed, payload.len());
     packed.extend_from_slice(&payload);
     Ok(packed)
+}
+
+/// Everything but the top level's names, byte for byte.
+fn without_names(component: &[u8]) -> Result<Vec<u8>, ManifestError> {
+    let bad = |error: wasmparser::BinaryReaderError| ManifestError::NotWasm(shown(error.message()));
+    let mut parser = wasmparser::Parser::new(0);
+    let mut kept = Vec::with_capacity(component.len());
+    let mut rest = component;
+    while !rest.is_empty() {
+        let (mut length, payload) = match parser.parse(rest, true).map_err(bad)? {
+            wasmparser::Chunk::Parsed { consumed, payload } => (consumed, payload),
+            // Not said of what is whole, as this is.
+            wasmparser::Chunk::NeedMoreData(_) => break,
+        };
+        let mut keep = true;
+        match payload {
+            // What is inside stays as it is.
+            wasmparser::Payload::ModuleSection {
+                unchecked_range, ..
+            }
+            | wasmparser::Payload::ComponentSection {
+                unchecked_range, ..
+            } => {
+                length = length.saturating_add(unchecked_range.len());
+            }
+            wasmparser::Payload::CustomSection(section) => keep = section.name() != NAMES,
+            wasmparser::Payload::End(_) => break,
+            _ => {}
+        }
+        let (section, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+        if keep {
+            kept.extend_from_slice(section);
+        }
+        rest = after;
+    }
+    Ok(kept)
 }
 
 fn leb128(out: &mut Vec<u8>, mut value: usize) {

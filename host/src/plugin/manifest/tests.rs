@@ -58,6 +58,19 @@ fn a_packed_manifest_is_read_back() {
 }
 
 #[test]
+fn the_names_of_a_components_parts_are_left_out() {
+    // A custom section `component-name`, one of another name, and a core module in which there is such a section too.
+    let names = b"\x00\x0f\x0ecomponent-name";
+    let other = b"\x00\x07\x05otherx";
+    let module = b"\x01\x19\0asm\x01\0\0\0\x00\x0f\x0ecomponent-name";
+    let whole = [EMPTY, names, other, module, names].concat();
+    let kept = [EMPTY, other, module].concat();
+    let packed = pack(&whole, &manifest(SMALL)).expect("packs");
+    assert_eq!(packed, pack(&kept, &manifest(SMALL)).expect("packs"));
+    assert!(packed.starts_with(&kept));
+}
+
+#[test]
 fn what_is_asked_for_has_its_reason() {
     let wants = manifest(FULL);
     let wants: Vec<_> = wants.wants();

@@ -16,9 +16,9 @@ pub(crate) mod storage;
 pub(crate) mod tasks;
 pub(crate) mod usage;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
+use toolward_sdk::JsonSchema;
 use toolward_sdk::prelude::*;
 
 use crate::api::{self, ApiError, Cluster};
