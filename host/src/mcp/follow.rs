@@ -11,7 +11,8 @@ use rmcp::model::{
 use serde_json::{Value, json};
 
 use super::ask::AskError;
-use super::call::{Asking, Caller, Ended, told, unknown};
+use super::call::{Asking, Caller, Ended};
+use super::failure::{told, unknown};
 use super::{record, tasks};
 use crate::catalog::OWN_TOOLS;
 use crate::config::Ability;

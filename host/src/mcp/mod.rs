@@ -39,6 +39,7 @@ mod call;
 mod convert;
 pub mod envelope;
 mod events;
+mod failure;
 pub mod fast_path;
 mod follow;
 mod info;
@@ -311,7 +312,7 @@ impl Handler {
             call::can_follow(tool, &caller)?;
             if let Err(error) = tool.plugin.may_call(&caller.principal) {
                 record::not_now(tool, &caller.principal, &error);
-                let mut refused = call::told(error.to_string());
+                let mut refused = failure::told(error.to_string());
                 refused.meta = request.stamp(refused.meta);
                 return Ok(refused.into());
             }
@@ -543,7 +544,7 @@ impl ServerHandler for Handler {
         let (plugin, subject, ability) = match request.r#ref {
             Reference::Prompt(prompt) => {
                 let known = catalog.prompt(&prompt.name);
-                let known = known.ok_or_else(|| call::unknown("prompt", &prompt.name))?;
+                let known = known.ok_or_else(|| failure::unknown("prompt", &prompt.name))?;
                 (
                     &known.plugin,
                     Subject::Prompt(prompt.name),
@@ -553,7 +554,7 @@ impl ServerHandler for Handler {
             Reference::Resource(resource) => {
                 let known = catalog.template(&resource.uri);
                 let known =
-                    known.ok_or_else(|| call::unknown("resource template", &resource.uri))?;
+                    known.ok_or_else(|| failure::unknown("resource template", &resource.uri))?;
                 (
                     &known.plugin,
                     Subject::ResourceTemplate(resource.uri),
@@ -588,7 +589,7 @@ impl ServerHandler for Handler {
             argument.value,
             filled.into_iter().collect(),
         );
-        let mut suggested = call::protocol(run.await)?;
+        let mut suggested = failure::protocol(run.await)?;
         let more = suggested.more || suggested.values.len() > MAX_COMPLETIONS;
         suggested.values.truncate(MAX_COMPLETIONS);
         let mut completion = CompletionInfo::default();

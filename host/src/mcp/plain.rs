@@ -11,7 +11,8 @@ use rmcp::model::{CallToolResult, ErrorCode, InputResponses, JsonObject, Tool};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::call::{Asking, Caller, Ended, Follow, Target, call, told};
+use super::call::{Asking, Caller, Ended, Follow, Target, call};
+use super::failure::told;
 use super::{Server, convert, envelope, follow, is_large, record};
 use crate::catalog::Catalog;
 use crate::config::{Ability, PluginName};
@@ -158,7 +159,7 @@ pub async fn plain(server: &Server, given: PlainCall) -> Result<Answer, Refused>
         Err(Err(unknown)) => return Err(Refused::Unknown(unknown.message.into_owned())),
     };
     if let (Target::Own(_), None) = (&target, host.jobs()) {
-        let unknown = super::call::unknown("tool", &given.tool);
+        let unknown = super::failure::unknown("tool", &given.tool);
         return Err(Refused::Unknown(unknown.message.into_owned()));
     }
     // What waits from here on is a call, and there are bounds on calls.

@@ -2,7 +2,8 @@
 
 use rmcp::model::{CallToolResult, ErrorData};
 
-use super::call::{Caller, Ended, Follow, told};
+use super::call::{Caller, Ended, Follow};
+use super::failure::told;
 use super::{follow, tasks};
 use crate::error;
 use crate::jobs::{Details, Start, Status};

@@ -11,7 +11,7 @@ use rmcp::{ErrorData, RoleServer};
 use serde_json::{Value, json};
 
 use super::ask::{self, AskError, Question, Ready};
-use super::{call, convert, record};
+use super::{convert, failure, record};
 use crate::host::Host;
 use crate::jobs::{Details, Job, JobId, Jobs, JobsError, Outcome, Status, time};
 use crate::plugin::{Abilities, LARGE, Principal, Reply, Sizable as _};
@@ -263,13 +263,18 @@ pub(super) fn result(job: &Job, outcome: Option<Outcome>) -> Result<CallToolResu
     let judged = match outcome {
         Some(Outcome::Done(output)) => convert::checked_output(output),
         Some(Outcome::ToolError(error)) => convert::tool_error(error),
-        Some(Outcome::Error(error)) => return Err(call::request_error(error)),
-        None => return Ok(call::told(format!("the job was {}", job.status.as_str()))),
+        Some(Outcome::Error(error)) => return Err(failure::request_error(error)),
+        None => {
+            return Ok(failure::told(format!(
+                "the job was {}",
+                job.status.as_str()
+            )));
+        }
     };
     judged.or_else(|defect| {
         let (plugin, tool) = (&job.plugin, &job.tool);
         tracing::warn!(%plugin, tool, %defect, "a job's result was not passed on");
-        Ok(call::told(format!(
+        Ok(failure::told(format!(
             "the result of `{tool}` cannot be used: {defect}; this is a defect of plugin `{plugin}`"
         )))
     })
