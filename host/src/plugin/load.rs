@@ -231,7 +231,7 @@ async fn apart<T: Send + 'static>(
 ) -> Result<T, LoadError> {
     let place = engine.loading.clone().acquire_owned().await;
     let task = tokio::task::spawn_blocking(move || {
-        // Given back when the work is done, not when nobody waits for it. Never closed.
+        // Given back when the work is done, not when nobody waits for it any more. The semaphore is never closed.
         let _place = place;
         work()
     });
