@@ -25,6 +25,7 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::Until;
 use crate::catalog::{Catalog, List};
 use crate::config::Ability;
 use crate::host::{Host, Subscription};
@@ -672,9 +673,16 @@ impl ServerHandler for Handler {
             .collect();
         let subject = principal.subject.as_deref();
         let leave = self.host().leave(&principal.tenant, subject);
+        let parts = context
+            .request_context()
+            .extensions
+            .get::<http::request::Parts>();
+        let until = parts.and_then(|parts| parts.extensions.get::<Until>());
+        let until = until.copied().unwrap_or_default();
         let over = async {
             tokio::select! {
                 () = context.cancelled() => {}
+                () = until.passed() => {}
                 () = self.host().withdrawn(&leave) => {}
                 () = self.server.stop.cancelled() => {}
             }
