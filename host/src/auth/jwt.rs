@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 
 use super::issuer::{Issuer, IssuerError};
 use super::jwks::Jwks;
-use super::{Bearer, Refusal, Until, signature, subject};
-use crate::capability::Principal;
+use super::{Bearer, Refusal, signature, subject};
+use crate::capability::{Principal, Until};
 use crate::config::{self, OAuthServer, TenantName, TenantRule};
 
 /// Larger than tokens get, and smaller than what is worth parsing for a stranger.

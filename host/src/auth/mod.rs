@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::capability::Principal;
+use crate::capability::{Principal, Until};
 use crate::config;
 
 mod issuer;
@@ -17,10 +17,8 @@ mod keys;
 mod signature;
 mod subject;
 pub mod token;
-mod until;
 
 pub use issuer::IssuerError;
-pub use until::Until;
 
 /// Whoever bears a token.
 #[derive(Clone, Debug, Eq, PartialEq)]

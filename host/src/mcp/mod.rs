@@ -25,14 +25,13 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::Until;
 use crate::catalog::{Catalog, List};
 use crate::config::Ability;
 use crate::host::{Host, Subscription};
 use crate::jobs::Details;
 use crate::plugin::wit::completions::Subject;
 use crate::plugin::{
-    Abilities, Asked, CallInfo, Changed, IdempotencyKey, Level, Plugin, Principal, Room,
+    Abilities, Asked, CallInfo, Changed, IdempotencyKey, Level, Plugin, Principal, Room, Until,
 };
 
 mod ask;

@@ -16,10 +16,10 @@ use serde_json::Value;
 
 use super::challenge::{self, Credentials};
 use super::problem::Problem;
-use crate::auth::{Authenticator, Bearer, Until};
+use crate::auth::{Authenticator, Bearer};
 use crate::host::Host;
 use crate::mcp::{self, sessions::Sessions};
-use crate::plugin::{LARGE, Principal, Room};
+use crate::plugin::{LARGE, Principal, Room, Until};
 use crate::policy::Missing;
 
 pub(super) const SESSION: &str = "mcp-session-id";

@@ -13,11 +13,12 @@ use http::{HeaderMap, Method, StatusCode};
 
 use super::guard::{SESSION, VERSION, text};
 use super::problem::{Face, Problem};
-use crate::auth::{Bearer, Until};
+use crate::auth::Bearer;
 use crate::mcp::envelope::{self, Envelope};
 use crate::mcp::sessions::{
     Events, OpenSession, Opened, Received, Refusal, ResumeError, Said, Sessions,
 };
+use crate::plugin::Until;
 
 const METHODS: &str = "GET, POST, DELETE";
 const EVENT_STREAM: &str = "text/event-stream";

@@ -12,7 +12,8 @@ pub struct Until(Option<SystemTime>);
 impl Until {
     /// Seconds since 1970, of the claim `exp` (RFC 7519 section 4.1.4) and what clocks may differ by. What no clock can show is
     /// for ever.
-    pub(super) fn of(expires: f64, leeway: Duration) -> Self {
+    #[must_use]
+    pub fn of(expires: f64, leeway: Duration) -> Self {
         let expires = Duration::try_from_secs_f64(expires).ok();
         let until = expires
             .and_then(|expires| expires.checked_add(leeway))
