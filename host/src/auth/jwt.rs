@@ -4,14 +4,16 @@
 //! only (never from `jwk`, `jku` or `x5u` of the header), and a header that demands more than is understood here
 //! (`crit`) is refused. `jsonwebtoken` checks signature, `exp`, `nbf`, `iss` and `aud`; the rest is here.
 
+use std::time::Duration;
+
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Header, Validation};
 use serde_json::{Map, Value};
 
 use super::issuer::{Issuer, IssuerError};
 use super::jwks::Jwks;
-use super::{Refusal, signature, subject};
-use crate::capability::Principal;
+use super::{Bearer, Refusal, signature, subject};
+use crate::capability::{Principal, Until};
 use crate::config::{self, OAuthServer, TenantName, TenantRule};
 
 /// Larger than tokens get, and smaller than what is worth parsing for a stranger.
@@ -55,7 +57,7 @@ impl Checker {
         })
     }
 
-    pub(super) async fn bearer(&self, token: &str) -> Result<Principal, Refusal> {
+    pub(super) async fn bearer(&self, token: &str) -> Result<Bearer, Refusal> {
         let (algorithm, key_id) = self.rules.header(token)?;
         let key = self.jwks.key(algorithm, key_id.as_deref()).await?;
         self.rules.claims(token, algorithm, &key)
@@ -103,7 +105,7 @@ impl Rules {
         token: &str,
         algorithm: Algorithm,
         key: &jsonwebtoken::DecodingKey,
-    ) -> Result<Principal, Refusal> {
+    ) -> Result<Bearer, Refusal> {
         let mut validation = Validation::new(algorithm);
         validation.leeway = self.leeway_seconds;
         validation.validate_nbf = true;
@@ -124,11 +126,17 @@ impl Rules {
         let tenant = self
             .tenant(&claims)
             .ok_or(Refusal::Invalid("the token is of no tenant of this host"))?;
-        Ok(Principal {
+        // That there is one was checked, and that it has not passed.
+        let until = claims.get("exp").and_then(Value::as_f64);
+        let until = until.map_or_else(Until::default, |expires| {
+            Until::of(expires, Duration::from_secs(self.leeway_seconds))
+        });
+        let principal = Principal {
             tenant,
             subject: Some(subject.to_owned()),
             scopes: scopes(claims.get(&self.scopes_claim)).into(),
-        })
+        };
+        Ok(Bearer { principal, until })
     }
 
     fn tenant(&self, claims: &Map<String, Value>) -> Option<TenantName> {

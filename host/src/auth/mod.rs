@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::capability::Principal;
+use crate::capability::{Principal, Until};
 use crate::config;
 
 mod issuer;
@@ -19,6 +19,15 @@ mod subject;
 pub mod token;
 
 pub use issuer::IssuerError;
+
+/// Whoever bears a token.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Bearer {
+    /// Who it is.
+    pub principal: Principal,
+    /// Until when the token counts.
+    pub until: Until,
+}
 
 /// Knows every caller that the configuration names.
 #[derive(Debug)]
@@ -71,9 +80,12 @@ impl Authenticator {
     }
 
     /// Who bears this token.
-    pub async fn bearer(&self, token: &str) -> Result<Principal, Refusal> {
+    pub async fn bearer(&self, token: &str) -> Result<Bearer, Refusal> {
         match &self.oauth {
-            _ if token::has_form(token) => self.tokens.load().tokens.bearer(token),
+            _ if token::has_form(token) => Ok(Bearer {
+                principal: self.tokens.load().tokens.bearer(token)?,
+                until: Until::default(),
+            }),
             Some(oauth) => oauth.bearer(token).await,
             None => Err(Refusal::Invalid("the token is not known")),
         }

@@ -25,6 +25,7 @@ mod log;
 mod memory;
 mod settings;
 mod stderr;
+mod until;
 
 pub use call::{
     Abilities, Asked, CallInfo, Context, Event, IdempotencyKey, Level, Principal, Reply, random_id,
@@ -34,6 +35,7 @@ pub use learned::{Learned, Lesson};
 pub(crate) use log::LogExceeded;
 pub(crate) use memory::Meter;
 pub(crate) use stderr::Stderr;
+pub use until::Until;
 
 /// What the host knows of a plugin whatever call it serves.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ pub(super) type Known = watch::Sender<Option<Arc<config::Auth>>>;
 /// How often it is looked whether a token has expired.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// What somebody came in with. Only static tokens can be taken away: how long others count is up to who issued them.
+/// What somebody came in with. Only static tokens can be taken away: others count until they expire ([`crate::capability::Until`]).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Leave(Option<Bearer>);
 

@@ -31,7 +31,7 @@ use crate::host::{Host, Subscription};
 use crate::jobs::Details;
 use crate::plugin::wit::completions::Subject;
 use crate::plugin::{
-    Abilities, Asked, CallInfo, Changed, IdempotencyKey, Level, Plugin, Principal, Room,
+    Abilities, Asked, CallInfo, Changed, IdempotencyKey, Level, Plugin, Principal, Room, Until,
 };
 
 mod ask;
@@ -672,9 +672,16 @@ impl ServerHandler for Handler {
             .collect();
         let subject = principal.subject.as_deref();
         let leave = self.host().leave(&principal.tenant, subject);
+        let parts = context
+            .request_context()
+            .extensions
+            .get::<http::request::Parts>();
+        let until = parts.and_then(|parts| parts.extensions.get::<Until>());
+        let until = until.copied().unwrap_or_default();
         let over = async {
             tokio::select! {
                 () = context.cancelled() => {}
+                () = until.passed() => {}
                 () = self.host().withdrawn(&leave) => {}
                 () = self.server.stop.cancelled() => {}
             }

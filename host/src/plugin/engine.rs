@@ -36,8 +36,15 @@ const KEPT_MEMORY: usize = 256 * 1024;
 const KEPT_BLINDLY: usize = 32 * 1024;
 const KEPT_TABLE: usize = 16 * 1024;
 
+/// Plugins that are loaded at once, for each core: some wait for the disk meanwhile, or for the compiler.
+const LOADED_AT_ONCE: usize = 4;
+
 /// How often running guests are looked at.
 const EPOCH: Duration = Duration::from_millis(1);
+
+/// Epochs that pass when nothing runs, before the thread that counts them sleeps: whoever calls one after the other would
+/// have to wake it each time.
+const LINGER: u32 = 20;
 
 /// The sandbox's engine and what every plugin shares.
 pub struct Engine {
@@ -45,6 +52,8 @@ pub struct Engine {
     pub(super) linker: Linker<State>,
     pub(super) cache: Arc<Cache>,
     pub(super) compiler: Arc<Compiler>,
+    /// Plugins that may be read, checked and compiled at once.
+    pub(super) loading: Arc<Semaphore>,
     /// Whose plugins are taken.
     pub(super) trust: Arc<config::Trust>,
     /// Where it is remembered what was served.
@@ -116,10 +125,12 @@ impl Engine {
         capability::link(&mut linker).map_err(failed)?;
         let cache = Arc::new(Cache::open(&runtime.cache_dir, &wasmtime)?);
         let tenants = Arc::new(Tenants::new(tenants.clone()));
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Arc::new(Self {
             linker,
             cache,
             compiler: Arc::new(Compiler::new(runtime.compile.clone(), Handle::current())),
+            loading: Arc::new(Semaphore::new(LOADED_AT_ONCE * cores)),
             trust,
             state_dir: runtime.state_dir.clone(),
             egress,
@@ -148,6 +159,7 @@ impl Engine {
             linker: self.linker.clone(),
             cache: self.cache.clone(),
             compiler: self.compiler.clone(),
+            loading: self.loading.clone(),
             trust,
             state_dir: self.state_dir.clone(),
             egress,
@@ -229,13 +241,28 @@ pub(super) struct Epochs {
 #[derive(Debug)]
 struct Shared {
     running: AtomicUsize,
+    /// Whether a call that begins has to wake the thread.
+    asleep: AtomicBool,
     stop: AtomicBool,
+}
+
+impl Shared {
+    /// Sleeps until a call begins. Whoever begins one counts it first and then looks whether the thread sleeps, which says so
+    /// first and then looks whether one has begun: one of both sees the other.
+    fn wait(&self) {
+        self.asleep.store(true, Ordering::SeqCst);
+        while self.running.load(Ordering::SeqCst) == 0 && !self.stop.load(Ordering::Acquire) {
+            std::thread::park();
+        }
+        self.asleep.store(false, Ordering::SeqCst);
+    }
 }
 
 impl Epochs {
     fn start(engine: wasmtime::Engine) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             running: AtomicUsize::new(0),
+            asleep: AtomicBool::new(false),
             stop: AtomicBool::new(false),
         });
         let thread = std::thread::Builder::new()
@@ -243,12 +270,16 @@ impl Epochs {
             .spawn({
                 let shared = shared.clone();
                 move || {
+                    let mut idle = 0;
                     while !shared.stop.load(Ordering::Acquire) {
-                        if shared.running.load(Ordering::Acquire) == 0 {
-                            std::thread::park();
-                        } else {
+                        if idle < LINGER {
                             std::thread::sleep(EPOCH);
                             engine.increment_epoch();
+                            let is_idle = shared.running.load(Ordering::Relaxed) == 0;
+                            idle = if is_idle { idle + 1 } else { 0 };
+                        } else {
+                            shared.wait();
+                            idle = 0;
                         }
                     }
                 }
@@ -261,7 +292,8 @@ impl Epochs {
 
     /// Epochs pass as long as the guard lives.
     pub(super) fn run(&self) -> Running {
-        if self.shared.running.fetch_add(1, Ordering::AcqRel) == 0
+        if self.shared.running.fetch_add(1, Ordering::SeqCst) == 0
+            && self.shared.asleep.load(Ordering::SeqCst)
             && let Some(thread) = &self.thread
         {
             thread.thread().unpark();

@@ -203,15 +203,11 @@ pub async fn load(
     plugin: &Arc<config::Plugin>,
     tenant: TenantName,
 ) -> Result<Plugin, LoadError> {
-    let task = tokio::task::spawn_blocking({
+    apart(engine, &plugin.name, {
         let (engine, plugin) = (engine.clone(), plugin.clone());
         move || load_blocking(&engine, &plugin, tenant)
-    });
-    task.await.unwrap_or_else(|_| {
-        Err(LoadError::Abandoned {
-            name: plugin.name.clone(),
-        })
     })
+    .await
 }
 
 /// A plugin's component as it is now, its origin checked: whether it has to be loaded again.
@@ -219,13 +215,29 @@ pub async fn examine(
     engine: &Arc<Engine>,
     plugin: &Arc<config::Plugin>,
 ) -> Result<Checked, LoadError> {
-    let task = tokio::task::spawn_blocking({
+    apart(engine, &plugin.name, {
         let (engine, plugin) = (engine.clone(), plugin.clone());
         move || verify_now(&engine, &plugin)
+    })
+    .await
+}
+
+/// Does something that blocks on a thread for that, of which few are busy at once: a thousand plugins are not a thousand
+/// threads, which would be a load on the host for as long as they linger.
+async fn apart<T: Send + 'static>(
+    engine: &Engine,
+    plugin: &PluginName,
+    work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
+) -> Result<T, LoadError> {
+    let place = engine.loading.clone().acquire_owned().await;
+    let task = tokio::task::spawn_blocking(move || {
+        // Given back when the work is done, not when nobody waits for it any more. The semaphore is never closed.
+        let _place = place;
+        work()
     });
     task.await.unwrap_or_else(|_| {
         Err(LoadError::Abandoned {
-            name: plugin.name.clone(),
+            name: plugin.clone(),
         })
     })
 }
@@ -372,27 +384,26 @@ pub fn verify(
 /// Remembers that a plugin is served: its version, against older ones, and its component, for a rollback. Called once it
 /// has shown that it works.
 pub async fn served(plugin: &Arc<Plugin>) -> Result<(), LoadError> {
-    let task = tokio::task::spawn_blocking({
+    apart(&plugin.engine, plugin.name(), {
         let plugin = plugin.clone();
         move || {
             if plugin.signer == Signer::Nobody {
                 return Ok(());
             }
-            let mut seen = Seen::open(&plugin.engine.state_dir)?;
-            seen.note(plugin.name(), &plugin.manifest.version)?;
-            history::keep(&seen, &plugin);
-            Ok(())
+            remember(&plugin).map_err(|source| LoadError::Memory {
+                name: plugin.name().clone(),
+                source,
+            })
         }
-    });
-    let abandoned = || LoadError::Abandoned {
-        name: plugin.name().clone(),
-    };
-    task.await
-        .map_err(|_| abandoned())?
-        .map_err(|source| LoadError::Memory {
-            name: plugin.name().clone(),
-            source,
-        })
+    })
+    .await
+}
+
+fn remember(plugin: &Arc<Plugin>) -> Result<(), StateError> {
+    let mut seen = Seen::open(&plugin.engine.state_dir)?;
+    seen.note(plugin.name(), &plugin.manifest.version)?;
+    history::keep(&seen, plugin);
+    Ok(())
 }
 
 /// Where the signature of a component is: minisign puts it beside the file.

@@ -42,7 +42,7 @@ pub use offers::Answer;
 
 pub use crate::capability::{
     Abilities, Asked, CallInfo, Changed, Changes, Event, IdempotencyKey, Level, Principal, Reply,
-    random_id,
+    Until, random_id,
 };
 
 /// The values that cross the boundary, as `wit/` defines them.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::Builder;
 
-use async_task::{FallibleTask, Runnable};
+use async_task::{FallibleTask, Runnable, ScheduleInfo, WithInfo};
 use tokio::runtime::Handle;
 
 use super::fair::{Rounds, Whose};
@@ -42,8 +42,8 @@ impl Shared {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gets in line.
-    fn push(&self, turn: Runnable<Whose>) {
+    /// Gets in line. `again`: this thread has just run a turn of it, and looks at the line next.
+    fn push(&self, turn: Runnable<Whose>, again: bool) {
         let mut line = self.line();
         if line.is_over {
             // Dropped outside of the lock: what it holds may wake others.
@@ -52,8 +52,9 @@ impl Shared {
             return;
         }
         let whose = turn.metadata().clone();
+        let is_taken_here = again && line.ready.is_empty();
         line.ready.push(&whose, turn);
-        let wakes = line.asleep > line.woken;
+        let wakes = !is_taken_here && line.asleep > line.woken;
         line.woken += usize::from(wakes);
         drop(line);
         if wakes {
@@ -112,9 +113,10 @@ impl Threads {
         F::Output: Send + 'static,
     {
         let line = self.0.clone();
-        let (first, task) = async_task::Builder::new()
-            .metadata(whose)
-            .spawn(move |_| future, move |turn| line.push(turn));
+        let (first, task) = async_task::Builder::new().metadata(whose).spawn(
+            move |_| future,
+            WithInfo(move |turn, info: ScheduleInfo| line.push(turn, info.woken_while_running)),
+        );
         first.schedule();
         Running(task.fallible())
     }
@@ -196,6 +198,28 @@ mod tests {
         assert!(other.await.is_some());
         let order = order.lock().expect("unpoisoned").clone();
         assert_eq!(order[..4], ["a", "b", "a", "b"]);
+    }
+
+    #[tokio::test]
+    async fn whoever_is_alone_goes_on_where_it_is() {
+        let threads = Threads::start(2, &Handle::current()).expect("threads");
+        let both = Arc::new(std::sync::Barrier::new(2));
+        let started = [both.clone(), both]
+            .map(|both| threads.run(whose("a", "p"), async move { both.wait().is_leader() }));
+        for one in started {
+            assert!(one.await.is_some());
+        }
+        let places = threads.run(whose("a", "p"), async {
+            // The other thread has time to sleep.
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            let mut places = std::collections::HashSet::new();
+            for _ in 0..1_000 {
+                turn_over().await;
+                places.insert(std::thread::current().id());
+            }
+            places.len()
+        });
+        assert_eq!(places.await, Some(1));
     }
 
     #[tokio::test]

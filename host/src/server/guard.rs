@@ -16,10 +16,10 @@ use serde_json::Value;
 
 use super::challenge::{self, Credentials};
 use super::problem::Problem;
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, Bearer};
 use crate::host::Host;
 use crate::mcp::{self, sessions::Sessions};
-use crate::plugin::{LARGE, Principal, Room};
+use crate::plugin::{LARGE, Principal, Room, Until};
 use crate::policy::Missing;
 
 pub(super) const SESSION: &str = "mcp-session-id";
@@ -49,13 +49,14 @@ pub(super) enum Callers {
 }
 
 impl Callers {
-    pub(super) async fn principal(
-        &self,
-        host: &Host,
-        headers: &HeaderMap,
-    ) -> Result<Principal, Problem> {
+    pub(super) async fn bearer(&self, host: &Host, headers: &HeaderMap) -> Result<Bearer, Problem> {
         let (authenticator, metadata) = match self {
-            Self::Unasked(principal) => return Ok(principal.clone()),
+            Self::Unasked(principal) => {
+                return Ok(Bearer {
+                    principal: principal.clone(),
+                    until: Until::default(),
+                });
+            }
             Self::Asked {
                 authenticator,
                 metadata,
@@ -71,7 +72,7 @@ impl Callers {
                 crate::auth::Refusal::Invalid("Authorization holds no single bearer token")
             }
             Credentials::Bearer(token) => match authenticator.bearer(token).await {
-                Ok(principal) => return Ok(principal),
+                Ok(bearer) => return Ok(bearer),
                 Err(refusal) => refusal,
             },
         };
@@ -97,12 +98,9 @@ pub(super) async fn know(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let principal = match guard
-        .callers
-        .principal(&guard.host, request.headers())
-        .await
-    {
-        Ok(principal) => principal,
+    let bearer = guard.callers.bearer(&guard.host, request.headers()).await;
+    let principal = match bearer {
+        Ok(bearer) => bearer.principal,
         Err(refused) => return refused.unread().into_response(),
     };
     request.headers_mut().remove(header::AUTHORIZATION);

@@ -21,10 +21,11 @@ use super::guard::{Guard, Read, SESSION, VERSION, text};
 use super::http::method_label;
 use super::problem::{Face, Problem};
 use super::sessions::{OldEra, Visit};
+use crate::auth::Bearer;
 use crate::mcp::envelope::{self, Envelope, Era};
 use crate::mcp::fast_path::{self, Fast};
 use crate::mcp::{self, Growing, Handler, Load};
-use crate::plugin::{Principal, Room};
+use crate::plugin::Room;
 use crate::telemetry::metrics;
 
 /// Where it is.
@@ -74,23 +75,23 @@ impl Mcp {
     async fn serve(self: &Arc<Self>, request: Request) -> Result<Response, Problem> {
         let (mut parts, body) = request.into_parts();
         let guard = &self.guard;
-        let principal = guard.callers.principal(&guard.host, &parts.headers).await;
-        let principal = principal.map_err(Problem::unread)?;
+        let bearer = guard.callers.bearer(&guard.host, &parts.headers).await;
+        let bearer = bearer.map_err(Problem::unread)?;
         // Nobody further in needs the token: rmcp hands the headers to handlers, and somebody would log them.
         parts.headers.remove(header::AUTHORIZATION);
         if parts.method != Method::POST {
             let version = parts.headers.get(VERSION).and_then(text);
             return Ok(match envelope::era(version) {
-                Era::New => self.new_era(parts, principal, body, None).await,
-                Era::Old => self.old_era(&parts, &principal, None),
+                Era::New => self.new_era(parts, bearer, body, None).await,
+                Era::Old => self.old_era(&parts, &bearer, None),
             });
         }
-        let Read { bytes, room } = guard.read(&principal, &parts.headers, body).await?;
+        let Read { bytes, room } = guard.read(&bearer.principal, &parts.headers, body).await?;
         if room.is_none() {
-            return self.take_in(parts, principal, bytes, None).await;
+            return self.take_in(parts, bearer, bytes, None).await;
         }
-        let (mcp, whose) = (self.clone(), principal.clone());
-        let taken_in = async move { mcp.take_in(parts, principal, bytes, room).await };
+        let (mcp, whose) = (self.clone(), bearer.principal.clone());
+        let taken_in = async move { mcp.take_in(parts, bearer, bytes, room).await };
         Box::pin(guard.host.large().serve(&whose, taken_in)).await
     }
 
@@ -98,27 +99,28 @@ impl Mcp {
     async fn take_in(
         &self,
         parts: Parts,
-        principal: Principal,
+        bearer: Bearer,
         body: Bytes,
         room: Option<Room>,
     ) -> Result<Response, Problem> {
         let guard = &self.guard;
         let message = envelope::look(&body).map_err(Problem::no_message)?;
-        envelope::may_send(&guard.host.catalog(), &principal, &message)
+        envelope::may_send(&guard.host.catalog(), &bearer.principal, &message)
             .map_err(|missing| guard.callers.insufficient(&missing))?;
         match message.era(parts.headers.get(VERSION).and_then(text)) {
-            Era::Old => Ok(self.old_era(&parts, &principal, Some((&message, &body)))),
+            Era::Old => Ok(self.old_era(&parts, &bearer, Some((&message, &body)))),
             Era::New => {
                 if let Some(handler) = &self.fast
                     && let Some(fast) = Fast::of(&guard.host.catalog(), &parts.headers, &message)
                 {
                     // What was in it is in the request.
                     drop(body);
-                    let (status, body) = fast_path::answer(handler, &principal, fast, room).await;
+                    let sender = &bearer.principal;
+                    let (status, body) = fast_path::answer(handler, sender, fast, room).await;
                     return Ok(json(status, body));
                 }
                 let body = Body::new(Full::new(body));
-                Ok(self.new_era(parts, principal, body, room).await)
+                Ok(self.new_era(parts, bearer, body, room).await)
             }
         }
     }
@@ -126,13 +128,13 @@ impl Mcp {
     fn old_era(
         &self,
         parts: &Parts,
-        principal: &Principal,
+        bearer: &Bearer,
         message: Option<(&Envelope<'_>, &Bytes)>,
     ) -> Response {
         self.old_era.serve(&Visit {
             method: &parts.method,
             headers: &parts.headers,
-            principal,
+            bearer,
             message,
         })
     }
@@ -141,13 +143,15 @@ impl Mcp {
     async fn new_era(
         &self,
         mut parts: Parts,
-        principal: Principal,
+        Bearer { principal, until }: Bearer,
         body: Body,
         room: Option<Room>,
     ) -> Response {
         // It means nothing there, and so that nobody finds a meaning it goes no further.
         parts.headers.remove(SESSION);
         parts.extensions.insert(principal.clone());
+        // For those who listen.
+        parts.extensions.insert(until);
         let load = Load::new(room);
         parts.extensions.insert(load.clone());
         let request = Request::from_parts(parts, body);

@@ -13,11 +13,12 @@ use http::{HeaderMap, Method, StatusCode};
 
 use super::guard::{SESSION, VERSION, text};
 use super::problem::{Face, Problem};
+use crate::auth::Bearer;
 use crate::mcp::envelope::{self, Envelope};
 use crate::mcp::sessions::{
     Events, OpenSession, Opened, Received, Refusal, ResumeError, Said, Sessions,
 };
-use crate::plugin::Principal;
+use crate::plugin::Until;
 
 const METHODS: &str = "GET, POST, DELETE";
 const EVENT_STREAM: &str = "text/event-stream";
@@ -45,7 +46,7 @@ pub(super) struct OldEra {
 pub(super) struct Visit<'a> {
     pub(super) method: &'a Method,
     pub(super) headers: &'a HeaderMap,
-    pub(super) principal: &'a Principal,
+    pub(super) bearer: &'a Bearer,
     /// Only with POST.
     pub(super) message: Option<(&'a Envelope<'a>, &'a Bytes)>,
 }
@@ -67,7 +68,7 @@ impl OldEra {
                 "no session: send initialize first, and its Mcp-Session-Id with every request";
             return Err(Problem::new(StatusCode::BAD_REQUEST, "no_session", hint));
         };
-        let found = text(id).and_then(|id| self.sessions.find(id, visit.principal));
+        let found = text(id).and_then(|id| self.sessions.find(id, &visit.bearer.principal));
         found.ok_or_else(|| refused(Refusal::Over))
     }
 
@@ -85,14 +86,17 @@ impl OldEra {
         check_headers(visit.headers, Some(envelope))?;
         if envelope.is_opening() && !visit.headers.contains_key(SESSION) {
             let version = visit.headers.get(VERSION).and_then(text);
-            let opened = self.sessions.open(visit.principal, version, body);
+            let opened = self.sessions.open(&visit.bearer.principal, version, body);
             return opened.map(|opened| welcome(&opened)).map_err(refused);
         }
         let session = self.session(visit)?;
-        let received = session.receive(visit.principal, body).map_err(refused)?;
+        let received = session
+            .receive(&visit.bearer.principal, body)
+            .map_err(refused)?;
         Ok(match received {
             Received::Noted => StatusCode::ACCEPTED.into_response(),
-            Received::Answered(events) => self.stream(events),
+            // The call was made in time: its answer is heard to the end.
+            Received::Answered(events) => self.stream(events, Until::default()),
         })
     }
 
@@ -116,7 +120,7 @@ impl OldEra {
                     Problem::new(status, code, error.to_string())
                 })?,
         };
-        Ok(self.stream(events))
+        Ok(self.stream(events, visit.bearer.until))
     }
 
     fn delete(&self, visit: &Visit<'_>) -> Result<Response, Problem> {
@@ -127,15 +131,21 @@ impl OldEra {
         Ok(StatusCode::NO_CONTENT.into_response())
     }
 
-    fn stream(&self, events: Events) -> Response {
+    fn stream(&self, events: Events, until: Until) -> Response {
         let keep_alive = self.keep_alive;
-        let frames = futures::stream::unfold(events, move |mut events| async move {
-            let frame = match tokio::time::timeout(keep_alive, events.next()).await {
+        let begun = (events, Box::pin(until.passed()));
+        let frames = futures::stream::unfold(begun, move |(mut events, mut over)| async move {
+            let next = tokio::select! {
+                biased;
+                () = &mut over => return None,
+                next = tokio::time::timeout(keep_alive, events.next()) => next,
+            };
+            let frame = match next {
                 Ok(Some(said)) => event(&said),
                 Ok(None) => return None,
                 Err(_) => Bytes::from_static(COMMENT),
             };
-            Some((Ok::<_, Infallible>(frame), events))
+            Some((Ok::<_, Infallible>(frame), (events, over)))
         });
         let headers = [
             (header::CONTENT_TYPE, EVENT_STREAM),

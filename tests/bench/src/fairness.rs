@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::calls::{backend_files, backend_tables};
 use crate::load::{self, Call, Connection, Request};
 use crate::options::Plan;
 use crate::samples::{Samples, Sorted};
@@ -19,15 +20,32 @@ use crate::subject::{Program, Setup, Transport};
 /// More connections than the flooding tenant may have calls at once, so that it always has all that it may.
 const FLOOD: usize = 32;
 
-/// Its name, and the call.
-type Flood = (&'static str, fn() -> Call);
+/// What one tenant does meanwhile, the call that it does it with, and the call that the quiet one makes.
+struct Flood {
+    name: &'static str,
+    flooding: fn() -> Call,
+    quiet: fn() -> Call,
+}
 
-/// What the other tenant does meanwhile, and the call that it does it with.
-const FLOODS: [Flood; 3] = [
-    ("loops", || Call::any("hostile_loop")),
-    ("calls", Call::echo),
-    ("bodies", || Call::echo_of(BODY)),
+const FLOODS: [Flood; 5] = [
+    flood("loops", endless, Call::echo),
+    flood("calls", Call::echo, Call::echo),
+    flood("bodies", || Call::echo_of(BODY), Call::echo),
+    flood("backend", Call::ask, Call::echo),
+    flood("loops-backend", endless, Call::ask),
 ];
+
+const fn flood(name: &'static str, flooding: fn() -> Call, quiet: fn() -> Call) -> Flood {
+    Flood {
+        name,
+        flooding,
+        quiet,
+    }
+}
+
+fn endless() -> Call {
+    Call::any("hostile_loop")
+}
 
 /// Bytes of text in each of the calls whose bodies are large. They are most of the work, and the generator, which has the same
 /// cores, only copies them: larger ones would show rather how fast it does that.
@@ -36,7 +54,8 @@ const BODY: usize = 1 << 20;
 /// What the quiet tenant saw.
 #[derive(Debug, Serialize)]
 pub(crate) struct Fairness {
-    /// What the other one did: endless loops, short calls, or calls with large bodies.
+    /// What the other one did: endless loops, short calls, calls with large bodies, or requests to a backend. In
+    /// `loops-backend` it is the quiet one that asks a backend.
     pub(crate) flood: &'static str,
     /// Its connections.
     pub(crate) connections: usize,
@@ -60,7 +79,11 @@ pub(crate) async fn measure(site: &Site, plan: &Plan) -> Result<Vec<Fairness>, B
     }
     let hostile = json!(site.fixture("hostile")?);
     let hostile = format!("[plugins.hostile]\ncomponent = {hostile}\ngrant = [\"http\"]\n");
-    let folder = site.with(&(tables + &hostile), &[])?;
+    tables.push_str(&hostile);
+    let command = site.command(Program::Backend, Transport::Http);
+    let backend = Server::spawn("the backend", command, Transport::Http).await?;
+    tables.push_str(&backend_tables(site, backend.address()?)?);
+    let folder = site.with(&tables, &backend_files(&site.certificate()?))?;
     let command = site.command_in(folder.path(), Program::Ours(Setup::Plain), Transport::Http);
     let server = Server::start_for(
         "ours, two tenants",
@@ -71,19 +94,26 @@ pub(crate) async fn measure(site: &Site, plan: &Plan) -> Result<Vec<Fairness>, B
     .await?;
     let address = server.address()?;
     let mut found = Vec::new();
-    for (flood, call) in FLOODS {
+    for Flood {
+        name: flood,
+        flooding,
+        quiet: call,
+    } in FLOODS
+    {
         let mut quiet = Samples::default();
         let mut flooded = Samples::default();
         for round in 0..plan.rounds {
             eprintln!("fairness, {flood}: round {} of {}", round + 1, plan.rounds);
-            quiet += turn(address, &tokens[0], plan.turn).await?;
-            let flooding = begin(address, &tokens[1], call()).await?;
-            flooded += turn(address, &tokens[0], plan.turn).await?;
+            let request = Request::of(call(), Some(&tokens[0]));
+            quiet += turn(address, &request, plan.turn).await?;
+            let flooding = begin(address, &tokens[1], flooding()).await?;
+            flooded += turn(address, &request, plan.turn).await?;
             drop(flooding);
         }
         found.push(Fairness::new(flood, quiet, flooded));
     }
     server.stop().await?;
+    backend.stop().await?;
     Ok(found)
 }
 
@@ -112,8 +142,12 @@ impl Fairness {
 }
 
 /// One call after the other, by one who waits for each answer.
-async fn turn(address: SocketAddr, token: &str, turn: Duration) -> Result<Samples, Box<dyn Error>> {
-    let mut connection = Connection::open(address, &Request::echo(Some(token))).await?;
+async fn turn(
+    address: SocketAddr,
+    request: &Request,
+    turn: Duration,
+) -> Result<Samples, Box<dyn Error>> {
+    let mut connection = Connection::open(address, request).await?;
     let seen = load::run(std::slice::from_mut(&mut connection), turn).await;
     Ok(Samples {
         latencies: seen.latencies,

@@ -168,7 +168,7 @@ pub(crate) const MEMORY_PER_SESSION: &str = "memory-per-session";
 pub(crate) const THROUGHPUT_PLUGINS: &str = "throughput-1000-plugins";
 
 /// Of the kinds of flood, as `fairness` names them.
-const FLOODS: [(&str, &str, &str); 3] = [
+const FLOODS: [(&str, &str, &str); 5] = [
     (
         "fairness-loops",
         "loops",
@@ -183,6 +183,16 @@ const FLOODS: [(&str, &str, &str); 3] = [
         "fairness-bodies",
         "bodies",
         "p95 of a quiet tenant while another sends large bodies",
+    ),
+    (
+        "fairness-backend",
+        "backend",
+        "p95 of a quiet tenant while another asks a backend",
+    ),
+    (
+        "fairness-loops-backend",
+        "loops-backend",
+        "p95 of a quiet tenant that asks a backend while another loops",
     ),
 ];
 

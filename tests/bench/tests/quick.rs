@@ -78,13 +78,15 @@ const POINTS: [&str; 10] = [
 ];
 
 /// What is promised.
-const RATIOS: [&str; 15] = [
+const RATIOS: [&str; 17] = [
     "backend-added",
     "cpu-fresh",
     "cpu-per-principal",
+    "fairness-backend",
     "fairness-bodies",
     "fairness-calls",
     "fairness-loops",
+    "fairness-loops-backend",
     "memory-per-plugin",
     "memory-per-session",
     "p99-fresh",
@@ -163,7 +165,10 @@ fn everything_is_measured_without_an_error() {
     assert_eq!(points.collect::<Vec<_>>(), POINTS);
     let fairness = report["fairness"].as_array().expect("fairness is measured");
     let floods: Vec<_> = fairness.iter().map(|one| &one["flood"]).collect();
-    assert_eq!(floods, ["loops", "calls", "bodies"]);
+    assert_eq!(
+        floods,
+        ["loops", "calls", "bodies", "backend", "loops-backend"]
+    );
     for one in fairness {
         assert_eq!(one["errors"], 0, "{one}");
         for figure in ["quiet_calls", "flooded_calls", "flooded_p95_us"] {

@@ -79,7 +79,8 @@ fn check(signer: &Signer, header: &Value, claims: &Value) -> Result<Principal, R
     let token = signer.sign(header, claims);
     let rules = rules();
     let (algorithm, _) = rules.header(&token)?;
-    rules.claims(&token, algorithm, &signer.key())
+    let bearer = rules.claims(&token, algorithm, &signer.key())?;
+    Ok(bearer.principal)
 }
 
 #[test]
@@ -240,8 +241,8 @@ fn a_mapped_tenant_is_one_of_the_list() {
         tenants: [("72f988bf".to_owned(), "team-b".parse().unwrap())].into(),
     };
     let tenant = |tid: &str| {
-        let principal = rules.claims(&token(tid), Algorithm::ES256, &signer.key())?;
-        Ok::<_, Refusal>(principal.tenant.to_string())
+        let bearer = rules.claims(&token(tid), Algorithm::ES256, &signer.key())?;
+        Ok::<_, Refusal>(bearer.principal.tenant.to_string())
     };
     assert_eq!(tenant("72f988bf"), Ok("team-b".to_owned()));
     assert!(tenant("team-b").is_err());

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers are tests")]
 
 mod callers;
+mod listeners;
 mod plain;
 mod refusals;
 mod slow;
